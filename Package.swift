@@ -1,0 +1,146 @@
+// swift-tools-version: 6.2
+
+import PackageDescription
+
+/// `make check` sets LEASED_STRICT; a user's build on a newer compiler is never stopped by a new warning.
+let strict = Context.environment["LEASED_STRICT"] != nil
+
+let settings: [SwiftSetting] =
+    [
+        .swiftLanguageMode(.v6),
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("InternalImportsByDefault"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+    ] + (strict ? [.treatAllWarnings(as: .error)] : [])
+
+let package = Package(
+    name: "leased",
+    platforms: [.macOS(.v15)],
+    products: [
+        .library(name: "LeaseCore", targets: ["LeaseCore"]),
+        .library(name: "LeaseStore", targets: ["LeaseStore"]),
+        .library(name: "LeaseClient", targets: ["LeaseClient"]),
+        .executable(name: "leased", targets: ["leased"]),
+        .executable(name: "leasectl", targets: ["leasectl"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(
+            url: "https://github.com/apple/swift-configuration",
+            from: "1.4.0",
+            traits: ["YAML", "Logging"]
+        ),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+    ],
+    targets: [
+        // Values and decisions. Standard library only.
+        .target(name: "LeaseCore", swiftSettings: settings),
+        // The embedded library: one SQLite file.
+        .target(
+            name: "LeaseStore",
+            dependencies: [
+                "LeaseCore", "CLinux",
+                .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "GRDBSQLite", package: "GRDB.swift"),
+                .product(name: "HeapModule", package: "swift-collections"),
+            ],
+            swiftSettings: settings
+        ),
+        // The RESP codec and the command table.
+        .target(
+            name: "LeaseWire",
+            dependencies: ["LeaseCore", .product(name: "NIOCore", package: "swift-nio")],
+            swiftSettings: settings
+        ),
+        // The engine and its socket.
+        .target(
+            name: "LeaseServer",
+            dependencies: [
+                "LeaseCore", "LeaseStore", "LeaseWire", "SystemdNotify", "CLinux",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "Configuration", package: "swift-configuration"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: settings
+        ),
+        // The Swift client.
+        .target(
+            name: "LeaseClient",
+            dependencies: [
+                "LeaseCore", "LeaseWire", "CLinux",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            swiftSettings: settings
+        ),
+        // Readiness, watchdog, socket activation.
+        .target(
+            name: "SystemdNotify",
+            dependencies: ["CSystemd", .product(name: "Logging", package: "swift-log")],
+            swiftSettings: settings
+        ),
+        .systemLibrary(
+            name: "CSystemd",
+            pkgConfig: "libsystemd",
+            providers: [.apt(["libsystemd-dev"])]
+        ),
+        // The Linux calls that Glibc's Swift module leaves out.
+        .target(name: "CLinux"),
+        .executableTarget(
+            name: "leased",
+            dependencies: [
+                "LeaseServer", "LeaseStore", "SystemdNotify",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Configuration", package: "swift-configuration"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "leasectl",
+            dependencies: [
+                "LeaseClient", "LeaseCore", "CLinux",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(name: "LeaseCoreTests", dependencies: ["LeaseCore"], swiftSettings: settings),
+        .testTarget(
+            name: "LeaseStoreTests",
+            dependencies: ["LeaseStore", "LeaseCore", .product(name: "GRDB", package: "GRDB.swift")],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "LeaseWireTests",
+            dependencies: [
+                "LeaseWire", "LeaseCore",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOTestUtils", package: "swift-nio"),
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "LeaseServerTests",
+            dependencies: [
+                "LeaseServer", "LeaseStore", "LeaseWire", "LeaseClient",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOEmbedded", package: "swift-nio"),
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(name: "LeaseClientTests", dependencies: ["LeaseClient", "LeaseServer"], swiftSettings: settings),
+        .testTarget(name: "SystemdNotifyTests", dependencies: ["SystemdNotify", "CLinux"], swiftSettings: settings),
+        .testTarget(name: "LeasectlTests", dependencies: ["leasectl"], swiftSettings: settings),
+    ]
+)

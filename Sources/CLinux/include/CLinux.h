@@ -1,0 +1,54 @@
+// The Linux calls that Swift's Glibc module does not carry, or carries as variadic functions that Swift cannot call.
+// Each is the system's own, under a name of its own; see the man page named beside it.
+#ifndef CLINUX_H
+#define CLINUX_H
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <fcntl.h>
+#include <grp.h>
+#include <poll.h>
+#include <pwd.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdint.h>
+#include <sys/eventfd.h>
+#include <sys/file.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/timerfd.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+/// prctl(2), PR_SET_PDEATHSIG: the signal that this process gets when the thread that spawned it ends.
+static inline int clinux_set_parent_death_signal(int signal) { return prctl(PR_SET_PDEATHSIG, (unsigned long)signal, 0, 0, 0); }
+
+/// prctl(2), PR_SET_CHILD_SUBREAPER: orphaned descendants become children of this process.
+static inline int clinux_set_child_subreaper(void) { return prctl(PR_SET_CHILD_SUBREAPER, 1UL, 0, 0, 0); }
+
+/// socket(7), SO_PEERCRED: who connected, as of connect(2).
+struct clinux_peer { uint32_t uid, gid; int32_t pid; };
+int clinux_peer_credentials(int socket, struct clinux_peer *peer);
+
+/// socket(7), SO_PEERGROUPS: the supplementary groups of who connected; the number of groups, or -1 with errno ERANGE
+/// when there are more than `capacity`.
+int clinux_peer_groups(int socket, uint32_t *groups, int capacity);
+
+/// fcntl(2), F_SETFD: closes the descriptor in a child that executes another program.
+int clinux_set_close_on_exec(int descriptor, int on);
+
+/// fcntl(2), F_DUPFD_CLOEXEC: a copy of the descriptor, at `lowest` or above.
+int clinux_duplicate_above(int descriptor, int lowest);
+
+/// open(2), with its variadic mode.
+int clinux_open(const char *path, int flags, mode_t mode);
+
+/// ioctl(2), TIOCGPGRP and friends are in <termios.h>; this one tells a terminal's width, or 0.
+int clinux_terminal_columns(int descriptor);
+
+#endif

@@ -1,0 +1,51 @@
+/// The issue of tokens: the one place where a token is made.
+///
+///     token = max(last issued + 1, wall clock in microseconds since 1970)
+///
+/// The first term makes tokens rise over everything that the store remembers: crashes, restarts, clock steps, deleted
+/// rows. The second makes them rise, too, over a store that was lost or set back to a backup, as long as the wall clock
+/// is not behind its own highest earlier reading. A reading above 2^52 (the year 2112) is a broken clock and is ignored,
+/// so that one wrong reading cannot use up the numbers.
+///
+/// A value: a copy kept before a batch puts the sequence back if the batch could not be made durable.
+public struct TokenSequence: Hashable, Sendable {
+    /// The highest wall clock reading, in microseconds since 1970, that raises a token.
+    public static let highestWallMicroseconds: Int64 = 1 << 52
+
+    /// The last token issued, or `nil` before the first.
+    public private(set) var last: Token?
+
+    /// Creates a sequence that goes on after `last`.
+    public init(last: Token? = nil) {
+        self.last = last
+    }
+
+    /// Issues the next token.
+    ///
+    /// - Throws: ``LeaseError/Code/ioError`` when the numbers are exhausted; the sequence is as it was.
+    public mutating func next(wall: WallInstant) throws(LeaseError) -> Token {
+        var value = (last?.rawValue ?? 0) + 1
+        if wall.microseconds <= Self.highestWallMicroseconds, wall.microseconds > value {
+            value = wall.microseconds
+        }
+        guard let token = Token(rawValue: value) else {
+            throw LeaseError(.ioError, "the store's tokens are exhausted at \(Token.max); nothing was granted")
+        }
+        last = token
+        return token
+    }
+
+    /// Raises the sequence so that every later token is greater than `token`.
+    public mutating func raise(to token: Token) {
+        if last.map({ $0 < token }) ?? true {
+            last = token
+        }
+    }
+
+    /// How far the last token is ahead of the wall clock, or zero. An operator wants to know: until the clock has caught
+    /// up, the protection over a lost file rests on the file alone.
+    public func lead(over wall: WallInstant) -> Duration {
+        guard let last, last.rawValue > wall.microseconds else { return .zero }
+        return .microseconds(last.rawValue - Swift.max(wall.microseconds, 0))
+    }
+}
