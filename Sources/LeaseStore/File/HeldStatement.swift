@@ -39,12 +39,24 @@ final class HeldStatement {
     /// Binds the values and hands each row to `body`.
     func forEach(_ values: SQLValue..., body: (SQLRow) throws -> Void) throws {
         try withBound(values[...]) {
-            while true {
-                switch sqlite3_step(statement) {
-                case SQLITE_ROW: try body(SQLRow(statement: statement))
-                case SQLITE_DONE: return
-                case let code: throw Self.error(code, on: connection)
-                }
+            try scan {
+                try body($0)
+                return true
+            }
+        }
+    }
+
+    /// Binds the values and hands each row to `body`, until there are no more or `body` answers `false`.
+    func scan(_ values: SQLValue..., while body: (SQLRow) throws -> Bool) throws {
+        try withBound(values[...]) { try scan(body) }
+    }
+
+    private func scan(_ body: (SQLRow) throws -> Bool) throws {
+        while true {
+            switch sqlite3_step(statement) {
+            case SQLITE_ROW: guard try body(SQLRow(statement: statement)) else { return }
+            case SQLITE_DONE: return
+            case let code: throw Self.error(code, on: connection)
             }
         }
     }
@@ -72,7 +84,13 @@ final class HeldStatement {
                 let following = rest
                 return try text.withUTF8 { buffer in
                     let address = UnsafeRawPointer(buffer.baseAddress)?.assumingMemoryBound(to: CChar.self)
-                    sqlite3_bind_text(statement, index, address ?? UnsafePointer(bitPattern: 1), Int32(buffer.count), nil)
+                    sqlite3_bind_text(
+                        statement,
+                        index,
+                        address ?? UnsafePointer(bitPattern: 1),
+                        Int32(buffer.count),
+                        nil
+                    )
                     try withBound(following, index: index + 1, body)
                 }
             }

@@ -15,6 +15,7 @@ import Glibc
 final class StoreFile {
     let path: String
     let pool: DatabasePool
+    private let checkpointer: Checkpointer
     private let lock: FileLock
 
     init(path: String, keyHash: KeyHash) throws(StoreError) {
@@ -34,7 +35,11 @@ final class StoreFile {
                 try Self.requireDurability(of: database)
             }
             try Schema.migrator.migrate(pool)
-            try pool.writeWithoutTransaction(Self.requireDurability)
+            checkpointer = try Checkpointer(path: path)
+            try pool.writeWithoutTransaction { database in
+                try Self.requireDurability(of: database)
+                checkpointer.observe(database)
+            }
         } catch {
             throw Self.translate(error, path: path)
         }
@@ -45,7 +50,9 @@ final class StoreFile {
     /// The last one to close carries the rest of the log into the file and removes the log.
     func close() throws(StoreError) {
         do {
+            // The writer first: the checkpointer's connection is the one that the log's counter points to.
             try pool.close()
+            try checkpointer.close()
         } catch {
             throw Self.translate(error, path: path)
         }
@@ -57,6 +64,24 @@ final class StoreFile {
             Result { () throws(CommitFailure) in try body(database) }
         }
         try result.get()
+    }
+
+    /// Sees to the log between two commits.
+    ///
+    /// - Throws: ``CommitFailure/unknown(_:)`` if a sync failed beside the writer.
+    func tendLog() throws(CommitFailure) {
+        try write { database throws(CommitFailure) in
+            do {
+                try checkpointer.logHasGrown(on: database)
+            } catch {
+                // What was refused is tried again later; a failed sync is not.
+                guard (error as? DatabaseError)?.extendedResultCode == .SQLITE_IOERR_FSYNC else { return }
+                throw .unknown(Self.syncFailed(path, error))
+            }
+        }
+        if let code = checkpointer.failedSyncCode {
+            throw .unknown(Self.syncFailed(path, DatabaseError(resultCode: ResultCode(rawValue: code))))
+        }
     }
 
     // MARK: - Before the first write
@@ -71,7 +96,11 @@ final class StoreFile {
                 attributes: [.posixPermissions: 0o700]
             )
         } catch {
-            throw StoreError(.cannotCreate, "the folder \(folder) of the store cannot be made: \(reason(error))", underlying: error)
+            throw StoreError(
+                .cannotCreate,
+                "the folder \(folder) of the store cannot be made: \(reason(error))",
+                underlying: error
+            )
         }
     }
 
@@ -83,7 +112,10 @@ final class StoreFile {
             switch error {
             case .held(let pid):
                 let owner = pid.map { "the process with pid \($0)" } ?? "another process"
-                throw StoreError(.locked, "the store \(path) is in use by \(owner); stop it first, or name another file")
+                throw StoreError(
+                    .locked,
+                    "the store \(path) is in use by \(owner); stop it first, or name another file"
+                )
             case .failed(let call, let number):
                 throw StoreError(
                     [EACCES, EPERM, EROFS].contains(number) ? .denied : .cannotCreate,
@@ -123,16 +155,26 @@ final class StoreFile {
                 // A file whose making was cut short has no table yet.
                 let tables = try Int.fetchOne(database, sql: "SELECT count(*) FROM sqlite_schema") ?? 0
                 guard tables > 0 else { return }
-                throw StoreError(.notAStore, "\(path) is the database of something else; name another file for the store")
+                throw StoreError(
+                    .notAStore,
+                    "\(path) is the database of something else; name another file for the store"
+                )
             }
             if try Schema.migrator.hasBeenSuperseded(database) {
-                throw StoreError(.newerSchema, "the store \(path) is of a newer release; run that release, or restore a backup")
+                throw StoreError(
+                    .newerSchema,
+                    "the store \(path) is of a newer release; run that release, or restore a backup"
+                )
             }
             if information.st_size <= checkedSize {
                 let verdict = try String.fetchOne(database, sql: "PRAGMA quick_check(1)") ?? "no answer"
                 guard verdict == "ok" else { throw damaged(path, verdict) }
             }
-            let name = try String.fetchOne(database, sql: "SELECT value FROM meta WHERE name = ?", arguments: [Meta.keyHash])
+            let name = try String.fetchOne(
+                database,
+                sql: "SELECT value FROM meta WHERE name = ?",
+                arguments: [Meta.keyHash]
+            )
             guard name == nil || name == keyHash.name else {
                 throw StoreError(
                     .hashChanged,
@@ -161,38 +203,75 @@ final class StoreFile {
         for (pragma, expected) in [("synchronous", "2"), ("journal_mode", "wal"), ("wal_autocheckpoint", "0")] {
             let value = try Row.fetchOne(database, sql: "PRAGMA \(pragma)")?[0] as String?
             guard value == expected else {
-                throw StoreError(.ioError, "SQLite's \(pragma) is \(value ?? "unknown"), not \(expected): leases would not be durable")
+                throw StoreError(
+                    .ioError,
+                    "SQLite's \(pragma) is \(value ?? "unknown"), not \(expected): leases would not be durable"
+                )
             }
         }
     }
 
     // MARK: - Errors
 
+    static func syncFailed(_ path: String, _ error: any Error) -> StoreError {
+        let code = (error as? DatabaseError).map { " (SQLite \($0.extendedResultCode.rawValue))" } ?? ""
+        return StoreError(
+            .syncFailed,
+            "the store \(path): a sync failed\(code); what the disk holds is unknown, and the file decides at the next start",
+            underlying: error
+        )
+    }
+
     static func damaged(_ path: String, _ detail: String) -> StoreError {
-        StoreError(.damaged, "the store \(path) is damaged (\(detail)); restore a backup, or move the file away to begin anew")
+        StoreError(
+            .damaged,
+            "the store \(path) is damaged (\(detail)); restore a backup, or move the file away to begin anew"
+        )
     }
 
     /// SQLite's error as the store's, with the file named.
     static func translate(_ error: any Error, path: String) -> StoreError {
-        if let error = error as? StoreError { return error }
+        switch error {
+        case let error as StoreError: return error
+        case let error as MalformedRow: return damaged(path, "a row of \(error.table) makes no sense")
+        case CommitFailure.refused(let refusal): return StoreError(.ioError, refusal.message)
+        case CommitFailure.unknown(let failure): return failure
+        default: break
+        }
         guard let error = error as? DatabaseError else {
             return StoreError(.ioError, "the store \(path): \(reason(error))", underlying: error)
         }
         switch error.resultCode {
         case .SQLITE_NOTADB:
-            return StoreError(.notAStore, "\(path) is no SQLite database; name another file for the store", underlying: error)
+            return StoreError(
+                .notAStore,
+                "\(path) is no SQLite database; name another file for the store",
+                underlying: error
+            )
         case .SQLITE_CORRUPT:
             return damaged(path, error.message ?? "SQLite says so")
         case .SQLITE_FULL:
             return StoreError(.ioError, "the store \(path): the disk is full; make room", underlying: error)
         case .SQLITE_CANTOPEN:
-            return StoreError(.cannotCreate, "the store \(path) cannot be opened; its folder must be there and writable", underlying: error)
+            return StoreError(
+                .cannotCreate,
+                "the store \(path) cannot be opened; its folder must be there and writable",
+                underlying: error
+            )
         case .SQLITE_READONLY, .SQLITE_PERM, .SQLITE_AUTH:
             return StoreError(.denied, "the store \(path) may not be written", underlying: error)
         case .SQLITE_BUSY, .SQLITE_LOCKED:
-            return StoreError(.locked, "the store \(path) is in use by another program; close it first", underlying: error)
+            return StoreError(
+                .locked,
+                "the store \(path) is in use by another program; close it first",
+                underlying: error
+            )
         default:
-            return StoreError(.ioError, "the store \(path): \(error.message ?? "") (SQLite \(error.extendedResultCode.rawValue))", underlying: error)
+            return StoreError(
+                .ioError,
+                "the store \(path): \(error.message ?? "") (SQLite \(error.extendedResultCode.rawValue))",
+                underlying: error
+            )
         }
     }
 

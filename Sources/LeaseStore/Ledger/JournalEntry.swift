@@ -81,7 +81,8 @@ extension JournalEntry {
 
     /// Reads an entry, or `nil` if the row is none that this release writes: the file is damaged.
     init?(_ row: SQLRow) {
-        guard let sequence = row.integer(0), let kind = row.integer(1).flatMap(Kind.init), let at = row.integer(2) else { return nil }
+        guard let sequence = row.integer(0), let kind = row.integer(1).flatMap(Kind.init), let at = row.integer(2)
+        else { return nil }
         self.sequence = sequence
         self.at = WallInstant(microseconds: at)
         if kind == .token {
@@ -103,8 +104,16 @@ extension JournalEntry {
             guard let holder = row.holder(7), let ttl = row.ttl(11), let deadline else { return nil }
             return .granted(
                 Tenure(
-                    fence: fence, token: fence, holder: holder, ttl: ttl, deadline: deadline, acquiredAt: at, renewals: 0,
-                    request: row.request(.acquire, 14), revocation: nil, isExtended: false
+                    fence: fence,
+                    token: fence,
+                    holder: holder,
+                    ttl: ttl,
+                    deadline: deadline,
+                    acquiredAt: at,
+                    renewals: 0,
+                    request: row.request(.acquire, 14),
+                    revocation: nil,
+                    isExtended: false
                 )
             )
         case .renewed:
@@ -175,14 +184,27 @@ extension JournalEntry {
             _ statement: HeldStatement
         ) throws {
             try statement.run(
-                .integer(sequence), .integer(kind.rawValue), .integer(at.microseconds),
-                .blob(name?.bytes), .integer(name == nil ? nil : Int64(0)), .integer(fence?.rawValue),
-                .integer(token?.rawValue), .integer(holder?.uid), .integer(holder?.gid),
-                .integer(holder.map { Int64($0.pid) }), .text(holder?.owner.text), .integer(ttl?.milliseconds),
-                .integer(deadline?.boot.nanoseconds), .integer(deadline?.wall.microseconds),
-                .blob(request?.id.bytes), .integer(request?.uid), .integer(request?.replaced?.rawValue),
-                .integer(revocationEnd?.boot.nanoseconds), .integer(revocationEnd?.wall.microseconds),
-                .text(reason?.text), .integer(detail)
+                .integer(sequence),
+                .integer(kind.rawValue),
+                .integer(at.microseconds),
+                .blob(name?.bytes),
+                .integer(name == nil ? nil : Int64(0)),
+                .integer(fence?.rawValue),
+                .integer(token?.rawValue),
+                .integer(holder?.uid),
+                .integer(holder?.gid),
+                .integer(holder.map { Int64($0.pid) }),
+                .text(holder?.owner.text),
+                .integer(ttl?.milliseconds),
+                .integer(deadline?.boot.nanoseconds),
+                .integer(deadline?.wall.microseconds),
+                .blob(request?.id.bytes),
+                .integer(request?.uid),
+                .integer(request?.replaced?.rawValue),
+                .integer(revocationEnd?.boot.nanoseconds),
+                .integer(revocationEnd?.wall.microseconds),
+                .text(reason?.text),
+                .integer(detail)
             )
         }
     }

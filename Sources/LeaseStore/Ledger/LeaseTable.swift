@@ -58,7 +58,11 @@ struct LeaseTable {
         if let tenure {
             try insert(tenure, for: name)
             if previous == nil {
-                try track.run(.blob(name.bytes), .integer(keyHash.stored(name.bytes)), .integer(KeyKinds.lease.rawValue))
+                try track.run(
+                    .blob(name.bytes),
+                    .integer(keyHash.stored(name.bytes)),
+                    .integer(KeyKinds.lease.rawValue)
+                )
             }
         } else if previous != nil {
             try delete.run(.blob(name.bytes))
@@ -72,14 +76,25 @@ struct LeaseTable {
         let request = tenure.request
         let revocation = tenure.revocation
         try upsert.run(
-            .blob(name.bytes), .integer(tenure.fence.rawValue), .integer(tenure.token.rawValue),
-            .integer(Int64(holder.uid)), .integer(Int64(holder.gid)), .integer(Int64(holder.pid)), .text(holder.owner.text),
+            .blob(name.bytes),
+            .integer(tenure.fence.rawValue),
+            .integer(tenure.token.rawValue),
+            .integer(Int64(holder.uid)),
+            .integer(Int64(holder.gid)),
+            .integer(Int64(holder.pid)),
+            .text(holder.owner.text),
             .integer(tenure.ttl.milliseconds),
-            .integer(tenure.deadline.boot.nanoseconds), .integer(tenure.deadline.wall.microseconds),
-            .integer(tenure.acquiredAt.microseconds), .integer(tenure.renewals), .flag(tenure.isExtended),
-            .integer(request?.verb.rawValue), .blob(request?.id.bytes), .integer(request?.uid),
+            .integer(tenure.deadline.boot.nanoseconds),
+            .integer(tenure.deadline.wall.microseconds),
+            .integer(tenure.acquiredAt.microseconds),
+            .integer(tenure.renewals),
+            .flag(tenure.isExtended),
+            .integer(request?.verb.rawValue),
+            .blob(request?.id.bytes),
+            .integer(request?.uid),
             .integer(request?.replaced?.rawValue),
-            .integer(revocation?.end.boot.nanoseconds), .integer(revocation?.end.wall.microseconds),
+            .integer(revocation?.end.boot.nanoseconds),
+            .integer(revocation?.end.wall.microseconds),
             .text(revocation?.reason.text)
         )
     }

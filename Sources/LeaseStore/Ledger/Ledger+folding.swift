@@ -27,7 +27,8 @@ extension Ledger {
                 try Self.set(Meta.foldedThrough, slice.foldedThrough, in: database)
                 if let last = slice.lastToken {
                     try database.execute(
-                        sql: "INSERT INTO meta (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = max(value, ?2)",
+                        sql:
+                            "INSERT INTO meta (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = max(value, ?2)",
                         arguments: [Meta.lastToken, last.rawValue]
                     )
                 }

@@ -1,7 +1,5 @@
 import GRDB
-import GRDBSQLite
 package import LeaseCore
-import Synchronization
 
 /// The ledger: leases decided in memory, made durable by one sequential journal.
 ///
@@ -55,12 +53,14 @@ package final class Ledger {
         let file = try StoreFile(path: path, keyHash: configuration.keyHash)
         self.file = file
         do {
-            statements = try file.pool.writeWithoutTransaction { try Statements(on: $0, keyHash: configuration.keyHash) }
+            statements = try file.pool.writeWithoutTransaction {
+                try Statements(on: $0, keyHash: configuration.keyHash)
+            }
             batch = Batch(tokens: tokens, lastSequence: 0)
             try load()
             try resume(at: clock.now())
         } catch {
-            throw StoreFile.translate(Self.named(error, path: path), path: path)
+            throw StoreFile.translate(error, path: path)
         }
     }
 
@@ -98,7 +98,9 @@ package final class Ledger {
         var tokens = tokens
         let tenure = leases[name]
         var decision = LeaseRules.decide(request, on: name, tenure: tenure, by: caller, now: now, tokens: &tokens)
-        if case .granted = decision.event, let refusal = refusalOfGrant(to: caller, instead: decision.ended == nil ? nil : tenure) {
+        if case .granted = decision.event,
+            let refusal = refusalOfGrant(to: caller, instead: decision.ended == nil ? nil : tenure)
+        {
             decision = decision.refused(refusal)
         } else {
             self.tokens = tokens
@@ -144,11 +146,17 @@ package final class Ledger {
         // A tenure that has just ended makes room for the one that is to follow it.
         let count = leases.count - (replaced == nil ? 0 : 1)
         guard count < configuration.maximumLeases - reserve else {
-            return LeaseError(.busy, "\(count) leases are in force, the most this store holds; release some, or raise the limit")
+            return LeaseError(
+                .busy,
+                "\(count) leases are in force, the most this store holds; release some, or raise the limit"
+            )
         }
         let own = leases.count(of: caller.uid) - (replaced?.holder.uid == caller.uid ? 1 : 0)
         guard caller.isAdministrator || own < configuration.maximumLeasesPerUser else {
-            return LeaseError(.busy, "uid \(caller.uid) holds \(own) leases, the most for one user; release some, or raise the limit")
+            return LeaseError(
+                .busy,
+                "uid \(caller.uid) holds \(own) leases, the most for one user; release some, or raise the limit"
+            )
         }
         return nil
     }
@@ -199,11 +207,12 @@ package final class Ledger {
                     }
                 }
             }
-            beginBatch()
         } catch {
             putBack()
             throw error
         }
+        beginBatch()
+        try file.tendLog()
     }
 
     private func beginBatch() {
@@ -238,12 +247,16 @@ package final class Ledger {
                 tokens.raise(to: tenure.token)
                 leases.set(tenure, for: name)
             }
-            historyCount = try Int64.fetchOne(
-                database,
-                sql: "SELECT count(*) FROM lease_journal WHERE seq <= ?",
-                arguments: [foldedThrough]
-            ) ?? 0
-            lastSequence = try max(foldedThrough, Int64.fetchOne(database, sql: "SELECT max(seq) FROM lease_journal") ?? 0)
+            historyCount =
+                try Int64.fetchOne(
+                    database,
+                    sql: "SELECT count(*) FROM lease_journal WHERE seq <= ?",
+                    arguments: [foldedThrough]
+                ) ?? 0
+            lastSequence = try max(
+                foldedThrough,
+                Int64.fetchOne(database, sql: "SELECT max(seq) FROM lease_journal") ?? 0
+            )
             try statements.selectEntries.forEach(.integer(foldedThrough), .integer(Int64.max)) { row in
                 guard let entry = JournalEntry(row) else { throw MalformedRow(table: "lease_journal") }
                 if let token = entry.issuedToken {
@@ -293,19 +306,5 @@ package final class Ledger {
             sql: "INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
             arguments: [name, value]
         )
-    }
-
-    private static func named(_ error: any Error, path: String) -> any Error {
-        switch error {
-        case let error as MalformedRow:
-            StoreFile.damaged(path, "a row of \(error.table) makes no sense")
-        case let error as CommitFailure:
-            switch error {
-            case .refused(let refusal): StoreError(.ioError, "the store \(path): \(refusal.message)")
-            case .unknown(let failure): failure
-            }
-        default:
-            error
-        }
     }
 }

@@ -80,14 +80,7 @@ struct Statements {
     }
 
     private func unknown(_ error: any Error) -> CommitFailure {
-        let detail = (error as? DatabaseError).map { "\($0.message ?? "") (SQLite \($0.extendedResultCode.rawValue))" } ?? "\(error)"
-        return .unknown(
-            StoreError(
-                .syncFailed,
-                "the store \(path): a commit failed at its sync: \(detail); what the disk holds is unknown, and the file decides at the next start",
-                underlying: error
-            )
-        )
+        .unknown(StoreFile.syncFailed(path, error))
     }
 
     private static func isBeforeSync(_ error: any Error) -> Bool {
