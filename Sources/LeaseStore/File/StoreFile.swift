@@ -2,6 +2,7 @@ import CLinux
 import Foundation
 import GRDB
 import Glibc
+import LeaseCore
 
 /// The file: opened, checked and set up so that a COMMIT is a promise.
 ///

@@ -37,13 +37,6 @@ extension Ledger {
         }
     }
 
-    func read(_ page: LeasePage) async throws(StoreError) -> [(name: LeaseName, tenure: Tenure)] {
-        let result = await withCheckedContinuation { continuation in
-            read(page) { continuation.resume(returning: $0) }
-        }
-        return try result.get()
-    }
-
     private static func rows(of page: LeasePage, in database: Database) throws -> [(name: LeaseName, tenure: Tenure)] {
         var rows: [(name: LeaseName, tenure: Tenure)] = []
         // The later of the two bounds is where the index is entered.

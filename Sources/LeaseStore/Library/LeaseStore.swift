@@ -169,7 +169,9 @@ public actor LeaseStore {
         try await inTurn(.sweep)
         guard let ledger else { throw closed }
         let page = LeasePage(prefix: prefix, after: after, count: count)
-        return try await ledger.read(page)
+        return try await withCheckedThrowingContinuation { continuation in
+            ledger.read(page) { continuation.resume(with: $0) }
+        }
     }
 
     private func token(_ request: LeaseRequest, on name: LeaseName) async throws -> Token {
