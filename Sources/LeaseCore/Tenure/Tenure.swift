@@ -20,7 +20,9 @@ public struct Tenure: Hashable, Sendable {
     public let holder: Holder
     /// The TTL of the grant or of the last renewal.
     public private(set) var ttl: TTL
-    /// When the tenure ends by time, on both clocks. The boot clock decides; the wall clock takes its place over a reboot.
+    /// When the tenure ends by time, on both clocks.
+    ///
+    /// The boot clock decides; the wall clock takes its place over a reboot.
     public private(set) var deadline: Moment
     /// When it was granted, for display.
     public let acquiredAt: WallInstant
@@ -30,7 +32,9 @@ public struct Tenure: Hashable, Sendable {
     public private(set) var request: RequestRecord?
     /// The end by force that is under way, if one is.
     public private(set) var revocation: Revocation?
-    /// Whether a restart of the daemon has already given this grant or renewal more time. It does so once.
+    /// Whether a restart of the daemon has already given this grant or renewal more time.
+    ///
+    /// It does so once.
     public private(set) var isExtended: Bool
 
     /// Creates a tenure from all that is known of it, as a store does when it reads one.
