@@ -1,6 +1,8 @@
 #include "CLinux.h"
 #include <errno.h>
+#include <string.h>
 #include <sys/ioctl.h>
+#include <sys/syscall.h>
 
 int clinux_peer_credentials(int socket, struct clinux_peer *peer) {
     struct ucred credentials;
@@ -31,4 +33,23 @@ int clinux_open(const char *path, int flags, mode_t mode) { return open(path, fl
 int clinux_terminal_columns(int descriptor) {
     struct winsize size;
     return ioctl(descriptor, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
+int clinux_is_signal_ignored(int signal) {
+    struct sigaction action;
+    if (sigaction(signal, NULL, &action) != 0) return -1;
+    return !(action.sa_flags & SA_SIGINFO) && action.sa_handler == SIG_IGN;
+}
+
+int clinux_set_signal_ignored(int signal, int ignored) {
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = ignored ? SIG_IGN : SIG_DFL;
+    return sigaction(signal, &action, NULL);
+}
+
+int clinux_pidfd_open(pid_t process) { return (int)syscall(SYS_pidfd_open, process, 0); }
+
+int clinux_pidfd_send_signal(int descriptor, int signal) {
+    return (int)syscall(SYS_pidfd_send_signal, descriptor, signal, NULL, 0);
 }
