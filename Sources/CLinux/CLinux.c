@@ -53,3 +53,5 @@ int clinux_pidfd_open(pid_t process) { return (int)syscall(SYS_pidfd_open, proce
 int clinux_pidfd_send_signal(int descriptor, int signal) {
     return (int)syscall(SYS_pidfd_send_signal, descriptor, signal, NULL, 0);
 }
+
+int clinux_open_placeholder(void) { return open("/", O_PATH | O_CLOEXEC); }

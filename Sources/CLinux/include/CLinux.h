@@ -69,4 +69,7 @@ int clinux_pidfd_open(pid_t process);
 /// pidfd_send_signal(2).
 int clinux_pidfd_send_signal(int descriptor, int signal);
 
+/// open(2), O_PATH: a close-on-exec descriptor that keeps its number and can be neither read nor written.
+int clinux_open_placeholder(void);
+
 #endif
