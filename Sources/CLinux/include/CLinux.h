@@ -3,9 +3,7 @@
 #ifndef CLINUX_H
 #define CLINUX_H
 
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
+// No _GNU_SOURCE here: it would give the system's types another shape than the other modules see. CLinux.c has it.
 #include <fcntl.h>
 #include <grp.h>
 #include <poll.h>
