@@ -1,4 +1,3 @@
-internal import CLinux
 internal import Glibc
 internal import LeaseCore
 internal import LeaseWire
@@ -61,8 +60,7 @@ extension ServerConfiguration {
             isUsers
             ? SocketPath.resolve(socket: nil, user: true, environment: environment)
             : setting?.value ?? SocketPath.resolve(socket: nil, user: false, environment: environment)
-        // sun_path of unix(7), with its null byte.
-        let longest = MemoryLayout.size(ofValue: sockaddr_un().sun_path) - 1
+        let longest = UnixAddress.longestPath
         guard !path.isEmpty, path.utf8.count <= longest, !path.utf8.contains(0) else {
             let origin: Setting<String>.Origin =
                 isUsers ? .variable("XDG_RUNTIME_DIR") : setting?.origin ?? .flag("--user")
