@@ -175,9 +175,9 @@ package struct RESPReplyParser: Sendable {
             scanned = bytes.count
             return nil
         }
-        let line = bytes[(bytes.startIndex + 1)..<lineFeed]
-        guard line.last == 0x0D else { throw .malformed("a line without its end") }
-        return (marker, line.dropLast())
+        let line = bytes[..<lineFeed]
+        guard line.count >= 2, line.last == 0x0D else { throw .malformed("a line without its end") }
+        return (marker, line.dropFirst().dropLast())
     }
 
     private mutating func consume(_ size: Int, of buffer: inout ByteBuffer) {
