@@ -116,7 +116,11 @@ let package = Package(
         .testTarget(name: "LeaseCoreTests", dependencies: ["LeaseCore"], swiftSettings: settings),
         .testTarget(
             name: "LeaseStoreTests",
-            dependencies: ["LeaseStore", "LeaseCore", .product(name: "GRDB", package: "GRDB.swift")],
+            dependencies: [
+                "LeaseStore", "LeaseCore",
+                .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "GRDBSQLite", package: "GRDB.swift"),
+            ],
             swiftSettings: settings
         ),
         .testTarget(
