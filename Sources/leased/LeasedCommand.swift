@@ -43,7 +43,12 @@ struct LeasedCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Read the configuration from FILE, which must be there.", valueName: "file"))
     var config: String?
 
-    @Option(help: ArgumentHelp("Log from LEVEL on: trace, debug, info, notice, warning, error or critical.", valueName: "level"))
+    @Option(
+        help: ArgumentHelp(
+            "Log from LEVEL on: trace, debug, info, notice, warning, error or critical.",
+            valueName: "level"
+        )
+    )
     var logLevel: String?
 
     func run() async throws {
@@ -68,7 +73,14 @@ struct LeasedCommand: AsyncParsableCommand {
         level.current = configuration.logLevel
         let clock = try SystemLeaseClock()
         let listener = try Self.listener(configuration, passed: passed)
-        let server = try await LeaseServer.start(configuration: configuration, clock: clock, logger: logger)
+        let server: LeaseServer
+        do {
+            server = try await LeaseServer.start(configuration: configuration, clock: clock, logger: logger)
+        } catch {
+            // Nobody will ever answer there.
+            listener.removeSocket()
+            throw error
+        }
         let status = StatusService(server: server, logger: logger)
         var group = ServiceGroupConfiguration(
             services: [
@@ -89,7 +101,13 @@ struct LeasedCommand: AsyncParsableCommand {
 
     @Sendable private func loadConfiguration() throws(ConfigurationError) -> ServerConfiguration {
         try ServerConfiguration.load(
-            overrides: CommandLineOverrides(config: config, user: user, socket: socket, store: store, logLevel: logLevel),
+            overrides: CommandLineOverrides(
+                config: config,
+                user: user,
+                socket: socket,
+                store: store,
+                logLevel: logLevel
+            ),
             environment: Self.environment
         )
     }

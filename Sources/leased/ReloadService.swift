@@ -41,7 +41,10 @@ struct ReloadService: Service {
             level.current = configuration.logLevel
             logger.notice("configuration reloaded")
         } catch {
-            logger.error("configuration not reloaded; the old one stays in force", metadata: ["error": "\(error.message)"])
+            logger.error(
+                "configuration not reloaded; the old one stays in force",
+                metadata: ["error": "\(error.message)"]
+            )
         }
         tell { _ = try notifier.ready() }
     }

@@ -122,12 +122,16 @@ actor Engine {
         let reserve = isAdministrator ? 0 : limits.reservedForAdministrators
         guard sessions.count < limits.connections - reserve else {
             counters.refusedConnections += 1
-            return .refused(LeaseError(.busy, "\(sessions.count) connections are open, the most there may be; try again later"))
+            return .refused(
+                LeaseError(.busy, "\(sessions.count) connections are open, the most there may be; try again later")
+            )
         }
         let own = connectionsByUser[peer.uid] ?? 0
         guard isAdministrator || own < limits.connectionsPerUser else {
             counters.refusedConnections += 1
-            return .refused(LeaseError(.busy, "uid \(peer.uid) has \(own) connections, the most for one user; close some"))
+            return .refused(
+                LeaseError(.busy, "uid \(peer.uid) has \(own) connections, the most for one user; close some")
+            )
         }
         lastSessionID += 1
         let session = Session(
