@@ -142,7 +142,15 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
-        .testTarget(name: "LeaseClientTests", dependencies: ["LeaseClient", "LeaseServer"], swiftSettings: settings),
+        .testTarget(
+            name: "LeaseClientTests",
+            dependencies: [
+                "LeaseClient", "LeaseServer", "LeaseWire", "LeaseCore",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            swiftSettings: settings
+        ),
         .testTarget(
             name: "SystemdNotifyTests",
             dependencies: [
