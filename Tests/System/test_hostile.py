@@ -38,8 +38,9 @@ def assert_protocol_error(shared: Daemon, sent: bytes) -> None:
     "sent",
     [
         b"*abc\r\n", b"*-2\r\n", b"*\r\n", b"*1.5\r\n", b"*+\r\n", b"*99999999999999999999\r\n", b"*2147483648\r\n",
-        b"*1\r\n$abc\r\n", b"*1\r\n$-2\r\n", b"*1\r\n$\r\n", b"*1\r\n$99999999999999999999\r\n", b"*1\r\n$2147483648\r\n",
-        b"*1\r\n$4\r\nPINGxx", b"*1\r\n$4\r\nPINGPONG\r\n", b"*1\r\n:1\r\n", b"*1\r\n+PING\r\n", b"*1\r\nPING\r\n",
+        b"*1\r\n$abc\r\n", b"*1\r\n$-2\r\n", b"*1\r\n$\r\n", b"*1\r\n$99999999999999999999\r\n",
+        b"*1\r\n$2147483648\r\n", b"*1\r\n$4\r\nPINGxx",
+        b"*1\r\n$4\r\nPINGPONG\r\n", b"*1\r\n:1\r\n", b"*1\r\n+PING\r\n", b"*1\r\nPING\r\n",
         b"*1\r\n*1\r\n$4\r\nPING\r\n", b'ECHO "open\r\n', b"ECHO 'open\r\n", b'ECHO "a"b\r\n',
     ],
 )  # fmt: skip
