@@ -132,7 +132,7 @@ let package = Package(
         .testTarget(
             name: "LeaseServerTests",
             dependencies: [
-                "LeaseServer", "LeaseStore", "LeaseWire", "LeaseClient",
+                "LeaseServer", "LeaseStore", "LeaseWire", "LeaseClient", "CLinux",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),
@@ -140,7 +140,21 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(name: "LeaseClientTests", dependencies: ["LeaseClient", "LeaseServer"], swiftSettings: settings),
-        .testTarget(name: "SystemdNotifyTests", dependencies: ["SystemdNotify", "CLinux"], swiftSettings: settings),
+        .testTarget(
+            name: "SystemdNotifyTests",
+            dependencies: [
+                "SystemdNotify", "NotifyProbe", "CLinux",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settings
+        ),
+        // The service that those tests start, each time with an environment of its own.
+        .executableTarget(
+            name: "NotifyProbe",
+            dependencies: ["SystemdNotify", "CLinux"],
+            path: "Tests/NotifyProbe",
+            swiftSettings: settings
+        ),
         .testTarget(name: "LeasectlTests", dependencies: ["leasectl"], swiftSettings: settings),
     ]
 )

@@ -3,9 +3,7 @@
 #ifndef CLINUX_H
 #define CLINUX_H
 
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
+// No _GNU_SOURCE here: it would give the system's types another shape than the other modules see. CLinux.c has it.
 #include <fcntl.h>
 #include <grp.h>
 #include <poll.h>
@@ -50,5 +48,11 @@ int clinux_open(const char *path, int flags, mode_t mode);
 
 /// ioctl(2), TIOCGPGRP and friends are in <termios.h>; this one tells a terminal's width, or 0.
 int clinux_terminal_columns(int descriptor);
+
+/// timerfd_create(2) on CLOCK_BOOTTIME, non-blocking and close-on-exec: a timer that counts suspend and no clock step moves.
+int clinux_boot_timer(void);
+
+/// timerfd_settime(2), absolute, in nanoseconds since boot; 0 disarms it.
+int clinux_boot_timer_set(int timer, int64_t nanoseconds);
 
 #endif

@@ -57,7 +57,9 @@ public enum DurationText {
 
     private static func malformed(_ text: some StringProtocol) -> LeaseError {
         let isBareNumber = !text.isEmpty && text.allSatisfy { $0.isASCII && $0.isNumber }
-        let quoted = text.prefix(64).unicodeScalars.map { $0.properties.isPatternWhitespace || $0.value < 0x20 ? "?" : String($0) }
+        let quoted = text.prefix(64).unicodeScalars.map {
+            $0.properties.isPatternWhitespace || $0.value < 0x20 ? "?" : String($0)
+        }
         return LeaseError(
             .invalidRequest,
             isBareNumber

@@ -42,8 +42,10 @@ public struct TokenSequence: Hashable, Sendable {
         }
     }
 
-    /// How far the last token is ahead of the wall clock, or zero. An operator wants to know: until the clock has caught
-    /// up, the protection over a lost file rests on the file alone.
+    /// How far the last token is ahead of the wall clock, or zero.
+    ///
+    /// An operator wants to know: until the clock has caught up, the protection over a lost file rests on the file
+    /// alone.
     public func lead(over wall: WallInstant) -> Duration {
         guard let last, last.rawValue > wall.microseconds else { return .zero }
         return .microseconds(last.rawValue - Swift.max(wall.microseconds, 0))

@@ -1,0 +1,41 @@
+/// What has happened to a lease: the unit that a store makes durable.
+///
+/// The state of a lease is what its events make of it, in their order, whichever way they came: decided just now,
+/// replayed from a journal, or folded into a table. ``apply(to:)`` is the one place that says how.
+public enum LeaseEvent: Hashable, Sendable {
+    /// A tenure began.
+    case granted(Tenure)
+    /// The tenure was renewed.
+    case renewed(Renewal)
+    /// The tenure is being ended by force.
+    case revoking(Revocation)
+    /// The store was opened again, and the tenure's times moved.
+    case resumed(Resumption)
+    /// The tenure is over.
+    case ended(TenureEnd)
+
+    /// What the event makes of a lease.
+    ///
+    /// The order of events is an invariant of the store: a grant finds the lease free, every other event finds a tenure.
+    /// A store that breaks it is damaged, and the event says so by returning `false` with the lease left as it was.
+    public func apply(to tenure: inout Tenure?) -> Bool {
+        switch self {
+        case .granted(let granted):
+            guard tenure == nil else { return false }
+            tenure = granted
+        case .renewed(let renewal):
+            guard tenure != nil else { return false }
+            tenure?.renew(renewal)
+        case .revoking(let revocation):
+            guard tenure != nil else { return false }
+            tenure?.beginRevocation(revocation)
+        case .resumed(let resumption):
+            guard tenure != nil else { return false }
+            tenure?.resume(resumption)
+        case .ended:
+            guard tenure != nil else { return false }
+            tenure = nil
+        }
+        return true
+    }
+}

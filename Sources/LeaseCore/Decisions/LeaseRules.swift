@@ -1,0 +1,161 @@
+/// The rules of leases: pure functions from (tenure or none, request, now) to a decision.
+///
+/// They read no clock and touch nothing. The order of refusals is the protocol's: the token (`EXPIRED`), then a running
+/// revocation (`REVOKED`), then the user (`DENIED`).
+public enum LeaseRules {
+    /// Decides a request on the lease `name`.
+    ///
+    /// - Parameters:
+    ///   - request: What is asked.
+    ///   - name: The lease, for messages.
+    ///   - tenure: The lease's tenure as it is stored, or `nil` if the lease is free.
+    ///   - caller: Who asks.
+    ///   - now: The instant of the decision, on both clocks.
+    ///   - tokens: The store's token sequence; it moves on only if a token was issued.
+    public static func decide(
+        _ request: LeaseRequest,
+        on name: LeaseName,
+        tenure: Tenure?,
+        by caller: Caller,
+        now: Moment,
+        tokens: inout TokenSequence
+    ) -> Decision {
+        let ended = tenure?.ending(at: now.boot)
+        let context = Context(name: name, tenure: ended == nil ? tenure : nil, caller: caller, now: now)
+        do throws(LeaseError) {
+            let (event, answer) = try context.decide(request, tokens: &tokens)
+            return Decision(ended: ended, event: event, answer: .success(answer))
+        } catch {
+            return Decision(ended: ended, answer: .failure(error))
+        }
+    }
+}
+
+extension LeaseRules {
+    /// One request's surroundings: the tenure here is in force.
+    struct Context {
+        let name: LeaseName
+        let tenure: Tenure?
+        let caller: Caller
+        let now: Moment
+
+        typealias Step = (LeaseEvent?, LeaseAnswer)
+
+        func decide(_ request: LeaseRequest, tokens: inout TokenSequence) throws(LeaseError) -> Step {
+            switch request {
+            case .acquire(let ttl, let owner, let id):
+                try acquire(ttl: ttl, owner: owner, id: id, tokens: &tokens)
+            case .renew(let token, let ttl, let id):
+                try renew(token: token, ttl: ttl, id: id, tokens: &tokens)
+            case .release(let token):
+                try release(token: token)
+            case .check(let token):
+                try check(token: token)
+            case .holder:
+                (nil, .tenure(tenure))
+            case .revoke(let after, let reason):
+                try revoke(after: after, reason: reason)
+            }
+        }
+
+        // MARK: - The verbs
+
+        private func acquire(
+            ttl: TTL,
+            owner: Label,
+            id: RequestID?,
+            tokens: inout TokenSequence
+        ) throws(LeaseError) -> Step {
+            if let tenure {
+                if tenure.request?.isRepeated(by: id, verb: .acquire, caller: caller) == true {
+                    return (nil, .token(tenure.token))
+                }
+                throw conflict(with: tenure)
+            }
+            let token = try tokens.next(wall: now.wall)
+            let granted = Tenure(
+                token: token,
+                holder: Holder(uid: caller.uid, gid: caller.gid, pid: caller.pid, owner: owner),
+                ttl: ttl,
+                request: id.map { RequestRecord(id: $0, verb: .acquire, uid: caller.uid, replaced: nil) },
+                now: now
+            )
+            return (.granted(granted), .token(token))
+        }
+
+        private func renew(
+            token: Token,
+            ttl: TTL,
+            id: RequestID?,
+            tokens: inout TokenSequence
+        ) throws(LeaseError) -> Step {
+            guard let tenure else { throw expired(token) }
+            let isRepetition =
+                tenure.request?.isRepeated(by: id, verb: .renew, caller: caller) == true
+                && (token == tenure.token || token == tenure.request?.replaced)
+            guard isRepetition || token == tenure.token else { throw expired(token) }
+            if let revocation = tenure.revocation {
+                throw revoked(revocation)
+            }
+            if isRepetition {
+                return (nil, .token(tenure.token))
+            }
+            guard caller.mayAct(for: tenure.holder) else { throw denied("renew", tenure) }
+            let renewal = Renewal(
+                token: try tokens.next(wall: now.wall),
+                ttl: ttl,
+                deadline: now.advanced(by: ttl.duration),
+                request: id.map { RequestRecord(id: $0, verb: .renew, uid: caller.uid, replaced: token) }
+            )
+            return (.renewed(renewal), .token(renewal.token))
+        }
+
+        private func release(token: Token) throws(LeaseError) -> Step {
+            guard let tenure, token == tenure.token else { throw expired(token) }
+            guard caller.mayAct(for: tenure.holder) else { throw denied("release", tenure) }
+            return (.ended(TenureEnd(.released)), .released)
+        }
+
+        private func check(token: Token) throws(LeaseError) -> Step {
+            guard let tenure, tenure.isCurrent(token) else { throw expired(token) }
+            return (nil, .remaining(tenure.remaining(at: now.boot)))
+        }
+
+        private func revoke(after: Duration?, reason: Label) throws(LeaseError) -> Step {
+            guard let tenure else { return (nil, .revoked(false)) }
+            guard caller.mayAct(for: tenure.holder) else { throw denied("revoke", tenure) }
+            guard let after, after > .zero else { return (.ended(TenureEnd(.revoked, reason: reason)), .revoked(true)) }
+            return (.revoking(Revocation(end: now.advanced(by: after), reason: reason)), .revoked(true))
+        }
+
+        // MARK: - The refusals
+
+        private func conflict(with tenure: Tenure) -> LeaseError {
+            let left = tenure.remaining(at: now.boot).wholeMilliseconds
+            return LeaseError(
+                .conflict,
+                "lease '\(name)' is held by '\(tenure.holder.owner)' for \(left) ms more; try again later"
+            )
+        }
+
+        private func expired(_ token: Token) -> LeaseError {
+            LeaseError(.expired, "token \(token) is not, or no longer, that of lease '\(name)'; acquire it again")
+        }
+
+        private func revoked(_ revocation: Revocation) -> LeaseError {
+            let left = max(now.boot.duration(to: revocation.end.boot), .zero).wholeMilliseconds
+            let reason = revocation.reason.text.isEmpty ? "" : " (\(revocation.reason))"
+            return LeaseError(
+                .revoked,
+                "lease '\(name)' is being revoked\(reason) and ends in \(left) ms; stop now and release it"
+            )
+        }
+
+        private func denied(_ verb: String, _ tenure: Tenure) -> LeaseError {
+            LeaseError(
+                .denied,
+                "uid \(caller.uid) may not \(verb) lease '\(name)', granted to uid \(tenure.holder.uid); ask an administrator"
+            )
+        }
+    }
+}

@@ -1,0 +1,44 @@
+/// Who holds a lease: the credentials of the peer that acquired it (socket(7), SO_PEERCRED), and its label.
+public struct Holder: Hashable, Sendable {
+    /// The user who was granted the lease, and who alone, beside administrators, may renew and release it.
+    public let uid: UInt32
+    /// The group of the process that acquired, for display.
+    public let gid: UInt32
+    /// The process that acquired, for display; it may be long gone.
+    public let pid: Int32
+    /// What the holder calls itself.
+    public let owner: Label
+
+    /// Creates a holder.
+    public init(uid: UInt32, gid: UInt32, pid: Int32, owner: Label) {
+        self.uid = uid
+        self.gid = gid
+        self.pid = pid
+        self.owner = owner
+    }
+}
+
+/// Who asks: the credentials that a request came with.
+public struct Caller: Hashable, Sendable {
+    /// The user.
+    public let uid: UInt32
+    /// The primary group.
+    public let gid: UInt32
+    /// The process.
+    public let pid: Int32
+    /// Whether the caller may end other users' tenures, and renew and release for them.
+    public let isAdministrator: Bool
+
+    /// Creates a caller.
+    public init(uid: UInt32, gid: UInt32, pid: Int32, isAdministrator: Bool) {
+        self.uid = uid
+        self.gid = gid
+        self.pid = pid
+        self.isAdministrator = isAdministrator
+    }
+
+    /// Whether the caller may act on a tenure that `holder` was granted.
+    func mayAct(for holder: Holder) -> Bool {
+        uid == holder.uid || isAdministrator
+    }
+}

@@ -1,0 +1,48 @@
+/// How a tenure goes on when its store is opened again.
+public struct Resumption: Hashable, Sendable {
+    /// The deadline from now on.
+    public let deadline: Moment
+    /// The end of a running revocation from now on, if it has moved.
+    public let revocationEnd: Moment?
+    /// Whether this used up the one extension that a grant or renewal has.
+    public let isExtension: Bool
+
+    /// Creates a resumption.
+    public init(deadline: Moment, revocationEnd: Moment?, isExtension: Bool) {
+        self.deadline = deadline
+        self.revocationEnd = revocationEnd
+        self.isExtension = isExtension
+    }
+}
+
+extension Tenure {
+    /// The longest time that a restart gives a holder to come back.
+    public static let restartGrace = Duration.seconds(10)
+
+    /// The tenure after a restart in the same boot, or `nil` if nothing changes.
+    ///
+    /// While the daemon was down nobody could be granted, so a restart takes no lease away: the deadline becomes
+    /// max(deadline, restart + min(TTL, 10 s)), once for each grant or renewal. A running revocation gets no such grace.
+    public func resumptionAfterRestart(at now: Moment) -> Resumption? {
+        guard !isExtended else { return nil }
+        let extended = now.advanced(by: min(ttl.duration, Self.restartGrace))
+        guard extended.boot > deadline.boot else { return nil }
+        return Resumption(deadline: extended, revocationEnd: nil, isExtension: true)
+    }
+
+    /// The tenure after a reboot, or in another time namespace, where the old boot clock means nothing.
+    ///
+    /// What is left is taken from the wall clock: at least nothing and at most the TTL, so that a clock that was set back
+    /// cannot make a lease last longer than it was granted for.
+    public func resumptionAfterReboot(at now: Moment) -> Resumption {
+        func rebased(_ wall: WallInstant, atMost limit: Duration) -> Moment {
+            now.advanced(by: min(max(now.wall.duration(to: wall), .zero), limit))
+        }
+        // A revocation may be longer than the TTL; the deadline bounds it all the same.
+        return Resumption(
+            deadline: rebased(deadline.wall, atMost: ttl.duration),
+            revocationEnd: revocation.map { rebased($0.end.wall, atMost: ttl.duration) },
+            isExtension: false
+        )
+    }
+}

@@ -1,0 +1,54 @@
+/// Text that people read beside a lease: an owner label, or the reason of a revocation.
+///
+/// At most 256 bytes of UTF-8 without control characters, so that it can stand in a log line, a terminal column or an
+/// error reply as it is. It may be empty.
+public struct Label: Hashable, Sendable, CustomStringConvertible {
+    /// The most bytes of UTF-8.
+    public static let maximumLength = 256
+
+    /// The empty label.
+    public static let empty = Label(unchecked: "")
+
+    /// The text.
+    public let text: String
+
+    /// Creates a label.
+    ///
+    /// - Throws: ``LeaseError/Code/tooBig`` over ``maximumLength`` bytes, ``LeaseError/Code/invalidRequest`` with a
+    ///   control character in it.
+    public init(_ text: String) throws(LeaseError) {
+        guard text.utf8.count <= Self.maximumLength else {
+            throw LeaseError(.tooBig, "the label has \(text.utf8.count) bytes; the most is \(Self.maximumLength)")
+        }
+        guard !text.unicodeScalars.contains(where: Self.isControl) else {
+            throw LeaseError(.invalidRequest, "a label has no control characters; leave them out")
+        }
+        self.text = text
+    }
+
+    /// Creates a label from bytes that nobody has checked, such as a command name: bytes that are not UTF-8 and control
+    /// characters become `?`, and what is over the limit is cut off.
+    public init(sanitizing bytes: some Sequence<UInt8>) {
+        var text = ""
+        for scalar in String(decoding: Array(bytes), as: UTF8.self).unicodeScalars {
+            let shown = Self.isControl(scalar) || scalar == "\u{FFFD}" ? "?" : scalar
+            guard text.utf8.count + UTF8.width(shown) <= Self.maximumLength else { break }
+            text.unicodeScalars.append(shown)
+        }
+        self.text = text
+    }
+
+    private init(unchecked text: String) {
+        self.text = text
+    }
+
+    /// The text.
+    public var description: String { text }
+
+    private static func isControl(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.properties.generalCategory {
+        case .control, .lineSeparator, .paragraphSeparator: true
+        default: false
+        }
+    }
+}

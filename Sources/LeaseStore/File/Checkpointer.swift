@@ -1,0 +1,88 @@
+import Dispatch
+import GRDB
+import GRDBSQLite
+import Synchronization
+
+/// Carries the log into the file beside the writer, so that no COMMIT has to.
+///
+/// A passive checkpoint on a connection of its own copies what is in the log while the writer appends
+/// (sqlite.org/c3ref/wal_checkpoint_v2.html). Under steady writing it never catches up with the writer, and a log that is
+/// not copied to its end is never begun anew, so it would grow, and an append into a growing file syncs at more than
+/// twice the cost. So the last few frames, when they are few, are copied by the writer itself between two commits.
+final class Checkpointer: Sendable {
+    /// From this many frames (4 KiB each) the log is carried over.
+    private static let threshold: Int32 = 4000
+    /// Up to this many frames the writer copies itself.
+    private static let remainder: Int32 = 256
+
+    private let connection: DatabaseQueue
+    private let logFrames = Atomic<Int32>(0)
+    private let copiedFrames = Atomic<Int32>(0)
+    private let isRunning = Atomic<Bool>(false)
+    private let failedSync = Atomic<Int32>(0)
+
+    init(path: String) throws {
+        var configuration = Configuration()
+        configuration.label = "leased.checkpoint"
+        configuration.busyMode = .timeout(5)
+        connection = try DatabaseQueue(path: path, configuration: configuration)
+    }
+
+    /// Has SQLite count the log's frames after each commit on the writer's connection.
+    func observe(_ writer: Database) {
+        // The checkpointer is closed after the writer, and so outlives the pointer that SQLite keeps.
+        let context = Unmanaged.passUnretained(self).toOpaque()
+        _ = sqlite3_wal_hook(
+            writer.sqliteConnection,
+            { context, _, _, frames in
+                if let context {
+                    Unmanaged<Checkpointer>.fromOpaque(context).takeUnretainedValue().logFrames
+                        .store(frames, ordering: .relaxed)
+                }
+                return SQLITE_OK
+            },
+            context
+        )
+    }
+
+    /// SQLite's code of a sync that failed beside the writer, or `nil`: the file is then in doubt as after a failed COMMIT.
+    var failedSyncCode: Int32? {
+        let code = failedSync.load(ordering: .acquiring)
+        return code == 0 ? nil : code
+    }
+
+    /// Called between two commits: begins a checkpoint, or ends one, if the log has become long.
+    func logHasGrown(on writer: Database) throws {
+        let frames = logFrames.load(ordering: .relaxed)
+        guard frames >= Self.threshold, !isRunning.load(ordering: .acquiring) else { return }
+        let copied = copiedFrames.load(ordering: .acquiring)
+        if copied > 0, copied <= frames, frames - copied <= Self.remainder {
+            copiedFrames.store(0, ordering: .relaxed)
+            _ = try writer.checkpoint(.passive)
+        } else {
+            begin()
+        }
+    }
+
+    private func begin() {
+        isRunning.store(true, ordering: .releasing)
+        connection.asyncWriteWithoutTransaction { [self] database in
+            do {
+                let copied = try database.checkpoint(.passive).checkpointedFrameCount
+                copiedFrames.store(Int32(copied), ordering: .releasing)
+            } catch {
+                // A checkpoint that was refused, by a full disk or a busy reader, is tried again after the next commit.
+                let code = (error as? DatabaseError)?.extendedResultCode ?? .SQLITE_ERROR
+                if code == .SQLITE_IOERR_FSYNC {
+                    failedSync.store(code.rawValue, ordering: .releasing)
+                }
+                copiedFrames.store(0, ordering: .releasing)
+            }
+            isRunning.store(false, ordering: .releasing)
+        }
+    }
+
+    func close() throws {
+        try connection.close()
+    }
+}

@@ -1,0 +1,55 @@
+import CLinux
+import Glibc
+
+/// A lock file that this process owns for as long as the value lives: flock(2), exclusive, not waited for.
+///
+/// A lock on a file beside the thing that it guards, since SQLite's own fcntl locks are dropped by any close of the
+/// database in the process, and a socket's path cannot be locked at all. The file holds its owner's pid, for the message
+/// to whoever comes second, and is never removed: a removed lock file can be locked twice.
+package struct FileLock: ~Copyable {
+    /// Why a lock was not had.
+    package enum Failure: Error {
+        /// Another process has it; its pid, if the file tells.
+        case held(by: Int32?)
+        /// A system call failed.
+        case failed(call: String, errno: Int32)
+    }
+
+    /// The lock file.
+    package let path: String
+    private let descriptor: Int32
+
+    /// Takes the lock, making its file with mode 0600 if it is missing.
+    package init(path: String) throws(Failure) {
+        let descriptor = clinux_open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        guard descriptor >= 0 else { throw .failed(call: "open", errno: errno) }
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+            let reason = errno
+            defer { close(descriptor) }
+            throw reason == EWOULDBLOCK ? .held(by: Self.pid(in: descriptor)) : .failed(call: "flock", errno: reason)
+        }
+        let pid = Array("\(getpid())\n".utf8)
+        // The pid is for people; a full disk does not stop whoever has the lock.
+        _ = ftruncate(descriptor, 0)
+        _ = pwrite(descriptor, pid, pid.count, 0)
+        self.path = path
+        self.descriptor = descriptor
+    }
+
+    deinit {
+        // A child between fork and exec has a copy of the descriptor, and a lock lives as long as any copy.
+        flock(descriptor, LOCK_UN)
+        close(descriptor)
+    }
+
+    private static func pid(in descriptor: Int32) -> Int32? {
+        var bytes = [UInt8](repeating: 0, count: 16)
+        let count = pread(descriptor, &bytes, bytes.count, 0)
+        return Int32(String(decoding: bytes.prefix { $0 != 0x0A }.prefix(max(count, 0)), as: UTF8.self))
+    }
+}
+
+/// What errno means, in the C library's words.
+package func systemMessage(_ number: Int32) -> String {
+    String(cString: strerror(number))
+}

@@ -1,0 +1,144 @@
+import GRDB
+import GRDBSQLite
+
+/// A prepared statement that is kept for the life of its connection and bound without copies.
+///
+/// GRDB prepares, caches and checks each statement anew, which costs more than the statement itself where one runs for
+/// every request. The few statements of that way are held here, on GRDB's own connection
+/// (`Database.sqliteConnection`), through SQLite's C interface. A held statement is used only where GRDB gives out the
+/// connection, so two threads are never in it.
+///
+/// Bytes are bound as SQLITE_STATIC: they stay where they are until ``run()`` or ``step()`` has been called, which is
+/// why both take the values with them.
+final class HeldStatement {
+    private let connection: OpaquePointer
+    private let statement: OpaquePointer
+
+    init(_ sql: String, on database: Database) throws {
+        guard let connection = database.sqliteConnection else { throw DatabaseError(resultCode: .SQLITE_MISUSE) }
+        var statement: OpaquePointer?
+        let code = sqlite3_prepare_v3(connection, sql, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &statement, nil)
+        guard code == SQLITE_OK, let statement else { throw Self.error(code, on: connection) }
+        self.connection = connection
+        self.statement = statement
+    }
+
+    /// Frees the statement; nothing may be called on it afterwards.
+    func finalize() {
+        sqlite3_finalize(statement)
+    }
+
+    /// Binds the values and runs the statement to its end.
+    func run(_ values: SQLValue...) throws {
+        try withBound(values[...]) {
+            let code = sqlite3_step(statement)
+            guard code == SQLITE_DONE || code == SQLITE_ROW else { throw Self.error(code, on: connection) }
+        }
+    }
+
+    /// Binds the values and hands each row to `body`.
+    func forEach(_ values: SQLValue..., body: (SQLRow) throws -> Void) throws {
+        try withBound(values[...]) {
+            try scan {
+                try body($0)
+                return true
+            }
+        }
+    }
+
+    /// Binds the values and hands each row to `body`, until there are no more or `body` answers `false`.
+    func scan(_ values: SQLValue..., while body: (SQLRow) throws -> Bool) throws {
+        try withBound(values[...]) { try scan(body) }
+    }
+
+    private func scan(_ body: (SQLRow) throws -> Bool) throws {
+        while true {
+            switch sqlite3_step(statement) {
+            case SQLITE_ROW: guard try body(SQLRow(statement: statement)) else { return }
+            case SQLITE_DONE: return
+            case let code: throw Self.error(code, on: connection)
+            }
+        }
+    }
+
+    private func withBound(_ values: ArraySlice<SQLValue>, index: Int32 = 1, _ body: () throws -> Void) throws {
+        // The bytes of each blob and text must outlive the step, so that binding them nests.
+        var index = index
+        var rest = values
+        while let value = rest.popFirst() {
+            switch value {
+            case .null: sqlite3_bind_null(statement, index)
+            case .integer(let number): sqlite3_bind_int64(statement, index, number)
+            case .blob(let bytes):
+                let following = rest
+                return try bytes.withUnsafeBytes { buffer in
+                    // A zero length with a null address would be bound as NULL.
+                    if buffer.isEmpty {
+                        sqlite3_bind_zeroblob(statement, index, 0)
+                    } else {
+                        sqlite3_bind_blob(statement, index, buffer.baseAddress, Int32(buffer.count), nil)
+                    }
+                    try withBound(following, index: index + 1, body)
+                }
+            case .text(var text):
+                let following = rest
+                return try text.withUTF8 { buffer in
+                    let address = UnsafeRawPointer(buffer.baseAddress)?.assumingMemoryBound(to: CChar.self)
+                    sqlite3_bind_text(
+                        statement,
+                        index,
+                        address ?? UnsafePointer(bitPattern: 1),
+                        Int32(buffer.count),
+                        nil
+                    )
+                    try withBound(following, index: index + 1, body)
+                }
+            }
+            index += 1
+        }
+        defer {
+            sqlite3_reset(statement)
+            sqlite3_clear_bindings(statement)
+        }
+        try body()
+    }
+
+    private static func error(_ code: Int32, on connection: OpaquePointer) -> DatabaseError {
+        DatabaseError(
+            resultCode: ResultCode(rawValue: sqlite3_extended_errcode(connection)),
+            message: String(cString: sqlite3_errmsg(connection))
+        )
+    }
+}
+
+/// A value to bind.
+enum SQLValue {
+    case null
+    case integer(Int64)
+    case text(String)
+    case blob([UInt8])
+
+    static func integer(_ number: (some BinaryInteger)?) -> SQLValue { number.map { .integer(Int64($0)) } ?? .null }
+    static func flag(_ flag: Bool) -> SQLValue { .integer(flag ? 1 : 0) }
+    static func text(_ text: String?) -> SQLValue { text.map { .text($0) } ?? .null }
+    static func blob(_ bytes: [UInt8]?) -> SQLValue { bytes.map { .blob($0) } ?? .null }
+}
+
+/// The row that a held statement stands on; valid until the next step.
+struct SQLRow {
+    fileprivate let statement: OpaquePointer
+
+    func integer(_ column: Int32) -> Int64? {
+        sqlite3_column_type(statement, column) == SQLITE_NULL ? nil : sqlite3_column_int64(statement, column)
+    }
+
+    func bytes(_ column: Int32) -> [UInt8]? {
+        guard sqlite3_column_type(statement, column) != SQLITE_NULL else { return nil }
+        let address = sqlite3_column_blob(statement, column)
+        return Array(UnsafeRawBufferPointer(start: address, count: Int(sqlite3_column_bytes(statement, column))))
+    }
+
+    func text(_ column: Int32) -> String? {
+        bytes(column).map { String(decoding: $0, as: UTF8.self) }
+    }
+}

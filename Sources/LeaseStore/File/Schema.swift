@@ -1,0 +1,84 @@
+import GRDB
+
+/// The tables of a store, and how an older file becomes a newer one.
+///
+/// `lease_journal` is the promise: one row for each thing that happened, in order. `leases` and `key_trackers` are what
+/// the journal's rows up to `meta.folded_through` amount to. Wall clock columns are microseconds since 1970 (`…_us`),
+/// boot clock columns nanoseconds on CLOCK_BOOTTIME (`…_ns`) of the boot that `meta.boot_identity` names.
+enum Schema {
+    /// `PRAGMA application_id`, so that file(1) and this library know a store: "LSED".
+    static let applicationID: Int32 = 0x4C53_4544
+
+    static var migrator: DatabaseMigrator {
+        var migrator = DatabaseMigrator()
+        migrator.registerMigration("1 leases") { database in
+            try database.execute(sql: "PRAGMA application_id = \(applicationID)")
+            try database.execute(sql: createLeases)
+        }
+        return migrator
+    }
+
+    private static let createLeases = """
+        CREATE TABLE meta (
+            name  TEXT NOT NULL PRIMARY KEY,
+            value ANY NOT NULL
+        ) STRICT, WITHOUT ROWID;
+
+        CREATE TABLE lease_journal (
+            seq            INTEGER NOT NULL PRIMARY KEY,
+            event          INTEGER NOT NULL,
+            at_us          INTEGER NOT NULL,
+            name           BLOB,
+            slot           INTEGER,
+            fence          INTEGER,
+            token          INTEGER,
+            uid            INTEGER,
+            gid            INTEGER,
+            pid            INTEGER,
+            owner          TEXT,
+            ttl_ms         INTEGER,
+            deadline_ns    INTEGER,
+            deadline_us    INTEGER,
+            request_id     BLOB,
+            request_uid    INTEGER,
+            replaced_token INTEGER,
+            revocation_ns  INTEGER,
+            revocation_us  INTEGER,
+            reason         TEXT,
+            detail         INTEGER
+        ) STRICT;
+
+        CREATE TABLE leases (
+            name           BLOB NOT NULL,
+            slot           INTEGER NOT NULL,
+            fence          INTEGER NOT NULL,
+            token          INTEGER NOT NULL,
+            uid            INTEGER NOT NULL,
+            gid            INTEGER NOT NULL,
+            pid            INTEGER NOT NULL,
+            owner          TEXT NOT NULL,
+            ttl_ms         INTEGER NOT NULL,
+            deadline_ns    INTEGER NOT NULL,
+            deadline_us    INTEGER NOT NULL,
+            acquired_us    INTEGER NOT NULL,
+            renewals       INTEGER NOT NULL,
+            is_extended    INTEGER NOT NULL,
+            request_verb   INTEGER,
+            request_id     BLOB,
+            request_uid    INTEGER,
+            replaced_token INTEGER,
+            revocation_ns  INTEGER,
+            revocation_us  INTEGER,
+            reason         TEXT,
+            PRIMARY KEY (name, slot)
+        ) STRICT, WITHOUT ROWID;
+
+        CREATE TABLE key_trackers (
+            key   BLOB NOT NULL PRIMARY KEY,
+            hash  INTEGER NOT NULL,
+            kinds INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID;
+
+        CREATE INDEX key_trackers_by_hash ON key_trackers (hash, key);
+        """
+}

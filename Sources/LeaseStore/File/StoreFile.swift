@@ -1,0 +1,294 @@
+import CLinux
+import Foundation
+import GRDB
+import Glibc
+import LeaseCore
+
+/// The file: opened, checked and set up so that a COMMIT is a promise.
+///
+/// The order keeps its hands off a file that is not ours. A lock file beside it first, so that one process alone goes on.
+/// Then a look through a read-only connection: is it a database, ours, undamaged, of a release that we know? Only then
+/// the writer, the migrations, and a check that the settings which durability rests on are really in force: GRDB's WAL
+/// mode sets `synchronous` to NORMAL after `prepareDatabase`, which would lose granted leases at a power loss.
+///
+/// The writer never checkpoints inside COMMIT (`wal_autocheckpoint = 0`): that would stall a turn for milliseconds. A
+/// ``Checkpointer`` does it beside.
+final class StoreFile {
+    let path: String
+    let pool: DatabasePool
+    private let checkpointer: Checkpointer
+    private let lock: FileLock
+
+    init(path: String, keyHash: KeyHash) throws(StoreError) {
+        self.path = path
+        do {
+            let isNew = !FileManager.default.fileExists(atPath: path)
+            try Self.makeFolder(of: path)
+            lock = try Self.takeLock(beside: path)
+            if isNew {
+                try Self.makeFile(path)
+            } else {
+                try Self.inspect(path, keyHash: keyHash)
+            }
+            pool = try DatabasePool(path: path, configuration: Self.writerConfiguration())
+            try pool.writeWithoutTransaction { database in
+                try database.execute(sql: "PRAGMA synchronous = FULL")
+                try Self.requireDurability(of: database)
+            }
+            try Schema.migrator.migrate(pool)
+            checkpointer = try Checkpointer(path: path)
+            try pool.writeWithoutTransaction { database in
+                try Self.requireDurability(of: database)
+                checkpointer.observe(database)
+            }
+        } catch {
+            throw Self.translate(error, path: path)
+        }
+    }
+
+    /// Closes all connections.
+    ///
+    /// The last one to close carries the rest of the log into the file and removes the log.
+    func close() throws(StoreError) {
+        do {
+            // The writer first: the checkpointer's connection is the one that the log's counter points to.
+            try pool.close()
+            try checkpointer.close()
+        } catch {
+            throw Self.translate(error, path: path)
+        }
+    }
+
+    /// Runs `body` on the writer's connection, on the calling thread; GRDB's own method forgets the error's type.
+    func write(_ body: (Database) throws(CommitFailure) -> Void) throws(CommitFailure) {
+        let result: Result<Void, CommitFailure> = pool.writeWithoutTransaction { database in
+            Result { () throws(CommitFailure) in try body(database) }
+        }
+        try result.get()
+    }
+
+    /// Sees to the log between two commits.
+    ///
+    /// - Throws: ``CommitFailure/unknown(_:)`` if a sync failed beside the writer.
+    func tendLog() throws(CommitFailure) {
+        try write { database throws(CommitFailure) in
+            do {
+                try checkpointer.logHasGrown(on: database)
+            } catch {
+                // What was refused is tried again later; a failed sync is not.
+                guard (error as? DatabaseError)?.extendedResultCode == .SQLITE_IOERR_FSYNC else { return }
+                throw .unknown(Self.syncFailed(path, error))
+            }
+        }
+        if let code = checkpointer.failedSyncCode {
+            throw .unknown(Self.syncFailed(path, DatabaseError(resultCode: ResultCode(rawValue: code))))
+        }
+    }
+
+    // MARK: - Before the first write
+
+    private static func makeFolder(of path: String) throws(StoreError) {
+        let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
+        guard !FileManager.default.fileExists(atPath: folder) else { return }
+        do {
+            try FileManager.default.createDirectory(
+                atPath: folder,
+                withIntermediateDirectories: true,
+                attributes: [.posixPermissions: 0o700]
+            )
+        } catch {
+            throw StoreError(
+                .cannotCreate,
+                "the folder \(folder) of the store cannot be made: \(reason(error))",
+                underlying: error
+            )
+        }
+    }
+
+    private static func takeLock(beside path: String) throws(StoreError) -> FileLock {
+        let lockPath = path + ".lock"
+        do throws(FileLock.Failure) {
+            return try FileLock(path: lockPath)
+        } catch {
+            switch error {
+            case .held(let pid):
+                let owner = pid.map { "the process with pid \($0)" } ?? "another process"
+                throw StoreError(
+                    .locked,
+                    "the store \(path) is in use by \(owner); stop it first, or name another file"
+                )
+            case .failed(let call, let number):
+                throw StoreError(
+                    [EACCES, EPERM, EROFS].contains(number) ? .denied : .cannotCreate,
+                    "\(call) of \(lockPath): \(systemMessage(number)); the store's folder must be writable"
+                )
+            }
+        }
+    }
+
+    /// Makes the file empty with mode 0600: SQLite gives its log the mode of the file.
+    private static func makeFile(_ path: String) throws(StoreError) {
+        let descriptor = clinux_open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else {
+            throw StoreError(.cannotCreate, "the store \(path) cannot be made: \(systemMessage(errno))")
+        }
+        _ = Glibc.close(descriptor)
+    }
+
+    /// Looks at an existing file without changing it.
+    private static func inspect(_ path: String, keyHash: KeyHash) throws {
+        guard access(path, R_OK | W_OK) == 0 else {
+            throw StoreError(.denied, "the store \(path) may not be read and written: \(systemMessage(errno))")
+        }
+        var information = stat()
+        guard stat(path, &information) == 0, information.st_mode & S_IFMT == S_IFREG else {
+            throw StoreError(.notAStore, "\(path) is no regular file; name another one for the store")
+        }
+        // SQLite takes an empty file for a new database.
+        guard information.st_size > 0 else { return }
+        var configuration = Configuration()
+        configuration.readonly = true
+        let queue = try DatabaseQueue(path: path, configuration: configuration)
+        defer { try? queue.close() }
+        try queue.read { database in
+            let applicationID = try Int32.fetchOne(database, sql: "PRAGMA application_id")
+            guard applicationID == Schema.applicationID else {
+                // A file whose making was cut short has no table yet.
+                let tables = try Int.fetchOne(database, sql: "SELECT count(*) FROM sqlite_schema") ?? 0
+                guard tables > 0 else { return }
+                throw StoreError(
+                    .notAStore,
+                    "\(path) is the database of something else; name another file for the store"
+                )
+            }
+            if try Schema.migrator.hasBeenSuperseded(database) {
+                throw StoreError(
+                    .newerSchema,
+                    "the store \(path) is of a newer release; run that release, or restore a backup"
+                )
+            }
+            if information.st_size <= checkedSize {
+                let verdict = try String.fetchOne(database, sql: "PRAGMA quick_check(1)") ?? "no answer"
+                guard verdict == "ok" else { throw damaged(path, verdict) }
+            }
+            let name = try String.fetchOne(
+                database,
+                sql: "SELECT value FROM meta WHERE name = ?",
+                arguments: [Meta.keyHash]
+            )
+            guard name == nil || name == keyHash.name else {
+                throw StoreError(
+                    .hashChanged,
+                    "the store \(path) was made with the key hash '\(name ?? "")', not '\(keyHash.name)'; open it with that one"
+                )
+            }
+        }
+    }
+
+    /// Up to this size a file is checked whole at each start; a larger one as far as it is read.
+    private static let checkedSize: Int64 = 64 << 20
+
+    // MARK: - The writer
+
+    private static func writerConfiguration() -> Configuration {
+        var configuration = Configuration()
+        configuration.label = "leased.store"
+        configuration.busyMode = .timeout(5)
+        configuration.prepareDatabase { database in
+            try database.execute(sql: "PRAGMA wal_autocheckpoint = 0; PRAGMA temp_store = MEMORY")
+        }
+        return configuration
+    }
+
+    private static func requireDurability(of database: Database) throws {
+        for (pragma, expected) in [("synchronous", "2"), ("journal_mode", "wal"), ("wal_autocheckpoint", "0")] {
+            let value = try Row.fetchOne(database, sql: "PRAGMA \(pragma)")?[0] as String?
+            guard value == expected else {
+                throw StoreError(
+                    .ioError,
+                    "SQLite's \(pragma) is \(value ?? "unknown"), not \(expected): leases would not be durable"
+                )
+            }
+        }
+    }
+
+    // MARK: - Errors
+
+    static func syncFailed(_ path: String, _ error: any Error) -> StoreError {
+        let code = (error as? DatabaseError).map { " (SQLite \($0.extendedResultCode.rawValue))" } ?? ""
+        return StoreError(
+            .syncFailed,
+            "the store \(path): a sync failed\(code); what the disk holds is unknown, and the file decides at the next start",
+            underlying: error
+        )
+    }
+
+    static func damaged(_ path: String, _ detail: String) -> StoreError {
+        StoreError(
+            .damaged,
+            "the store \(path) is damaged (\(detail)); restore a backup, or move the file away to begin anew"
+        )
+    }
+
+    /// SQLite's error as the store's, with the file named.
+    static func translate(_ error: any Error, path: String) -> StoreError {
+        switch error {
+        case let error as StoreError: return error
+        case let error as MalformedRow: return damaged(path, "a row of \(error.table) makes no sense")
+        case CommitFailure.refused(let refusal): return StoreError(.ioError, refusal.message)
+        case CommitFailure.unknown(let failure): return failure
+        default: break
+        }
+        guard let error = error as? DatabaseError else {
+            return StoreError(.ioError, "the store \(path): \(reason(error))", underlying: error)
+        }
+        switch error.resultCode {
+        case .SQLITE_NOTADB:
+            return StoreError(
+                .notAStore,
+                "\(path) is no SQLite database; name another file for the store",
+                underlying: error
+            )
+        case .SQLITE_CORRUPT:
+            return damaged(path, error.message ?? "SQLite says so")
+        case .SQLITE_FULL:
+            return StoreError(.ioError, "the store \(path): the disk is full; make room", underlying: error)
+        case .SQLITE_CANTOPEN:
+            return StoreError(
+                .cannotCreate,
+                "the store \(path) cannot be opened; its folder must be there and writable",
+                underlying: error
+            )
+        case .SQLITE_READONLY, .SQLITE_PERM, .SQLITE_AUTH:
+            return StoreError(.denied, "the store \(path) may not be written", underlying: error)
+        case .SQLITE_BUSY, .SQLITE_LOCKED:
+            return StoreError(
+                .locked,
+                "the store \(path) is in use by another program; close it first",
+                underlying: error
+            )
+        default:
+            return StoreError(
+                .ioError,
+                "the store \(path): \(error.message ?? "") (SQLite \(error.extendedResultCode.rawValue))",
+                underlying: error
+            )
+        }
+    }
+
+    private static func reason(_ error: any Error) -> String {
+        (error as NSError).localizedDescription
+    }
+}
+
+/// The names in the table `meta`.
+enum Meta {
+    /// The last journal row whose effect the tables hold.
+    static let foldedThrough = "folded_through"
+    /// The highest token issued up to that row.
+    static let lastToken = "last_token"
+    /// The boot whose clock the deadlines are on.
+    static let bootIdentity = "boot_identity"
+    /// The name of the function that hashes keys.
+    static let keyHash = "key_hash"
+}

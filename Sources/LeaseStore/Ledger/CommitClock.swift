@@ -1,0 +1,24 @@
+package import LeaseCore
+import Synchronization
+
+/// When the COMMIT that is under way began: one atomic number, written by the ledger, read by a watchdog's thread.
+package final class CommitClock: Sendable {
+    private let nanoseconds = Atomic<Int64>(0)
+
+    init() {}
+
+    /// When the COMMIT that is under way began, or `nil` if none is.
+    package var began: BootInstant? {
+        let value = nanoseconds.load(ordering: .acquiring)
+        return value == 0 ? nil : BootInstant(nanoseconds: value)
+    }
+
+    func start(at now: BootInstant) {
+        // Zero says "none"; the first nanosecond of a boot is not missed.
+        nanoseconds.store(max(now.nanoseconds, 1), ordering: .releasing)
+    }
+
+    func stop() {
+        nanoseconds.store(0, ordering: .releasing)
+    }
+}

@@ -1,0 +1,330 @@
+import GRDB
+package import LeaseCore
+
+/// The ledger: leases decided in memory, made durable by one sequential journal.
+///
+///     perform, perform, issueToken, …      decided at once on the leases in memory, noted in the batch
+///     commit                               the batch's rows in one transaction: the promise behind every answer
+///     fold                                 now and then, the journal's effects into the tables, in slices
+///
+/// A batch is all that was decided since the last ``commit()``. Answers of a batch may be given out when it has returned,
+/// and not before. If it throws ``CommitFailure/refused(_:)`` nothing of the batch happened: the leases in memory and the
+/// token sequence are as they were before it. If it throws ``CommitFailure/unknown(_:)`` nobody knows what the disk
+/// holds, and the ledger must not be used again.
+///
+/// Each row's place, `seq`, is given here, from max(last row, folded_through) + 1. Left to SQLite it would begin at 1
+/// again once retention has emptied the history, and a replay would take a new grant for one that is folded.
+///
+/// Not thread-safe and without a lock: whoever owns the ledger calls it from one isolation, be it an event loop or an
+/// actor.
+package final class Ledger {
+    let file: StoreFile
+    private(set) var configuration: LedgerConfiguration
+    let clock: any LeaseClock
+
+    private(set) var leases = LiveLeases()
+    private(set) var tokens = TokenSequence()
+    private var lastSequence: Int64 = 0
+    private var batch: Batch
+    let statements: Statements
+
+    /// How far the tables are; moved by folding.
+    package internal(set) var foldedThrough: Int64 = 0
+    /// How many rows of history there are; moved by folding.
+    var historyCount: Int64 = 0
+    /// Whether the last slice left history that is to go.
+    var historyIsOver = false
+
+    /// When the COMMIT that is under way began, in nanoseconds on CLOCK_BOOTTIME, or 0.
+    ///
+    /// The one thing of a ledger that other threads may read: a watchdog tells a slow disk from a stuck engine by it.
+    package let commitBegan: CommitClock
+
+    /// Opens the store at `path`, making it if it is missing.
+    ///
+    /// Tenures go on as the protocol says for a restart or, on another boot, for a reboot; what that changed is durable
+    /// when this returns.
+    ///
+    /// - Throws: ``StoreError``; the file is as it was.
+    package init(path: String, configuration: LedgerConfiguration, clock: any LeaseClock) throws(StoreError) {
+        self.configuration = configuration
+        self.clock = clock
+        self.commitBegan = CommitClock()
+        let file = try StoreFile(path: path, keyHash: configuration.keyHash)
+        self.file = file
+        do {
+            statements = try file.pool.writeWithoutTransaction {
+                try Statements(on: $0, keyHash: configuration.keyHash)
+            }
+            batch = Batch(tokens: tokens, lastSequence: 0)
+            try load()
+            try resume(at: clock.now())
+        } catch {
+            throw StoreFile.translate(error, path: path)
+        }
+    }
+
+    /// Folds what is left, carries the log into the file and closes it.
+    ///
+    /// - Throws: ``StoreError`` if that failed; every answered request is durable all the same.
+    package func close() throws(StoreError) {
+        do {
+            while try fold(limit: 4096) {}
+        } catch {
+            abandon()
+            throw StoreFile.translate(error, path: file.path)
+        }
+        file.pool.writeWithoutTransaction { _ in statements.finalize() }
+        try file.close()
+    }
+
+    /// Closes the file as it is: what is not folded is replayed at the next start.
+    package func abandon() {
+        file.pool.writeWithoutTransaction { _ in statements.finalize() }
+        try? file.close()
+    }
+
+    /// Takes over limits and retention for what comes; the key hash stays what the store was opened with.
+    package func apply(_ configuration: LedgerConfiguration) {
+        let keyHash = self.configuration.keyHash
+        self.configuration = configuration
+        self.configuration.keyHash = keyHash
+    }
+
+    /// Goes to the file and back on the writer's connection.
+    ///
+    /// - Throws: ``CommitFailure/refused(_:)`` if the file cannot be read just now.
+    package func ping() throws(CommitFailure) {
+        try file.write { _ throws(CommitFailure) in
+            do {
+                try statements.ping.run()
+            } catch {
+                throw .refused(LeaseError(.ioError, StoreFile.translate(error, path: file.path).message))
+            }
+        }
+    }
+
+    // MARK: - Deciding
+
+    /// Decides a request and notes what it does in the batch.
+    ///
+    /// The answer may be given out once ``commit()`` has returned.
+    package func perform(
+        _ request: LeaseRequest,
+        on name: LeaseName,
+        by caller: Caller,
+        now: Moment
+    ) -> Result<LeaseAnswer, LeaseError> {
+        var tokens = tokens
+        let tenure = leases[name]
+        var decision = LeaseRules.decide(request, on: name, tenure: tenure, by: caller, now: now, tokens: &tokens)
+        if case .granted = decision.event,
+            let refusal = refusalOfGrant(to: caller, instead: decision.ended == nil ? nil : tenure)
+        {
+            decision = decision.refused(refusal)
+        } else {
+            self.tokens = tokens
+        }
+        if let end = decision.ended, let tenure {
+            append(.lease(name, fence: tenure.fence, .ended(end)), now)
+        }
+        if let event = decision.event {
+            let fence = if case .granted(let granted) = event { granted.fence } else { tenure?.fence }
+            if let fence {
+                append(.lease(name, fence: fence, event), now)
+            }
+        }
+        return decision.answer
+    }
+
+    /// Issues a token without a lease.
+    ///
+    /// - Throws: ``LeaseError/Code/ioError`` when tokens are exhausted.
+    package func issueToken(now: Moment) throws(LeaseError) -> Token {
+        let token = try tokens.next(wall: now.wall)
+        append(.token(token), now)
+        return token
+    }
+
+    /// Ends up to `limit` tenures whose time has come, and tells whether there are more.
+    package func expire(now: Moment, limit: Int) -> Bool {
+        for _ in 0..<limit {
+            guard let first = leases.earliestEnd(), let tenure = leases[first.name] else { return false }
+            guard let end = tenure.ending(at: now.boot) else { return false }
+            append(.lease(first.name, fence: tenure.fence, .ended(end)), now)
+        }
+        return leases.earliestEnd().map { $0.instant <= now.boot } ?? false
+    }
+
+    /// When the next tenure ends by time, or `nil` if none does.
+    package func earliestEnd() -> BootInstant? {
+        leases.earliestEnd()?.instant
+    }
+
+    private func refusalOfGrant(to caller: Caller, instead replaced: Tenure?) -> LeaseError? {
+        let reserve = caller.isAdministrator ? 0 : configuration.leasesReservedForAdministrators
+        // A tenure that has just ended makes room for the one that is to follow it.
+        let count = leases.count - (replaced == nil ? 0 : 1)
+        guard count < configuration.maximumLeases - reserve else {
+            return LeaseError(
+                .busy,
+                "\(count) leases are in force, the most this store holds; release some, or raise the limit"
+            )
+        }
+        let own = leases.count(of: caller.uid) - (replaced?.holder.uid == caller.uid ? 1 : 0)
+        guard caller.isAdministrator || own < configuration.maximumLeasesPerUser else {
+            return LeaseError(
+                .busy,
+                "uid \(caller.uid) holds \(own) leases, the most for one user; release some, or raise the limit"
+            )
+        }
+        return nil
+    }
+
+    // MARK: - The batch
+
+    /// What has been decided and is not durable yet, with the way back.
+    private struct Batch {
+        var entries: [JournalEntry] = []
+        var previous: [(name: LeaseName, tenure: Tenure?)] = []
+        var tokens: TokenSequence
+        var lastSequence: Int64
+    }
+
+    /// Whether something was decided that is not durable yet.
+    package var hasBatch: Bool { !batch.entries.isEmpty }
+
+    /// The place of the last row that is on disk.
+    package var lastDurableSequence: Int64 { batch.lastSequence }
+
+    private func append(_ content: JournalEntry.Content, _ now: Moment) {
+        lastSequence += 1
+        batch.entries.append(JournalEntry(sequence: lastSequence, at: now.wall, content: content))
+        if case .lease(let name, _, let event) = content {
+            var tenure = leases[name]
+            let isSound = event.apply(to: &tenure)
+            precondition(isSound, "a decision on lease '\(name)' does not follow from its state")
+            batch.previous.append((name, leases.set(tenure, for: name)))
+        }
+    }
+
+    /// Makes the batch durable: when this returns, its rows are on disk.
+    ///
+    /// Costs nothing if nothing was decided.
+    package func commit() throws(CommitFailure) {
+        guard hasBatch else {
+            // A token that was refused to its caller has not been given out either.
+            tokens = batch.tokens
+            return
+        }
+        commitBegan.start(at: clock.now().boot)
+        defer { commitBegan.stop() }
+        do throws(CommitFailure) {
+            try file.write { _ throws(CommitFailure) in
+                try statements.transaction { () throws(any Error) in
+                    for entry in batch.entries {
+                        try entry.insert(with: statements.insertEntry)
+                    }
+                }
+            }
+        } catch {
+            putBack()
+            throw error
+        }
+        beginBatch()
+        try file.tendLog()
+    }
+
+    private func beginBatch() {
+        batch.entries.removeAll(keepingCapacity: batch.entries.count < 4096)
+        batch.previous.removeAll(keepingCapacity: batch.previous.count < 4096)
+        batch.tokens = tokens
+        batch.lastSequence = lastSequence
+    }
+
+    private func putBack() {
+        for (name, tenure) in batch.previous.reversed() {
+            leases.set(tenure, for: name)
+        }
+        tokens = batch.tokens
+        lastSequence = batch.lastSequence
+        beginBatch()
+    }
+
+    // MARK: - Opening
+
+    private func load() throws {
+        try file.pool.writeWithoutTransaction { database in
+            foldedThrough = try Self.integer(Meta.foldedThrough, in: database) ?? 0
+            if let last = try Self.integer(Meta.lastToken, in: database) {
+                guard let token = Token(rawValue: last) else { throw MalformedRow(table: "meta") }
+                tokens.raise(to: token)
+            }
+            let all = try HeldStatement(LeaseTable.selectAll, on: database)
+            defer { all.finalize() }
+            try all.forEach { row in
+                let (name, tenure) = try LeaseTable.decode(row)
+                tokens.raise(to: tenure.token)
+                leases.set(tenure, for: name)
+            }
+            historyCount =
+                try Int64.fetchOne(
+                    database,
+                    sql: "SELECT count(*) FROM lease_journal WHERE seq <= ?",
+                    arguments: [foldedThrough]
+                ) ?? 0
+            lastSequence = try max(
+                foldedThrough,
+                Int64.fetchOne(database, sql: "SELECT max(seq) FROM lease_journal") ?? 0
+            )
+            try statements.selectEntries.forEach(.integer(foldedThrough), .integer(Int64.max)) { row in
+                guard let entry = JournalEntry(row) else { throw MalformedRow(table: "lease_journal") }
+                if let token = entry.issuedToken {
+                    tokens.raise(to: token)
+                }
+                guard case .lease(let name, _, let event) = entry.content else { return }
+                var tenure = leases[name]
+                guard event.apply(to: &tenure) else { throw MalformedRow(table: "lease_journal") }
+                leases.set(tenure, for: name)
+            }
+        }
+        beginBatch()
+    }
+
+    /// Lets every tenure go on after a restart, or over a reboot, and makes that durable.
+    private func resume(at now: Moment) throws {
+        let identity = try file.pool.read { database in
+            try String.fetchOne(database, sql: "SELECT value FROM meta WHERE name = ?", arguments: [Meta.bootIdentity])
+        }
+        let isSameBoot = identity == clock.bootIdentity
+        for (name, tenure) in leases.all {
+            let resumption =
+                isSameBoot ? tenure.resumptionAfterRestart(at: now) : tenure.resumptionAfterReboot(at: now)
+            if let resumption {
+                append(.lease(name, fence: tenure.fence, .resumed(resumption)), now)
+            }
+        }
+        guard !isSameBoot || hasBatch else { return }
+        try file.pool.writeWithoutTransaction { database in
+            try statements.transaction {
+                for entry in batch.entries {
+                    try entry.insert(with: statements.insertEntry)
+                }
+                try Self.set(Meta.bootIdentity, clock.bootIdentity, in: database)
+                try Self.set(Meta.keyHash, configuration.keyHash.name, in: database)
+            }
+        }
+        beginBatch()
+    }
+
+    private static func integer(_ name: String, in database: Database) throws -> Int64? {
+        try Int64.fetchOne(database, sql: "SELECT value FROM meta WHERE name = ?", arguments: [name])
+    }
+
+    static func set(_ name: String, _ value: some DatabaseValueConvertible, in database: Database) throws {
+        try database.execute(
+            sql: "INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            arguments: [name, value]
+        )
+    }
+}

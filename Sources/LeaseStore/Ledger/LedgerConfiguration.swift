@@ -1,0 +1,18 @@
+/// What a store is opened with.
+package struct LedgerConfiguration: Sendable {
+    /// The function that hashes keys.
+    package var keyHash = KeyHash.xxh64
+    /// The most leases in force; they are held in memory.
+    package var maximumLeases = 1_000_000
+    /// The most leases in force that one user may hold.
+    package var maximumLeasesPerUser = 1_000_000
+    /// How many of the leases are kept for administrators, above what others may take.
+    package var leasesReservedForAdministrators = 16
+    /// How long the history of ended tenures is kept.
+    package var historyAge: Duration = .seconds(30 * 86_400)
+    /// How many rows of history are kept.
+    package var historyRows: Int64 = 100_000
+
+    /// Creates the default configuration.
+    package init() {}
+}

@@ -1,0 +1,62 @@
+/// Why a store could not be opened, or can no longer be used.
+///
+/// An error at opening has left the file as it was. ``Code/syncFailed`` is the one error after which nobody can say what
+/// the file holds: the store answers nothing more, and the file decides when it is opened again.
+public struct StoreError: Error, Sendable, CustomStringConvertible {
+    /// The kind of failure.
+    ///
+    /// Stable, for programs; a later release may add to it.
+    public struct Code: Hashable, Sendable, CustomStringConvertible {
+        private enum Kind: String {
+            case locked, notAStore, damaged, newerSchema, hashChanged, cannotCreate, denied, ioError, syncFailed, closed
+        }
+
+        private let kind: Kind
+
+        private init(_ kind: Kind) {
+            self.kind = kind
+        }
+
+        /// Another process has the store open.
+        public static let locked = Code(.locked)
+        /// The file is no SQLite database, or the database of something else.
+        public static let notAStore = Code(.notAStore)
+        /// The file is damaged: SQLite, or the store's own check of what it reads, says so.
+        public static let damaged = Code(.damaged)
+        /// A newer release has made or migrated the file.
+        public static let newerSchema = Code(.newerSchema)
+        /// The store was made with another key hash function.
+        public static let hashChanged = Code(.hashChanged)
+        /// The file or its folder cannot be made.
+        public static let cannotCreate = Code(.cannotCreate)
+        /// The file or its folder may not be read or written.
+        public static let denied = Code(.denied)
+        /// Reading or writing failed, or the disk is full; nothing of what was asked is there.
+        public static let ioError = Code(.ioError)
+        /// A sync failed: what the disk holds is unknown.
+        public static let syncFailed = Code(.syncFailed)
+        /// The store has been closed.
+        public static let closed = Code(.closed)
+
+        /// The code's name in Swift.
+        public var description: String { kind.rawValue }
+    }
+
+    /// The kind of failure.
+    public let code: Code
+
+    /// A sentence for people: it names the file and says what to do next.
+    public let message: String
+
+    /// What was thrown underneath, if something was.
+    public let underlyingError: (any Error)?
+
+    init(_ code: Code, _ message: String, underlying: (any Error)? = nil) {
+        self.code = code
+        self.message = message
+        self.underlyingError = underlying
+    }
+
+    /// The sentence.
+    public var description: String { message }
+}

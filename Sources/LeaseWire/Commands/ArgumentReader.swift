@@ -1,0 +1,104 @@
+internal import LeaseCore
+internal import NIOCore
+
+/// A command's arguments, found in their frame by the grammar: values by position, options by keyword.
+///
+/// Creating it checks the shape of the command; asking an ``ArgumentValue`` checks the value. It takes no memory of its
+/// own.
+struct ArgumentReader {
+    /// The most keywords that a command may have.
+    static let mostOptions = 8
+
+    private let frame: RESPFrame
+    private let spec: CommandSpec
+    private let limits: ValueLimits
+    /// The index of the first value in the frame.
+    private let first: Int
+    /// How many values there are by position.
+    private(set) var valueCount: Int
+    /// The index of each option's value in the frame, in the order of the grammar; 0 where it was left out.
+    private var optionIndices = SIMD8<Int32>(repeating: 0)
+
+    /// Finds the arguments of the command `spec`, or of the subcommand `spec` of `parent`.
+    ///
+    /// - Throws: ``LeaseError/Code/invalidRequest`` if they do not fit the grammar; the message shows it.
+    init(_ frame: RESPFrame, _ spec: CommandSpec, in parent: CommandSpec?, limits: ValueLimits) throws(LeaseError) {
+        self.frame = frame
+        self.spec = spec
+        self.limits = limits
+        self.first = parent == nil ? 1 : 2
+        self.valueCount = spec.requiredCount
+        guard frame.arguments.count >= first + valueCount else { throw Self.wrongCount(spec, in: parent) }
+        countOptionalValues()
+        try findOptions(in: parent)
+    }
+
+    /// The value at a position where the grammar demands one.
+    subscript(position: Int) -> ArgumentValue {
+        ArgumentValue(bytes: bytes(at: first + position), limits: limits)
+    }
+
+    /// The value at a position where the grammar allows one, if it is there.
+    func optional(_ position: Int) -> ArgumentValue? {
+        position < valueCount ? self[position] : nil
+    }
+
+    /// The value behind a keyword, if it is there.
+    subscript(keyword: String) -> ArgumentValue? {
+        guard let option = spec.options.firstIndex(where: { $0.keyword == keyword }) else {
+            preconditionFailure("\(spec.name) has no keyword \(keyword)")
+        }
+        let index = Int(optionIndices[option])
+        return index == 0 ? nil : ArgumentValue(bytes: bytes(at: index), limits: limits)
+    }
+
+    // MARK: - The shape
+
+    private mutating func countOptionalValues() {
+        for value in spec.optionalValues {
+            let next = first + valueCount
+            guard next < frame.arguments.count, option(at: next) == nil else { return }
+            valueCount = value.isMultiple ? frame.arguments.count - first : valueCount + 1
+        }
+    }
+
+    private mutating func findOptions(in parent: CommandSpec?) throws(LeaseError) {
+        var index = first + valueCount
+        while index < frame.arguments.count {
+            guard !spec.options.isEmpty else { throw Self.wrongCount(spec, in: parent) }
+            let word = PrintableBytes.text(of: bytes(at: index).readableBytesView, limit: 32)
+            guard let option = option(at: index) else {
+                throw Self.misfit("'\(word)' is no keyword here", spec, in: parent)
+            }
+            guard optionIndices[option] == 0 else { throw Self.misfit("'\(word)' came twice", spec, in: parent) }
+            guard index + 1 < frame.arguments.count else {
+                throw Self.misfit("'\(word)' wants a value behind it", spec, in: parent)
+            }
+            optionIndices[option] = Int32(index + 1)
+            index += 2
+        }
+    }
+
+    private func option(at index: Int) -> Int? {
+        let word = bytes(at: index).readableBytesView
+        return spec.options.firstIndex { option in
+            option.keyword.map { PrintableBytes.equal(word, $0) } ?? false
+        }
+    }
+
+    private func bytes(at index: Int) -> ByteBuffer {
+        guard case .bytes(let bytes) = frame.arguments[index] else {
+            preconditionFailure("a frame with an argument over its limit is refused before it is read")
+        }
+        return bytes
+    }
+
+    private static func wrongCount(_ spec: CommandSpec, in parent: CommandSpec?) -> LeaseError {
+        let name = [parent?.name, spec.name].compactMap(\.self).joined(separator: "|")
+        return misfit("wrong number of arguments for '\(name)' command", spec, in: parent)
+    }
+
+    private static func misfit(_ what: String, _ spec: CommandSpec, in parent: CommandSpec?) -> LeaseError {
+        LeaseError(.invalidRequest, "\(what): \(spec.usage(in: parent))")
+    }
+}

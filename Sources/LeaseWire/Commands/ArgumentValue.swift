@@ -1,0 +1,104 @@
+internal import LeaseCore
+internal import NIOCore
+
+/// One value of a command, still bytes, and what it can be read as.
+///
+/// Each reading checks its limits (`docs/PROTOCOL.md`, section 2) and names the value when it refuses.
+struct ArgumentValue {
+    /// The bytes as they came.
+    let bytes: ByteBuffer
+    let limits: ValueLimits
+
+    /// The value in a sentence: printable, and not too long.
+    var quoted: String {
+        "'\(PrintableBytes.text(of: bytes.readableBytesView))'"
+    }
+
+    /// A lease name.
+    func leaseName() throws(LeaseError) -> LeaseName {
+        guard bytes.readableBytes <= limits.name else {
+            throw LeaseError(
+                .tooBig,
+                "the lease name has \(bytes.readableBytes) bytes; the most is \(limits.name)"
+            )
+        }
+        return try LeaseName(bytes.readableBytesView)
+    }
+
+    /// The beginning of lease names; may be empty.
+    func namePrefix() throws(LeaseError) -> [UInt8] {
+        guard bytes.readableBytes <= limits.name else {
+            throw LeaseError(.tooBig, "the prefix has \(bytes.readableBytes) bytes; the most is \(limits.name)")
+        }
+        return Array(bytes.readableBytesView)
+    }
+
+    /// A token.
+    func token() throws(LeaseError) -> Token {
+        guard let value = integer(), let token = Token(rawValue: value) else {
+            throw LeaseError(
+                .invalidRequest,
+                "\(quoted) is not a token; a token is a decimal integer from \(Token.min) to \(Token.max)"
+            )
+        }
+        return token
+    }
+
+    /// A duration with its unit.
+    func duration() throws(LeaseError) -> Duration {
+        try DurationText.parse(String(decoding: bytes.readableBytesView, as: UTF8.self))
+    }
+
+    /// A duration within the bounds of a TTL.
+    func ttl() throws(LeaseError) -> TTL {
+        let ttl = try? TTL(duration())
+        guard let ttl, ttl <= limits.ttl else {
+            // Written wrongly, or out of bounds: these are different errors.
+            _ = try duration()
+            throw LeaseError(.badTTL, "a TTL of \(quoted) is not between \(TTL.min) and \(limits.ttl); choose another")
+        }
+        return ttl
+    }
+
+    /// An owner label, a reason or a client's name.
+    func label() throws(LeaseError) -> Label {
+        guard bytes.readableBytes <= limits.label else {
+            throw LeaseError(.tooBig, "the label has \(bytes.readableBytes) bytes; the most is \(limits.label)")
+        }
+        guard let text = String(validating: bytes.readableBytesView, as: UTF8.self) else {
+            throw LeaseError(.invalidRequest, "the label \(quoted) is not UTF-8")
+        }
+        return try Label(text)
+    }
+
+    /// The id of an attempt.
+    func requestID() throws(LeaseError) -> RequestID {
+        try RequestID(bytes.readableBytesView)
+    }
+
+    /// How many elements a list may have.
+    func count() throws(LeaseError) -> Int {
+        guard let value = integer(), value >= 1 else {
+            throw LeaseError(.invalidRequest, "\(quoted) is not a count; a count is a positive integer")
+        }
+        return Int(value)
+    }
+
+    /// Decimal digits as a number, or `nil` if they are none or do not fit.
+    func integer() -> Int64? {
+        guard bytes.readableBytes > 0 else { return nil }
+        var value: Int64 = 0
+        for byte in bytes.readableBytesView {
+            let digit = Int64(byte) - 0x30
+            let (shifted, overflow) = value.multipliedReportingOverflow(by: 10)
+            guard (0...9).contains(digit), !overflow, shifted <= Int64.max - digit else { return nil }
+            value = shifted + digit
+        }
+        return value
+    }
+
+    /// A word of the protocol in lower case, such as a section's name; other bytes are made printable.
+    func word() -> String {
+        PrintableBytes.text(of: bytes.readableBytesView.map(PrintableBytes.lowercased))
+    }
+}

@@ -1,0 +1,97 @@
+package import LeaseCore
+package import NIOCore
+
+/// A command that has been understood: its values are within their limits.
+///
+/// Whether it may be done, and what comes of it, is the engine's to decide.
+package enum Command: Hashable, Sendable {
+    // Leases
+    case acquire(AcquireCommand)
+    case renew(RenewCommand)
+    case release(name: LeaseName, token: Token)
+    case check(name: LeaseName, token: Token)
+    case holder(name: LeaseName)
+    case leases(LeasesCommand)
+    case revoke(RevokeCommand)
+    case token
+
+    // Connection
+    case ping(message: ByteBuffer?)
+    case echo(message: ByteBuffer)
+    case hello(HelloCommand)
+    case client(ClientCommand)
+    case select
+    case reset
+    case quit
+
+    // Server
+    case info(section: String?)
+    case command(CommandQuery)
+}
+
+/// `ACQUIRE name ttl [OWNER label] [REQUEST id]`.
+package struct AcquireCommand: Hashable, Sendable {
+    package let name: LeaseName
+    package let ttl: TTL
+    /// What the holder calls itself; by default its peer's command name.
+    package let owner: Label?
+    package let request: RequestID?
+}
+
+/// `RENEW name token ttl [REQUEST id]`.
+package struct RenewCommand: Hashable, Sendable {
+    package let name: LeaseName
+    package let token: Token
+    package let ttl: TTL
+    package let request: RequestID?
+}
+
+/// `LEASES [PREFIX bytes] [AFTER name] [COUNT n]`.
+package struct LeasesCommand: Hashable, Sendable {
+    /// What the names begin with; empty for all.
+    package let prefix: [UInt8]
+    /// Only names behind this one.
+    package let after: LeaseName?
+    /// At most so many; without it, a list over the server's limit is refused.
+    package let count: Int?
+}
+
+/// `REVOKE name [AFTER duration] [REASON text]`.
+package struct RevokeCommand: Hashable, Sendable {
+    package let name: LeaseName
+    /// When the tenure ends; the default depends on the tenure.
+    package let after: Duration?
+    package let reason: Label
+}
+
+/// `HELLO [2|3] [SETNAME name]`.
+package struct HelloCommand: Hashable, Sendable {
+    /// The version to go on with, or `nil` to stay.
+    package let version: RESPVersion?
+    package let name: Label?
+}
+
+/// `CLIENT SETNAME|GETNAME|ID|SETINFO|LIST`.
+package enum ClientCommand: Hashable, Sendable {
+    /// The empty name takes the name away.
+    case setName(Label)
+    case getName
+    case id
+    case setInfo(ClientAttribute, Label)
+    case list
+}
+
+/// What a client library tells of itself.
+package enum ClientAttribute: String, Hashable, Sendable {
+    case libraryName = "lib-name"
+    case libraryVersion = "lib-ver"
+}
+
+/// `COMMAND [COUNT|DOCS|INFO]`.
+package enum CommandQuery: Hashable, Sendable {
+    case count
+    /// The grammar and summary of the commands named, of all if none is.
+    case docs(names: [String])
+    /// Arity, flags and keys of the commands named, of all if none is.
+    case info(names: [String])
+}

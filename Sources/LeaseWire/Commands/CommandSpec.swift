@@ -1,0 +1,117 @@
+package import LeaseCore
+
+/// A command, or a subcommand: all that is known of it beside what it does.
+///
+/// Parsing, arity errors, usage lines and the replies of `COMMAND` all come from here, so they cannot disagree.
+package struct CommandSpec: Sendable {
+    /// What a command is good for, as `COMMAND DOCS` groups it.
+    package enum Group: String, Hashable, Sendable {
+        case lease, connection, server
+    }
+
+    /// Properties in the words of Redis, for clients that route or restrict by them.
+    package enum Flag: String, Hashable, Sendable, CaseIterable {
+        /// Changes leases.
+        case write
+        /// Changes nothing.
+        case readonly
+        /// Takes a time that does not grow with what is stored.
+        case fast
+        /// For administrators.
+        case admin
+        /// May be sent while the server starts.
+        case loading
+        /// May be sent before a client has said who it is.
+        case noAuthentication = "no_auth"
+    }
+
+    /// Reads a command's arguments, which fit its grammar.
+    typealias Decoder = @Sendable (ArgumentReader) throws(LeaseError) -> Command
+
+    /// The name in lower case; a subcommand's without its command's.
+    package let name: String
+    /// One sentence.
+    package let summary: String
+    /// What it is good for.
+    package let group: Group
+    /// The release that brought it.
+    package let since: String
+    /// How its time grows.
+    package let complexity: String
+    /// Its properties.
+    package let flags: [Flag]
+    /// Its grammar.
+    package let arguments: [ArgumentSpec]
+    /// Its subcommands, if it has any.
+    package let subcommands: [CommandSpec]
+    /// What it may be refused with, beside `ERR` and `TOOBIG`.
+    package let errors: [LeaseError.Code]
+    /// How its arguments are read, or `nil` if it is none without a subcommand.
+    let decode: Decoder?
+
+    /// Values that must be there.
+    let requiredCount: Int
+    /// Values that may be there, known by their position.
+    let optionalValues: [ArgumentSpec]
+    /// Values with a keyword.
+    let options: [ArgumentSpec]
+
+    init(
+        _ name: String,
+        _ summary: String,
+        group: Group,
+        since: String = "0.1.0",
+        complexity: String = "O(1)",
+        flags: [Flag],
+        arguments: [ArgumentSpec] = [],
+        subcommands: [CommandSpec] = [],
+        errors: [LeaseError.Code] = [],
+        decode: Decoder? = nil
+    ) {
+        self.name = name
+        self.summary = summary
+        self.group = group
+        self.since = since
+        self.complexity = complexity
+        self.flags = flags
+        self.arguments = arguments
+        self.subcommands = subcommands
+        self.errors = errors
+        self.decode = decode
+        self.requiredCount = arguments.prefix { !$0.isOptional }.count
+        self.optionalValues = arguments.filter { $0.isOptional && $0.keyword == nil }
+        self.options = arguments.filter { $0.keyword != nil }
+        precondition(options.count <= ArgumentReader.mostOptions, "\(name) has more keywords than a reader has places")
+    }
+}
+
+extension CommandSpec {
+    /// How many words the command has, as Redis counts: its own included; negative if that is only the least number.
+    ///
+    /// - Parameter parent: whose subcommand it is, if it is one; then that name is a word, too.
+    package func arity(in parent: CommandSpec? = nil) -> Int {
+        let words = requiredCount + (parent == nil ? 1 : 2)
+        guard subcommands.isEmpty else { return decode == nil ? -(words + 1) : -words }
+        return arguments.count == requiredCount ? words : -words
+    }
+
+    /// The position of the first lease name among the words, or 0 if the command names none.
+    package var firstKey: Int {
+        (arguments.firstIndex { $0.kind == .key && $0.keyword == nil } ?? -1) + 1
+    }
+
+    /// How it is written: `ACQUIRE name ttl [OWNER label] [REQUEST id]`.
+    package func usage(in parent: CommandSpec? = nil) -> String {
+        let words = [parent?.name, name].compactMap { $0?.uppercased() }
+        guard subcommands.isEmpty else {
+            let names = subcommands.map { $0.name.uppercased() }.joined(separator: "|")
+            return (words + [decode == nil ? names : "[\(names)]"]).joined(separator: " ")
+        }
+        return (words + arguments.map(\.usage)).joined(separator: " ")
+    }
+
+    /// The subcommand of that name, case ignored.
+    func subcommand(_ name: some Collection<UInt8>) -> CommandSpec? {
+        subcommands.first { PrintableBytes.equal(name, $0.name) }
+    }
+}

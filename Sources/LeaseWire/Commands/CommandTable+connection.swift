@@ -1,0 +1,130 @@
+internal import LeaseCore
+
+extension CommandTable {
+    /// Commands on the connection they come by.
+    static let connection: [CommandSpec] = [
+        CommandSpec(
+            "ping",
+            "Answers PONG, or the message.",
+            group: .connection,
+            flags: [.readonly, .fast],
+            arguments: [.optional("message")]
+        ) { arguments in .ping(message: arguments.optional(0)?.bytes) },
+        CommandSpec(
+            "echo",
+            "Answers the message.",
+            group: .connection,
+            flags: [.readonly, .fast],
+            arguments: [.required("message")]
+        ) { arguments in .echo(message: arguments[0].bytes) },
+        CommandSpec(
+            "hello",
+            "Chooses the version of RESP and tells of the server.",
+            group: .connection,
+            flags: [.fast, .loading, .noAuthentication],
+            arguments: [.optional("protover", .integer), .option("SETNAME", "name")],
+            errors: [.unknownProtocol]
+        ) { arguments throws(LeaseError) in
+            .hello(
+                HelloCommand(
+                    version: try arguments.optional(0)?.protocolVersion(),
+                    name: try arguments["SETNAME"]?.clientName()
+                )
+            )
+        },
+        CommandSpec(
+            "client",
+            "Commands on client connections.",
+            group: .connection,
+            flags: [],
+            subcommands: [
+                CommandSpec(
+                    "setname",
+                    "Names this connection.",
+                    group: .connection,
+                    flags: [.fast],
+                    arguments: [.required("name")]
+                ) { arguments throws(LeaseError) in .client(.setName(try arguments[0].clientName())) },
+                CommandSpec(
+                    "getname",
+                    "Answers this connection's name.",
+                    group: .connection,
+                    flags: [.fast]
+                ) { _ in .client(.getName) },
+                CommandSpec("id", "Answers this connection's number.", group: .connection, flags: [.fast]) { _ in
+                    .client(.id)
+                },
+                CommandSpec(
+                    "setinfo",
+                    "Tells the name (LIB-NAME) or version (LIB-VER) of the client's library.",
+                    group: .connection,
+                    flags: [.fast],
+                    arguments: [.required("attribute"), .required("value")]
+                ) { arguments throws(LeaseError) in
+                    .client(.setInfo(try arguments[0].clientAttribute(), try arguments[1].clientName()))
+                },
+                CommandSpec(
+                    "list",
+                    "Lists the client connections.",
+                    group: .connection,
+                    complexity: "O(N) with N connections",
+                    flags: [.admin]
+                ) { _ in .client(.list) },
+            ]
+        ),
+        CommandSpec(
+            "select",
+            "Chooses database 0, the only one.",
+            group: .connection,
+            flags: [.fast],
+            arguments: [.required("index", .integer)]
+        ) { arguments throws(LeaseError) in
+            guard arguments[0].integer() == 0 else {
+                throw LeaseError(.invalidRequest, "DB index \(arguments[0].quoted) is out of range; there is only 0")
+            }
+            return .select
+        },
+        CommandSpec(
+            "reset",
+            "Ends subscriptions and returns to RESP2.",
+            group: .connection,
+            flags: [.fast, .loading, .noAuthentication]
+        ) { _ in .reset },
+        CommandSpec(
+            "quit",
+            "Closes the connection.",
+            group: .connection,
+            flags: [.fast, .loading, .noAuthentication]
+        ) { _ in .quit },
+    ]
+}
+
+extension ArgumentValue {
+    /// A version of RESP.
+    fileprivate func protocolVersion() throws(LeaseError) -> RESPVersion {
+        guard let number = integer() else {
+            throw LeaseError(.invalidRequest, "Protocol version \(quoted) is not an integer; say 2 or 3")
+        }
+        guard let version = RESPVersion(rawValue: Int(number)) else {
+            throw LeaseError(.unknownProtocol, "unsupported protocol version \(number); say 2 or 3")
+        }
+        return version
+    }
+
+    /// A client's name: a label that can stand in a list of `field=value` words.
+    fileprivate func clientName() throws(LeaseError) -> Label {
+        let label = try label()
+        guard label.text.utf8.allSatisfy({ $0 != 0x20 }) else {
+            throw LeaseError(.invalidRequest, "the client name \(quoted) has blanks; leave them out")
+        }
+        return label
+    }
+
+    /// What `CLIENT SETINFO` sets.
+    fileprivate func clientAttribute() throws(LeaseError) -> ClientAttribute {
+        guard let attribute = ClientAttribute(rawValue: word()) else {
+            throw LeaseError(.invalidRequest, "unrecognized option \(quoted); say LIB-NAME or LIB-VER")
+        }
+        return attribute
+    }
+}

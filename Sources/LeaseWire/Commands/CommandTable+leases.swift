@@ -1,0 +1,113 @@
+internal import LeaseCore
+
+extension CommandTable {
+    /// Commands on leases: names, time limits, tokens.
+    static let leases: [CommandSpec] = [
+        CommandSpec(
+            "acquire",
+            "Grants a free lease for a time and answers its fencing token.",
+            group: .lease,
+            flags: [.write, .fast],
+            arguments: [
+                .required("name", .key), .required("ttl"), .option("OWNER", "label"), .option("REQUEST", "id"),
+            ],
+            errors: [.conflict, .badTTL, .denied, .busy, .ioError]
+        ) { arguments throws(LeaseError) in
+            .acquire(
+                AcquireCommand(
+                    name: try arguments[0].leaseName(),
+                    ttl: try arguments[1].ttl(),
+                    owner: try arguments["OWNER"]?.label(),
+                    request: try arguments["REQUEST"]?.requestID()
+                )
+            )
+        },
+        CommandSpec(
+            "renew",
+            "Begins the time of a held lease anew and answers its new token.",
+            group: .lease,
+            flags: [.write, .fast],
+            arguments: [
+                .required("name", .key), .required("token", .integer), .required("ttl"), .option("REQUEST", "id"),
+            ],
+            errors: [.expired, .revoked, .badTTL, .denied, .ioError]
+        ) { arguments throws(LeaseError) in
+            .renew(
+                RenewCommand(
+                    name: try arguments[0].leaseName(),
+                    token: try arguments[1].token(),
+                    ttl: try arguments[2].ttl(),
+                    request: try arguments["REQUEST"]?.requestID()
+                )
+            )
+        },
+        CommandSpec(
+            "release",
+            "Ends a tenure by its newest token.",
+            group: .lease,
+            flags: [.write, .fast],
+            arguments: [.required("name", .key), .required("token", .integer)],
+            errors: [.expired, .denied, .ioError]
+        ) { arguments throws(LeaseError) in
+            .release(name: try arguments[0].leaseName(), token: try arguments[1].token())
+        },
+        CommandSpec(
+            "check",
+            "Answers the milliseconds left of the tenure that a token belongs to.",
+            group: .lease,
+            flags: [.readonly, .fast],
+            arguments: [.required("name", .key), .required("token", .integer)],
+            errors: [.expired]
+        ) { arguments throws(LeaseError) in
+            .check(name: try arguments[0].leaseName(), token: try arguments[1].token())
+        },
+        CommandSpec(
+            "holder",
+            "Tells who holds a lease, or null.",
+            group: .lease,
+            flags: [.readonly, .fast],
+            arguments: [.required("name", .key)]
+        ) { arguments throws(LeaseError) in
+            .holder(name: try arguments[0].leaseName())
+        },
+        CommandSpec(
+            "leases",
+            "Lists the leases that are held, by name.",
+            group: .lease,
+            complexity: "O(log(N)+M) with N leases held and M listed",
+            flags: [.readonly],
+            arguments: [.option("PREFIX", "bytes"), .option("AFTER", "name"), .option("COUNT", "n", .integer)]
+        ) { arguments throws(LeaseError) in
+            .leases(
+                LeasesCommand(
+                    prefix: try arguments["PREFIX"]?.namePrefix() ?? [],
+                    after: try arguments["AFTER"]?.leaseName(),
+                    count: try arguments["COUNT"]?.count()
+                )
+            )
+        },
+        CommandSpec(
+            "revoke",
+            "Ends a tenure by force, at once or after a time, and answers whether there was one.",
+            group: .lease,
+            flags: [.write, .fast],
+            arguments: [.required("name", .key), .option("AFTER", "duration"), .option("REASON", "text")],
+            errors: [.denied, .ioError]
+        ) { arguments throws(LeaseError) in
+            .revoke(
+                RevokeCommand(
+                    name: try arguments[0].leaseName(),
+                    after: try arguments["AFTER"]?.duration(),
+                    reason: try arguments["REASON"]?.label() ?? .empty
+                )
+            )
+        },
+        CommandSpec(
+            "token",
+            "Answers a fresh fencing token without a lease.",
+            group: .lease,
+            flags: [.write, .fast],
+            errors: [.ioError]
+        ) { _ in .token },
+    ]
+}

@@ -1,0 +1,23 @@
+/// How much one frame of a client may hold.
+///
+/// A frame over ``frame``, ``arguments`` or ``inline`` ends its connection, since what follows it cannot be told from
+/// it. An argument over ``bulk`` is read and dropped instead; its command is answered `TOOBIG` and the connection
+/// lives on.
+package struct FrameLimits: Hashable, Sendable {
+    /// The most bytes of a frame, its headers and dropped arguments included.
+    package var frame: Int
+    /// The most arguments of a frame, the command word included.
+    package var arguments: Int
+    /// The most bytes of an inline line, without its line feed.
+    package var inline: Int
+    /// The most bytes of one argument that is kept.
+    package var bulk: Int
+
+    /// The limits of `docs/PROTOCOL.md`, section 6, where not said otherwise.
+    package init(frame: Int = 8 << 20, arguments: Int = 65_536, inline: Int = 64 << 10, bulk: Int = 1 << 20) {
+        self.frame = frame
+        self.arguments = arguments
+        self.inline = inline
+        self.bulk = bulk
+    }
+}

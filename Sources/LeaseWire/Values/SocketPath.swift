@@ -1,0 +1,38 @@
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
+#elseif canImport(Darwin)
+    internal import Darwin
+#endif
+
+/// Where the daemon's socket is: one rule for server and client, so that a cron job and a login session never talk to
+/// different daemons by accident.
+///
+/// The first that is given: a path, the wish for the user's own daemon, `$LEASED_SOCKET`, the daemon of the machine. A
+/// flag comes before the environment, since it is nearer to the one who typed it.
+public enum SocketPath {
+    /// The socket of the machine's daemon.
+    public static let system = "/run/leased/leased.sock"
+
+    /// The path to listen on or to connect to.
+    ///
+    /// - Parameters:
+    ///   - socket: what `--socket` said, if it was given.
+    ///   - user: whether `--user` was given: `$XDG_RUNTIME_DIR/leased/leased.sock`. Where that variable is missing, as
+    ///     under cron, its value under systemd stands in for it, `/run/user/UID` (pam_systemd(8)), so that the path is
+    ///     the same one.
+    ///   - environment: the process's environment. An empty variable counts as none.
+    public static func resolve(socket: String?, user: Bool, environment: [String: String]) -> String {
+        if let socket { return socket }
+        if user {
+            return "\(value(of: "XDG_RUNTIME_DIR", in: environment) ?? "/run/user/\(getuid())")/leased/leased.sock"
+        }
+        return value(of: "LEASED_SOCKET", in: environment) ?? system
+    }
+
+    private static func value(of name: String, in environment: [String: String]) -> String? {
+        guard let value = environment[name], !value.isEmpty else { return nil }
+        return value
+    }
+}

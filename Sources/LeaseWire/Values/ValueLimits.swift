@@ -1,0 +1,20 @@
+package import LeaseCore
+
+/// How large the values in a command may be.
+///
+/// A value over its limit is answered `TOOBIG`, a TTL `BADTTL`.
+package struct ValueLimits: Hashable, Sendable {
+    /// The most bytes of a lease name; at most ``LeaseName/maximumLength``.
+    package var name: Int
+    /// The most bytes of an owner label or a reason; at most ``Label/maximumLength``.
+    package var label: Int
+    /// The longest TTL.
+    package var ttl: TTL
+
+    /// The limits of `docs/PROTOCOL.md`, section 2, where not said otherwise.
+    package init(name: Int = LeaseName.maximumLength, label: Int = Label.maximumLength, ttl: TTL = .max) {
+        self.name = name
+        self.label = label
+        self.ttl = ttl
+    }
+}

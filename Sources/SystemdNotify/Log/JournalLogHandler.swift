@@ -1,0 +1,84 @@
+internal import Glibc
+public import Logging
+
+/// Writes the log to standard error: plain lines with the time for people, lines with a priority for the journal.
+///
+/// Which of the two is decided once, by `JOURNAL_STREAM`. Each line is one write(2), so that lines of several threads
+/// and processes do not mix. What is written cannot be made to look like two lines. A line that the output does not
+/// take (a closed pipe, a full one that does not wait) is lost; the log never stops the service.
+///
+/// ```swift
+/// LoggingSystem.bootstrap { JournalLogHandler(label: $0, level: .info) }
+/// ```
+public struct JournalLogHandler: LogHandler {
+    /// The least severe level that is written.
+    public var logLevel: Logger.Level
+
+    /// What each line of this logger carries.
+    public var metadata: Logger.Metadata = [:]
+
+    /// What more a line carries, asked as it is written.
+    public var metadataProvider: Logger.MetadataProvider?
+
+    private let descriptor: Int32
+    private let isJournal: Bool
+
+    /// Creates a handler on standard error.
+    ///
+    /// - Parameters:
+    ///   - label: the logger's label. It is not written, since a process has one log.
+    ///   - level: the least severe level that is written.
+    ///   - metadataProvider: what more a line carries.
+    public init(label: String, level: Logger.Level = .info, metadataProvider: Logger.MetadataProvider? = nil) {
+        self.init(
+            level: level,
+            metadataProvider: metadataProvider,
+            descriptor: STDERR_FILENO,
+            journalStream: JournalStream.variable
+        )
+    }
+
+    init(
+        level: Logger.Level,
+        metadataProvider: Logger.MetadataProvider? = nil,
+        descriptor: Int32,
+        journalStream: String?
+    ) {
+        self.logLevel = level
+        self.metadataProvider = metadataProvider
+        self.descriptor = descriptor
+        self.isJournal = JournalStream.isConnected(descriptor, variable: journalStream)
+    }
+
+    /// One item of ``metadata``.
+    public subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    /// Writes one line.
+    ///
+    /// The event's own metadata wins over the provider's, and that over the logger's; an event's error stands under
+    /// `error`.
+    public func log(event: LogEvent) {
+        var metadata = metadata
+        if let provided = metadataProvider?.get() { metadata.merge(provided) { $1 } }
+        if let error = event.error { metadata["error"] = "\(error)" }
+        if let own = event.metadata { metadata.merge(own) { $1 } }
+        let line = LogLine(level: event.level, message: event.message.description, metadata: metadata)
+        write(isJournal ? line.forJournal : line.forPeople(at: .now))
+    }
+
+    private func write(_ line: String) {
+        var line = line
+        line.withUTF8 { bytes in
+            var written = 0
+            while written < bytes.count {
+                let count = Glibc.write(descriptor, bytes.baseAddress! + written, bytes.count - written)
+                if count < 0 && errno == EINTR { continue }
+                guard count > 0 else { return }
+                written += count
+            }
+        }
+    }
+}

@@ -1,0 +1,96 @@
+internal import CSystemd
+internal import Glibc
+
+/// Tells the service manager how this service is: sd_notify(3).
+///
+/// Every call answers whether there was a notify socket to tell, so that a daemon started by hand needs no other code.
+/// `NOTIFY_SOCKET` is read at each call and stays in the environment, since more messages follow; nothing may change
+/// the environment meanwhile. A call may wait while the manager's queue is full.
+///
+/// ```swift
+/// let notifier = ServiceNotifier()
+/// try notifier.ready(status: "listening on /run/leased/leased.sock")
+/// ```
+public struct ServiceNotifier: Hashable, Sendable {
+    /// Creates a notifier.
+    ///
+    /// It holds nothing.
+    public init() {}
+
+    /// Whether a service manager listens: `NOTIFY_SOCKET` is set.
+    public var isEnabled: Bool {
+        guard let path = getenv("NOTIFY_SOCKET") else { return false }
+        return path.pointee != 0
+    }
+
+    /// Says that start or reload is done (`READY=1`), with a status line if there is one.
+    ///
+    /// - Returns: `false` if there is no notify socket.
+    /// - Throws: ``SystemdError/Code/notDelivered``; the manager was told nothing.
+    @discardableResult
+    public func ready(status: String? = nil) throws(SystemdError) -> Bool {
+        try send("READY=1" + (status.map { "\nSTATUS=\(Self.oneLine($0))" } ?? ""))
+    }
+
+    /// Sets the line that `systemctl status` shows.
+    ///
+    /// Control characters become blanks, so that it is one line.
+    ///
+    /// - Returns: `false` if there is no notify socket.
+    /// - Throws: ``SystemdError/Code/notDelivered``; the manager was told nothing.
+    @discardableResult
+    public func status(_ text: String) throws(SystemdError) -> Bool {
+        try send("STATUS=\(Self.oneLine(text))")
+    }
+
+    /// Says that the service begins to stop (`STOPPING=1`).
+    ///
+    /// - Returns: `false` if there is no notify socket.
+    /// - Throws: ``SystemdError/Code/notDelivered``; the manager was told nothing.
+    @discardableResult
+    public func stopping() throws(SystemdError) -> Bool {
+        try send("STOPPING=1")
+    }
+
+    /// Says that a reload begins (`RELOADING=1`, with the time that `Type=notify-reload` needs); ``ready(status:)`` ends it.
+    ///
+    /// - Returns: `false` if there is no notify socket.
+    /// - Throws: ``SystemdError/Code/notDelivered``; the manager was told nothing.
+    @discardableResult
+    public func reloading() throws(SystemdError) -> Bool {
+        var now = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &now)
+        return try send("RELOADING=1\nMONOTONIC_USEC=\(Int64(now.tv_sec) * 1_000_000 + Int64(now.tv_nsec) / 1000)")
+    }
+
+    /// Says that the service is alive (`WATCHDOG=1`).
+    ///
+    /// Send it on proof only: ``WatchdogFeeder`` does.
+    ///
+    /// - Returns: `false` if there is no notify socket.
+    /// - Throws: ``SystemdError/Code/notDelivered``; the manager was told nothing.
+    @discardableResult
+    public func watchdog() throws(SystemdError) -> Bool {
+        try send("WATCHDOG=1")
+    }
+
+    private func send(_ state: String) throws(SystemdError) -> Bool {
+        let result = sd_notify(0, state)
+        guard result >= 0 else {
+            let firstLine = state.prefix { $0 != "\n" }
+            throw SystemdError(
+                .notDelivered,
+                "'\(firstLine)' could not be sent to the service manager",
+                errorNumber: -result
+            )
+        }
+        return result > 0
+    }
+
+    /// A line feed would begin another assignment.
+    private static func oneLine(_ text: String) -> String {
+        String(
+            String.UnicodeScalarView(text.unicodeScalars.map { $0.properties.generalCategory == .control ? " " : $0 })
+        )
+    }
+}

@@ -1,0 +1,54 @@
+internal import Glibc
+
+/// Why a call on the service manager failed.
+///
+/// A process without a service manager is no error: then the calls answer that nobody was told.
+public struct SystemdError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// The kind of failure.
+    ///
+    /// A later release may add to it.
+    public struct Code: Hashable, Sendable, CustomStringConvertible {
+        private enum Kind: String {
+            case notDelivered, badEnvironment, badDescriptor
+        }
+
+        private let kind: Kind
+
+        private init(_ kind: Kind) {
+            self.kind = kind
+        }
+
+        /// There is a notify socket, and the message could not be sent to it.
+        public static let notDelivered = Code(.notDelivered)
+        /// A variable of the service manager (`WATCHDOG_USEC`, `LISTEN_FDS`, …) holds what it may not.
+        public static let badEnvironment = Code(.badEnvironment)
+        /// A passed descriptor is not what was asked for.
+        public static let badDescriptor = Code(.badDescriptor)
+
+        /// The code's name in Swift.
+        public var description: String { kind.rawValue }
+    }
+
+    /// The kind of failure.
+    public let code: Code
+
+    /// A sentence for people.
+    public let message: String
+
+    /// The system's error number, or 0 if the failure has none.
+    public let errorNumber: Int32
+
+    init(_ code: Code, _ message: String, errorNumber: Int32 = 0) {
+        self.code = code
+        self.message = errorNumber == 0 ? message : "\(message): \(Self.text(of: errorNumber))"
+        self.errorNumber = errorNumber
+    }
+
+    /// The sentence.
+    public var description: String { message }
+
+    private static func text(of errorNumber: Int32) -> String {
+        // strerror(3) of glibc 2.32 and later has a buffer for each thread.
+        strerror(errorNumber).map { String(cString: $0) } ?? "error \(errorNumber)"
+    }
+}

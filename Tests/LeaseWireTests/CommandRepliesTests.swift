@@ -1,0 +1,80 @@
+import NIOCore
+import Testing
+
+@testable import LeaseWire
+
+/// The shapes are those that Redis 7.0 answers for its own commands.
+@Suite struct CommandRepliesTests {
+    private func docs(_ names: String...) -> [RESPEntry] {
+        CommandTable.reply(to: .docs(names: names)).entries ?? []
+    }
+
+    private func field(_ name: String, of value: RESPValue?) -> RESPValue? {
+        value?.entries?.first { $0.key == .text(name) }?.value
+    }
+
+    @Test func docsTellGrammarAsRedisDoes() {
+        let acquire = docs("ACQUIRE")
+        #expect(acquire.map(\.key) == [.text("acquire")])
+        #expect(field("group", of: acquire.first?.value) == .text("lease"))
+        #expect(
+            field("arguments", of: acquire.first?.value)
+                == .array([
+                    .fields([("name", .text("name")), ("type", .text("key")), ("key_spec_index", .integer(0))]),
+                    .fields([("name", .text("ttl")), ("type", .text("string"))]),
+                    .fields([
+                        ("name", .text("label")), ("type", .text("string")), ("token", .text("OWNER")),
+                        ("flags", .set([.simpleString("optional")])),
+                    ]),
+                    .fields([
+                        ("name", .text("id")), ("type", .text("string")), ("token", .text("REQUEST")),
+                        ("flags", .set([.simpleString("optional")])),
+                    ]),
+                ])
+        )
+    }
+
+    @Test func docsOfAContainerHoldItsSubcommands() {
+        let client = docs("client").first?.value
+        #expect(
+            field("subcommands", of: client)?.entries?.map(\.key)
+                == [
+                    .text("client|setname"), .text("client|getname"), .text("client|id"), .text("client|setinfo"),
+                    .text("client|list"),
+                ]
+        )
+        #expect(docs("client|id").map(\.key) == [.text("client|id")])
+    }
+
+    @Test func docsLeaveOutWhatThereIsNot() {
+        #expect(docs("nosuch", "ping", "client|nosuch").map(\.key) == [.text("ping")])
+        #expect(docs().count == CommandTable.all.count)
+    }
+
+    @Test func infoHasTenElementsACommand() throws {
+        let all = try #require(CommandTable.reply(to: .info(names: [])).elements)
+        #expect(all.count == CommandTable.all.count)
+        for entry in all {
+            #expect(entry.elements?.count == 10)
+        }
+        let acquire = try #require(CommandTable.reply(to: .info(names: ["acquire"])).elements?.first?.elements)
+        #expect(acquire[0] == .text("acquire"))
+        #expect(acquire[1] == .integer(-3))
+        #expect(acquire[2] == .set([.simpleString("write"), .simpleString("fast")]))
+        #expect(Array(acquire[3...5]) == [.integer(1), .integer(1), .integer(1)])
+        #expect(field("begin_search", of: acquire[8].elements?.first)?.entries?.count == 2)
+        let ping = try #require(CommandTable.reply(to: .info(names: ["ping"])).elements?.first?.elements)
+        #expect(Array(ping[3...5]) == [.integer(0), .integer(0), .integer(0)])
+        #expect(ping[8] == .set([]))
+    }
+
+    @Test func infoAnswersNullInThePlaceOfWhatThereIsNot() {
+        let reply = CommandTable.reply(to: .info(names: ["nosuch", "client|id"])).elements
+        #expect(reply?.first == .nullArray)
+        #expect(reply?.last?.elements?.prefix(2) == [.text("client|id"), .integer(2)])
+    }
+
+    @Test func countCountsCommands() {
+        #expect(CommandTable.reply(to: .count) == .integer(Int64(CommandTable.all.count)))
+    }
+}

@@ -1,0 +1,13 @@
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
+/// Seeds for random tests: new ones in each run, printed with a failure, and `LEASED_SEED` to replay one.
+enum Seeds {
+    static func all(count: Int) -> [UInt64] {
+        if let text = getenv("LEASED_SEED"), let seed = UInt64(String(cString: text)) { return [seed] }
+        return (0..<count).map { _ in .random(in: 0...UInt64(UInt32.max)) }
+    }
+}

@@ -1,0 +1,70 @@
+import LeaseCore
+import LeaseWire
+import NIOCore
+import Testing
+
+/// Frames written as text, as a person would read them off the wire.
+func frame(_ words: String...) -> RESPFrame {
+    RESPFrame(arguments: words.map { .bytes(ByteBuffer(string: $0)) })
+}
+
+/// The bytes of a command as a program sends it.
+func encoded(_ words: [[UInt8]]) -> [UInt8] {
+    var bytes = Array("*\(words.count)\r\n".utf8)
+    for word in words {
+        bytes += Array("$\(word.count)\r\n".utf8) + word + Array("\r\n".utf8)
+    }
+    return bytes
+}
+
+func encoded(_ words: String...) -> [UInt8] {
+    encoded(words.map { Array($0.utf8) })
+}
+
+/// What a parser makes of bytes that arrive in pieces.
+struct Parsed: Equatable {
+    var frames: [RESPFrame] = []
+    var error: ProtocolError?
+
+    /// Feeds `pieces` one by one, as reads from a socket would bring them.
+    init(_ pieces: some Sequence<ArraySlice<UInt8>>, limits: FrameLimits = FrameLimits()) {
+        var parser = RESPCommandParser(limits: limits)
+        var buffer = ByteBuffer()
+        do throws(ProtocolError) {
+            for piece in pieces {
+                buffer.writeBytes(piece)
+                while let frame = try parser.next(from: &buffer) {
+                    frames.append(frame)
+                }
+                buffer.discardReadBytes()
+            }
+        } catch {
+            self.error = error
+        }
+    }
+
+    init(whole bytes: [UInt8], limits: FrameLimits = FrameLimits()) {
+        self.init(CollectionOfOne(bytes[...]), limits: limits)
+    }
+
+    init(byteByByte bytes: [UInt8], limits: FrameLimits = FrameLimits()) {
+        self.init(bytes.indices.map { bytes[$0...$0] }, limits: limits)
+    }
+}
+
+/// A generator that gives the same numbers for the same seed (SplitMix64).
+struct SeededGenerator: RandomNumberGenerator {
+    private var state: UInt64
+
+    init(seed: UInt64) {
+        state = seed
+    }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var mixed = state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+        return mixed ^ (mixed >> 31)
+    }
+}
