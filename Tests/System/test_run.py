@@ -196,7 +196,8 @@ def test_at_most_stops_the_job(ctl: Ctl, tmp_path: Path, name: str) -> None:
     [
         (["--ttl", "22s", "--grace", "10s"], 0), (["--ttl", "21999ms", "--grace", "10s"], 64),
         (["--ttl", "4s", "--grace", "1s"], 0), (["--ttl", "3999ms", "--grace", "1s"], 64),
-        (["--ttl", "30"], 64), (["--grace", "1"], 64), (["-E", "x"], 64), (["-E", "256"], 64), (["--at-most", "soon"], 64), (["--ttl", "367d"], 64),
+        (["--ttl", "30"], 64), (["--grace", "1"], 64), (["-E", "x"], 64), (["-E", "256"], 64),
+        (["--at-most", "soon"], 64), (["--ttl", "367d"], 64),
     ],
 )  # fmt: skip
 def test_the_ttl_leaves_room_for_the_grace(ctl: Ctl, name: str, options: list[str], status: int) -> None:

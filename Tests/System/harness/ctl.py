@@ -80,7 +80,7 @@ class Ctl:
 
 
 class Job:
-    """A shell script that says when it runs and then runs `body`, where `wait_for_go` waits until it is told to go on."""
+    """A shell script that says when it runs and then runs `body`, where `wait_for_go` waits for the test to say so."""
 
     def __init__(self, folder: Path, body: str = "wait_for_go") -> None:
         self.folder = folder / f"job{next(_numbers)}"
