@@ -20,10 +20,11 @@ from harness.seeds import rounds, seed
 from history import History, Outage
 
 
-def kill_and_start(daemon: Daemon) -> Outage:
+def kill_and_start(daemon: Daemon, down: float) -> Outage:
     killed = now_ns()
     daemon.kill()
     dead = now_ns()
+    threading.Event().wait(down)
     daemon.start()
     return Outage(killed, dead, int(daemon.spawned_at * 1e9), int(daemon.ready_at * 1e9))
 
@@ -36,7 +37,9 @@ def test_what_was_answered_holds_over_sigkill(daemon: Daemon) -> None:
     with Load(daemon, chosen) as load:
         for _ in range(rounds("LEASED_CRASH_ROUNDS", 30)):
             threading.Event().wait(source.uniform(0.02, 0.5))  # a random moment is what is tested
-            load.while_down(lambda: history.outages.append(kill_and_start(daemon)))
+            # Now and then it is away for longer than the shorter TTLs.
+            down = source.uniform(0.9, 1.6) if source.random() < 0.2 else 0.0
+            load.while_down(lambda down=down: history.outages.append(kill_and_start(daemon, down)))  # type: ignore[misc]
     history.operations = load.operations()
 
     # At the end each lease is asked for once more, by a client that was not there.
