@@ -49,6 +49,12 @@ int clinux_open(const char *path, int flags, mode_t mode);
 /// ioctl(2), TIOCGPGRP and friends are in <termios.h>; this one tells a terminal's width, or 0.
 int clinux_terminal_columns(int descriptor);
 
+/// timerfd_create(2) on CLOCK_BOOTTIME, non-blocking and close-on-exec: a timer that counts suspend and no clock step moves.
+int clinux_boot_timer(void);
+
+/// timerfd_settime(2), absolute, in nanoseconds since boot; 0 disarms it.
+int clinux_boot_timer_set(int timer, int64_t nanoseconds);
+
 /// sigaction(2): 1 if this process ignores the signal, 0 if not, -1 if there is no such signal for a program to handle.
 int clinux_is_signal_ignored(int signal);
 
