@@ -64,7 +64,6 @@ let package = Package(
                 "LeaseCore", "LeaseStore", "LeaseWire", "SystemdNotify", "CLinux",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
-                .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "Configuration", package: "swift-configuration"),
@@ -100,9 +99,9 @@ let package = Package(
             dependencies: [
                 "LeaseServer", "LeaseStore", "SystemdNotify",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
-                .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             swiftSettings: settings
         ),
@@ -117,7 +116,11 @@ let package = Package(
         .testTarget(name: "LeaseCoreTests", dependencies: ["LeaseCore"], swiftSettings: settings),
         .testTarget(
             name: "LeaseStoreTests",
-            dependencies: ["LeaseStore", "LeaseCore", .product(name: "GRDB", package: "GRDB.swift")],
+            dependencies: [
+                "LeaseStore", "LeaseCore",
+                .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "GRDBSQLite", package: "GRDB.swift"),
+            ],
             swiftSettings: settings
         ),
         .testTarget(
@@ -132,7 +135,7 @@ let package = Package(
         .testTarget(
             name: "LeaseServerTests",
             dependencies: [
-                "LeaseServer", "LeaseStore", "LeaseWire", "LeaseClient",
+                "LeaseServer", "LeaseStore", "LeaseWire", "LeaseClient", "CLinux",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),

@@ -15,7 +15,8 @@ enum ProbeProcess {
         descriptors: [Int32] = []
     ) throws -> [String] {
         var pipe: [Int32] = [0, 0]
-        try #require(pipe2(&pipe, O_CLOEXEC) == 0)
+        // A socket pair can be made close-on-exec in one call, so that no other child keeps its end open.
+        try #require(socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0, &pipe) == 0)
         defer { close(pipe[0]) }
         // A shell knows its own process id, and keeps it as it becomes the probe.
         let assignments = environment.map { "\($0.key)='\($0.value)'".replacing("'$$'", with: "$$") }

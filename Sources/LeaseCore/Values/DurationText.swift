@@ -57,14 +57,12 @@ public enum DurationText {
 
     private static func malformed(_ text: some StringProtocol) -> LeaseError {
         let isBareNumber = !text.isEmpty && text.allSatisfy { $0.isASCII && $0.isNumber }
-        let quoted = text.prefix(64).unicodeScalars.map {
-            $0.properties.isPatternWhitespace || $0.value < 0x20 ? "?" : String($0)
-        }
+        let quoted = Label(sanitizing: text.utf8.prefix(64))
         return LeaseError(
             .invalidRequest,
             isBareNumber
-                ? "'\(quoted.joined())' has no unit; say for example \(text.prefix(20))s"
-                : "'\(quoted.joined())' is not a duration; write an integer and a unit of ms, s, m, h, d, as in 500ms, 30s or 1m30s"
+                ? "'\(quoted)' has no unit; say for example \(text.prefix(20))s"
+                : "'\(quoted)' is not a duration; write an integer and a unit of ms, s, m, h, d, as in 500ms, 30s or 1m30s"
         )
     }
 }

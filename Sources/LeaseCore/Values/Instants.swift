@@ -50,7 +50,8 @@ public struct WallInstant: InstantProtocol, Hashable, Sendable {
 
     /// Milliseconds since 1970, rounded down.
     public var milliseconds: Int64 {
-        microseconds >= 0 ? microseconds / 1000 : (microseconds - 999) / 1000
+        // Subtracting first would leave the range at its lower end.
+        microseconds / 1000 - (microseconds % 1000 < 0 ? 1 : 0)
     }
 
     /// The instant `duration` later; past the range it is the last instant there is.

@@ -37,6 +37,8 @@ package struct FileLock: ~Copyable {
     }
 
     deinit {
+        // A child between fork and exec has a copy of the descriptor, and a lock lives as long as any copy.
+        flock(descriptor, LOCK_UN)
         close(descriptor)
     }
 

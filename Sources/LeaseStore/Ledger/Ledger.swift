@@ -19,7 +19,7 @@ package import LeaseCore
 /// actor.
 package final class Ledger {
     let file: StoreFile
-    let configuration: LedgerConfiguration
+    private(set) var configuration: LedgerConfiguration
     let clock: any LeaseClock
 
     private(set) var leases = LiveLeases()
@@ -29,7 +29,7 @@ package final class Ledger {
     let statements: Statements
 
     /// How far the tables are; moved by folding.
-    var foldedThrough: Int64 = 0
+    package internal(set) var foldedThrough: Int64 = 0
     /// How many rows of history there are; moved by folding.
     var historyCount: Int64 = 0
     /// Whether the last slice left history that is to go.
@@ -71,7 +71,7 @@ package final class Ledger {
         do {
             while try fold(limit: 4096) {}
         } catch {
-            closeConnections()
+            abandon()
             throw StoreFile.translate(error, path: file.path)
         }
         file.pool.writeWithoutTransaction { _ in statements.finalize() }
@@ -79,9 +79,29 @@ package final class Ledger {
     }
 
     /// Closes the file as it is: what is not folded is replayed at the next start.
-    package func closeConnections() {
+    package func abandon() {
         file.pool.writeWithoutTransaction { _ in statements.finalize() }
         try? file.close()
+    }
+
+    /// Takes over limits and retention for what comes; the key hash stays what the store was opened with.
+    package func apply(_ configuration: LedgerConfiguration) {
+        let keyHash = self.configuration.keyHash
+        self.configuration = configuration
+        self.configuration.keyHash = keyHash
+    }
+
+    /// Goes to the file and back on the writer's connection.
+    ///
+    /// - Throws: ``CommitFailure/refused(_:)`` if the file cannot be read just now.
+    package func ping() throws(CommitFailure) {
+        try file.write { _ throws(CommitFailure) in
+            do {
+                try statements.ping.run()
+            } catch {
+                throw .refused(LeaseError(.ioError, StoreFile.translate(error, path: file.path).message))
+            }
+        }
     }
 
     // MARK: - Deciding
@@ -140,6 +160,9 @@ package final class Ledger {
     package func earliestEnd() -> BootInstant? {
         leases.earliestEnd()?.instant
     }
+
+    /// How many leases are in force; some may be past their end and not yet ended.
+    package var leaseCount: Int { leases.count }
 
     private func refusalOfGrant(to caller: Caller, instead replaced: Tenure?) -> LeaseError? {
         let reserve = caller.isAdministrator ? 0 : configuration.leasesReservedForAdministrators

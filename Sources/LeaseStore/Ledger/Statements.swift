@@ -15,6 +15,7 @@ struct Statements {
     let insertEntry: HeldStatement
     let selectEntries: HeldStatement
     let deleteEntry: HeldStatement
+    let ping: HeldStatement
     let table: LeaseTable
     private let begin: HeldStatement
     private let commit: HeldStatement
@@ -32,11 +33,12 @@ struct Statements {
         insertEntry = try HeldStatement(JournalEntry.insertion, on: database)
         selectEntries = try HeldStatement(JournalEntry.selection, on: database)
         deleteEntry = try HeldStatement("DELETE FROM lease_journal WHERE seq = ?", on: database)
+        ping = try HeldStatement("SELECT value FROM meta WHERE name = '\(Meta.foldedThrough)'", on: database)
         table = try LeaseTable(on: database, keyHash: keyHash)
     }
 
     func finalize() {
-        for statement in [begin, commit, rollback, insertEntry, selectEntries, deleteEntry] {
+        for statement in [begin, commit, rollback, insertEntry, selectEntries, deleteEntry, ping] {
             statement.finalize()
         }
         table.finalize()

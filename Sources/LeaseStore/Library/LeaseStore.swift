@@ -228,7 +228,7 @@ public actor LeaseStore {
             case .unknown(let failure):
                 self.failure = failure
                 self.ledger = nil
-                ledger.closeConnections()
+                ledger.abandon()
                 turn.forEach { $0.continuation.resume(throwing: failure) }
             }
             return

@@ -1,0 +1,81 @@
+internal import CLinux
+internal import Configuration
+internal import Glibc
+internal import Synchronization
+
+/// The configuration's file: YAML, one mapping of settings.
+///
+/// A setting that does not exist is an error, since a typing error would else go unnoticed for as long as the default
+/// does.
+struct ConfigurationFile {
+    /// The most bytes that are read; the example file has a few thousand.
+    static let maximumLength = 1 << 20
+
+    /// The file's settings; `nil` if it has none, which the YAML library would not take for a mapping.
+    let snapshot: YAMLSnapshot?
+
+    /// Reads the file at `path`.
+    init(path: String) throws(ConfigurationError) {
+        let bytes = try Self.read(path)
+        guard Self.holdsMoreThanComments(bytes) else {
+            snapshot = nil
+            return
+        }
+        // The library tells no keys, but it asks of each whether it is a secret.
+        let keys = Mutex<[String]>([])
+        let options = YAMLSnapshot.ParsingOptions(
+            secretsSpecifier: .dynamic { key, _ in
+                keys.withLock { $0.append(key) }
+                return false
+            }
+        )
+        do {
+            snapshot = try YAMLSnapshot(data: bytes.span.bytes, providerName: path, parsingOptions: options)
+        } catch {
+            let reason = "\(error)".split(separator: "\n").joined(separator: " ")
+            throw ConfigurationError(.malformedFile, "\(path) is not a YAML mapping of settings: \(reason)")
+        }
+        try Self.check(keys.withLock { $0 }, path: path)
+    }
+
+    private static func check(_ keys: [String], path: String) throws(ConfigurationError) {
+        var seen: Set<String> = []
+        for key in keys.sorted() {
+            guard SettingKey.all.contains(key) else {
+                let hint = SettingKey.suggestion(for: key).map { "; did you mean '\($0)'?" } ?? ""
+                throw ConfigurationError(.unknownKey, key: key, "\(path): there is no setting '\(key)'\(hint)")
+            }
+            guard seen.insert(key).inserted else {
+                throw ConfigurationError(.malformedFile, key: key, "\(path): the setting '\(key)' stands there twice")
+            }
+        }
+    }
+
+    private static func holdsMoreThanComments(_ bytes: [UInt8]) -> Bool {
+        bytes.split(separator: UInt8(ascii: "\n"))
+            .contains { line in
+                let first = line.first { $0 != UInt8(ascii: " ") && $0 != UInt8(ascii: "\r") }
+                return first != nil && first != UInt8(ascii: "#")
+            }
+    }
+
+    private static func read(_ path: String) throws(ConfigurationError) -> [UInt8] {
+        let descriptor = clinux_open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0)
+        guard descriptor >= 0 else { throw unreadable(path, "\(String(cString: strerror(errno)))") }
+        defer { close(descriptor) }
+        var bytes: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 64 << 10)
+        while true {
+            let count = Glibc.read(descriptor, &buffer, buffer.count)
+            if count < 0 && errno == EINTR { continue }
+            guard count >= 0 else { throw unreadable(path, "\(String(cString: strerror(errno)))") }
+            guard count > 0 else { return bytes }
+            bytes += buffer[..<count]
+            guard bytes.count <= maximumLength else { throw unreadable(path, "it is over \(maximumLength) bytes long") }
+        }
+    }
+
+    private static func unreadable(_ path: String, _ reason: String) -> ConfigurationError {
+        ConfigurationError(.unreadableFile, "the configuration file \(path) cannot be read: \(reason)")
+    }
+}

@@ -1,0 +1,78 @@
+public import LeaseCore
+
+/// Every limit of the daemon, so that no client, however slow or hostile, costs more than is written here.
+///
+/// A request over a limit is refused with a named error and has changed nothing (`docs/PROTOCOL.md`, section 6). The
+/// limits "per user" hold for each uid by itself; the last `reservedForAdministrators` places of a limit on connections
+/// or leases in all are for administrators, so that one can always look and revoke. A reload of the configuration
+/// changes all of them for what comes afterwards; what is there already stays.
+public struct Limits: Hashable, Sendable {
+    /// Connections in all.
+    ///
+    /// Each takes a descriptor: the unit's `LimitNOFILE=` must leave room.
+    public var connections = 10_000
+    /// Connections of one user.
+    public var connectionsPerUser = 4000
+    /// Leases in force, in all.
+    ///
+    /// They are kept in memory, at most about 2 KiB each.
+    public var leases = 100_000
+    /// Leases in force of one user.
+    public var leasesPerUser = 50_000
+    /// Places of the limits on connections and leases in all that only administrators get.
+    public var reservedForAdministrators = 16
+
+    /// Bytes of one frame, all its arguments together; past it the connection is closed.
+    public var frameBytes = 8 << 20
+    /// Arguments of one frame; past it the connection is closed.
+    public var arguments = 65_536
+    /// Bytes of an inline command's line; past it the connection is closed.
+    public var inlineBytes = 64 << 10
+    /// Bytes of one value; past it the value is dropped and its command refused.
+    public var valueBytes = 1 << 20
+    /// Bytes of a lease name, key or child.
+    public var nameBytes = LeaseName.maximumLength
+    /// Bytes of an owner label or a reason.
+    public var labelBytes = 256
+    /// The longest TTL that is granted.
+    public var longestTTL = TTL.max
+
+    /// Elements of one list reply without `COUNT`; past it the caller is told to page.
+    public var listElements = 100_000
+    /// Bytes of one list reply without `COUNT`; past it the caller is told to page.
+    public var listBytes = 8 << 20
+
+    /// Creates the limits of a daemon without a configuration.
+    public init() {}
+}
+
+extension Limits {
+    /// How a limit that is a number is named in the configuration, and how far it may go.
+    struct Field: Sendable {
+        let key: String
+        let path: any WritableKeyPath<Limits, Int> & Sendable
+        let range: ClosedRange<Int>
+        /// Whether `KiB` and the like may follow the number.
+        var isBytes = false
+    }
+
+    /// The numbers, under `limits` in the configuration.
+    ///
+    /// The upper bounds keep a slip of the pen from being an invitation; the lower ones are what the protocol needs to
+    /// work at all.
+    static let fields: [Field] = [
+        Field(key: "connections", path: \.connections, range: 1...1_000_000),
+        Field(key: "connections-per-user", path: \.connectionsPerUser, range: 1...1_000_000),
+        Field(key: "leases", path: \.leases, range: 1...10_000_000),
+        Field(key: "leases-per-user", path: \.leasesPerUser, range: 1...10_000_000),
+        Field(key: "reserved-for-administrators", path: \.reservedForAdministrators, range: 0...10_000),
+        Field(key: "frame-bytes", path: \.frameBytes, range: 4 << 10...512 << 20, isBytes: true),
+        Field(key: "arguments", path: \.arguments, range: 32...1_048_576),
+        Field(key: "inline-bytes", path: \.inlineBytes, range: 4 << 10...1 << 20, isBytes: true),
+        Field(key: "value-bytes", path: \.valueBytes, range: 1 << 10...512 << 20, isBytes: true),
+        Field(key: "name-bytes", path: \.nameBytes, range: 16...LeaseName.maximumLength, isBytes: true),
+        Field(key: "label-bytes", path: \.labelBytes, range: 16...Label.maximumLength, isBytes: true),
+        Field(key: "list-elements", path: \.listElements, range: 1...10_000_000),
+        Field(key: "list-bytes", path: \.listBytes, range: 4 << 10...1 << 30, isBytes: true),
+    ]
+}

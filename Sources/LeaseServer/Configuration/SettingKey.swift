@@ -1,0 +1,35 @@
+/// The settings and their names: in the file as written here, with a point for each level; in the environment as
+/// `LEASED_` and the name in capitals, with `_` for `-` and the point.
+enum SettingKey {
+    static let socket = "socket"
+    static let socketMode = "socket-mode"
+    static let socketGroup = "socket-group"
+    static let store = "store"
+    static let logLevel = "log-level"
+    static let administratorUsers = "administrators.users"
+    static let administratorGroups = "administrators.groups"
+    static let longestTTL = "limits.longest-ttl"
+    static let historyKeepFor = "history.keep-for"
+    static let historyKeepRows = "history.keep-rows"
+    static let stopTimeout = "stop-timeout"
+    static let commitTimeout = "commit-timeout"
+
+    static let all: [String] =
+        [
+            socket, socketMode, socketGroup, store, logLevel, administratorUsers, administratorGroups, longestTTL,
+            historyKeepFor, historyKeepRows, stopTimeout, commitTimeout,
+        ] + Limits.fields.map { limit($0.key) }
+
+    static func limit(_ name: String) -> String {
+        "limits.\(name)"
+    }
+
+    /// The setting that an unknown one was perhaps meant to be: another way of writing it, or the wrong level.
+    static func suggestion(for unknown: String) -> String? {
+        all.first { letters(ofLast: $0) == letters(ofLast: unknown) }
+    }
+
+    private static func letters(ofLast key: String) -> String {
+        String((key.split(separator: ".").last ?? "").filter(\.isLetter)).lowercased()
+    }
+}

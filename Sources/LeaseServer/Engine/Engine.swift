@@ -1,0 +1,437 @@
+import LeaseCore
+import LeaseStore
+import LeaseWire
+import Logging
+import NIOCore
+
+/// The engine: every decision of the daemon, one turn of the event loop at a time.
+///
+///     sockets → parse → decide ─┐                       ┌→ replies → sockets
+///     sockets → parse → decide ─┼→ one commit a turn ───┼→ replies → sockets
+///     timer   → expire ─────────┘                       └→ next wake-up, folding
+///
+/// All that is read in one turn of the loop is decided in order and committed together at the turn's end; then all
+/// replies go out, one flush a connection. While the disk syncs, the next turn gathers in the socket buffers. If the
+/// store refuses the commit, every reply that rested on it is `IOERR`; if a sync fails, nobody is answered, the
+/// connections are closed, and ``failure`` ends the process: the file decides at the next start.
+///
+/// The engine's executor is the event loop of all connections. There is no lock, and nothing to lock: a turn is never
+/// interrupted.
+actor Engine {
+    private nonisolated let eventLoop: any EventLoop
+
+    /// The event loop.
+    nonisolated var unownedExecutor: UnownedSerialExecutor { eventLoop.executor.asUnownedSerialExecutor() }
+
+    let backend: any LeaseBackend
+    let clock: any LeaseClock
+    let startedAt: Moment
+    let logger: Logger
+    private var timer: DeadlineTimer?
+    private let failed: @Sendable (StoreError) -> Void
+
+    private(set) var configuration: ServerConfiguration
+    private(set) var sessions: [SessionID: Session] = [:]
+    private var connectionsByUser: [UInt32: Int] = [:]
+    private var lastSessionID: Int64 = 0
+    var counters = Counters()
+
+    /// The sessions with something to write at the end of the turn.
+    private var turn: [Session] = []
+    private var isTurnScheduled = false
+    /// Who waits to hear that a turn has gone through the store.
+    private var pings: [@Sendable () -> Void] = []
+    /// Lists that are waiting for the tables to show what they are to show.
+    var listings: [Listing] = []
+
+    private var schedule = Schedule()
+    private var report: (@Sendable (ServerStatus) -> Void)?
+    private var toldStatus: ServerStatus?
+    private var state = State.running
+    private var drained: (@Sendable () -> Void)?
+
+    private enum State {
+        case running
+        /// No more is read; what was received is answered.
+        case draining
+        /// A sync has failed: nothing is answered any more.
+        case failed
+    }
+
+    private init(
+        eventLoop: any EventLoop,
+        backend: sending any LeaseBackend,
+        clock: any LeaseClock,
+        configuration: ServerConfiguration,
+        logger: Logger,
+        failed: @escaping @Sendable (StoreError) -> Void
+    ) {
+        self.eventLoop = eventLoop
+        self.backend = backend
+        self.clock = clock
+        self.configuration = configuration
+        self.logger = logger
+        self.failed = failed
+        startedAt = clock.now()
+    }
+
+    /// Starts an engine on `eventLoop`, with its timer.
+    ///
+    /// - Parameter failed: called once, when a sync has failed and the process must end.
+    static func start(
+        on eventLoop: any EventLoop,
+        backend: sending any LeaseBackend,
+        clock: any LeaseClock,
+        configuration: ServerConfiguration,
+        logger: Logger,
+        failed: @escaping @Sendable (StoreError) -> Void
+    ) async throws -> Engine {
+        let engine = Engine(
+            eventLoop: eventLoop,
+            backend: backend,
+            clock: clock,
+            configuration: configuration,
+            logger: logger,
+            failed: failed
+        )
+        try await engine.startTimer()
+        return engine
+    }
+
+    private func startTimer() async throws {
+        timer = try await DeadlineTimer.start(on: eventLoop) { [unowned self] in
+            assumeIsolated { $0.timerFired() }
+        }
+        // The first turn sets it to what the store brought along.
+        scheduleTurn()
+    }
+
+    // MARK: - Connections
+
+    /// What becomes of a new connection.
+    enum Admission {
+        case admitted(SessionID)
+        /// Over a limit: the error is its only reply.
+        case refused(LeaseError)
+    }
+
+    /// Takes a connection in, if its limits allow.
+    func connected(_ channel: any Channel, peer: PeerCredentials) -> Admission {
+        let limits = configuration.limits
+        let isAdministrator = peer.isAdministrator(by: configuration.administrators)
+        let reserve = isAdministrator ? 0 : limits.reservedForAdministrators
+        guard sessions.count < limits.connections - reserve else {
+            counters.refusedConnections += 1
+            return .refused(
+                LeaseError(.busy, "\(sessions.count) connections are open, the most there may be; try again later")
+            )
+        }
+        let own = connectionsByUser[peer.uid] ?? 0
+        guard isAdministrator || own < limits.connectionsPerUser else {
+            counters.refusedConnections += 1
+            return .refused(
+                LeaseError(.busy, "uid \(peer.uid) has \(own) connections, the most for one user; close some")
+            )
+        }
+        lastSessionID += 1
+        let session = Session(
+            id: SessionID(rawValue: lastSessionID),
+            channel: channel,
+            peer: peer,
+            isAdministrator: isAdministrator,
+            limits: limits.frames,
+            connectedAt: clock.now()
+        )
+        sessions[session.id] = session
+        connectionsByUser[peer.uid, default: 0] += 1
+        counters.connections += 1
+        logger.debug("connected", metadata: ["session": "\(session.id)", "uid": "\(peer.uid)", "pid": "\(peer.pid)"])
+        scheduleTurn()
+        return .admitted(session.id)
+    }
+
+    /// The connection is gone.
+    func disconnected(_ id: SessionID) {
+        guard let session = sessions.removeValue(forKey: id) else { return }
+        if let count = connectionsByUser[session.peer.uid] {
+            connectionsByUser[session.peer.uid] = count > 1 ? count - 1 : nil
+        }
+        session.isEnding = true
+        logger.debug("disconnected", metadata: ["session": "\(id)"])
+        scheduleTurn()
+    }
+
+    /// Bytes have come.
+    func received(_ bytes: ByteBuffer, from id: SessionID) {
+        guard state == .running, let session = sessions[id] else { return }
+        var bytes = bytes
+        if session.input.readableBytes == 0 {
+            session.input = bytes
+        } else {
+            session.input.writeBuffer(&bytes)
+        }
+        process(session)
+    }
+
+    /// The client has closed its writing side: what was received is answered, then the connection ends.
+    func inputClosed(by id: SessionID) {
+        guard let session = sessions[id] else { return }
+        session.isInputClosed = true
+        joinTurn(session)
+    }
+
+    /// The socket takes bytes again, or takes no more for now.
+    func writabilityChanged(of id: SessionID) {
+        guard let session = sessions[id] else { return }
+        if session.hasMore {
+            process(session)
+        }
+        updateReading(of: session)
+    }
+
+    // MARK: - Commands
+
+    /// Does what the session's bytes say, until they end, or a command has to wait.
+    func process(_ session: Session) {
+        let limits = configuration.limits.values
+        let now = clock.now()
+        do throws(ProtocolError) {
+            while !session.isWaiting, !session.isEnding, !session.hasStopped,
+                let frame = try session.parser.next(from: &session.input)
+            {
+                counters.commands += 1
+                do throws(LeaseError) {
+                    try execute(Command.parse(frame, limits: limits), for: session, now: now)
+                } catch {
+                    counters.refused(error.code)
+                    session.reply(error)
+                }
+            }
+        } catch {
+            counters.protocolErrors += 1
+            logger.info("protocol error", metadata: ["session": "\(session.id)", "error": "\(error.text)"])
+            session.reply { $0.writeError(error, to: &$1) }
+            session.isEnding = true
+        }
+        session.isCut = session.hasStopped
+        joinTurn(session)
+    }
+
+    /// Goes on with a session whose command has been answered late.
+    func resume(_ session: Session) {
+        session.isWaiting = false
+        process(session)
+    }
+
+    // MARK: - Turns
+
+    /// Has the session's replies written at the end of this turn.
+    func joinTurn(_ session: Session) {
+        if !session.isInTurn {
+            session.isInTurn = true
+            turn.append(session)
+        }
+        scheduleTurn()
+    }
+
+    /// Has a turn end, after all that the loop has read by now.
+    func scheduleTurn() {
+        guard !isTurnScheduled, state != .failed else { return }
+        isTurnScheduled = true
+        eventLoop.execute { self.assumeIsolated { $0.endTurn() } }
+    }
+
+    private func endTurn() {
+        isTurnScheduled = false
+        guard state != .failed else { return }
+        let now = clock.now()
+        let isSweptWhole = sweep(now: now)
+        do throws(CommitFailure) {
+            if backend.hasBatch {
+                counters.commits += 1
+            }
+            try backend.commit()
+            for session in turn {
+                session.replies.commitSucceeded()
+            }
+        } catch {
+            switch error {
+            case .refused(let refusal): commitRefused(refusal, now: now)
+            case .unknown(let failure): return fail(failure)
+            }
+        }
+        flush()
+        answerPings()
+        advanceListings(now: now, isSweptWhole: isSweptWhole)
+        tidy(now: now)
+        tellStatus(now: now)
+        timer?.arm(at: schedule.nextWakeUp(earliestEnd: backend.earliestEnd()))
+        if state == .draining, sessions.isEmpty {
+            drained?()
+            drained = nil
+        }
+    }
+
+    /// Ends tenures whose time has come, a slice a turn; tells whether that was all.
+    private func sweep(now: Moment) -> Bool {
+        guard schedule.maySweep(now: now.boot) else { return false }
+        return !backend.expire(now: now, limit: Schedule.sweepSlice)
+    }
+
+    private func commitRefused(_ refusal: LeaseError, now: Moment) {
+        counters.refusedCommits += 1
+        logger.error("commit refused", metadata: ["error": "\(refusal.message)"])
+        for session in turn {
+            session.replies.commitRefused(refusal, encoder: session.encoder)
+        }
+        // Whatever ended by time is still held in memory: trying again at once would spin.
+        schedule.delaySweep(now: now.boot)
+    }
+
+    /// Gives out the turn's replies, one flush a connection.
+    private func flush() {
+        let sessions = turn
+        turn = []
+        for session in sessions {
+            session.isInTurn = false
+            let isOver = session.isOver
+            let bytes = session.replies.take()
+            counters.bytesOut += Int64(bytes.readableBytes)
+            if isOver, !session.isClosing {
+                session.isEnding = true
+                session.isClosing = true
+                // Nothing is written after this, so that when it has gone out all has.
+                session.channel.writeAndFlush(bytes).whenComplete { [channel = session.channel] _ in
+                    channel.close(promise: nil)
+                }
+            } else if bytes.readableBytes > 0 {
+                session.channel.writeAndFlush(bytes, promise: nil)
+            }
+            if session.hasMore {
+                process(session)
+            }
+            updateReading(of: session)
+        }
+    }
+
+    private func updateReading(of session: Session) {
+        guard session.isReading != session.isReadable else { return }
+        session.isReading = session.isReadable
+        _ = session.channel.setOption(.autoRead, value: session.isReading)
+    }
+
+    // MARK: - Beside the turns
+
+    /// The timer has fired: a turn sees to what has become due.
+    func timerFired() {
+        timer?.hasFired()
+        scheduleTurn()
+    }
+
+    /// Folds a slice if it is time for one.
+    private func tidy(now: Moment) {
+        if schedule.isFoldDue(now: now.boot, backlog: backend.foldBacklog) {
+            do throws(CommitFailure) {
+                schedule.hasFolded(now: now.boot, isMore: try backend.fold(limit: Schedule.foldSlice))
+            } catch {
+                switch error {
+                case .refused(let refusal):
+                    logger.warning("folding refused", metadata: ["error": "\(refusal.message)"])
+                    schedule.delayFold(now: now.boot)
+                case .unknown(let failure):
+                    return fail(failure)
+                }
+            }
+            if schedule.isFoldDue(now: now.boot, backlog: backend.foldBacklog) {
+                scheduleTurn()
+            }
+        }
+        schedule.planFold(now: now.boot, backlog: backend.foldBacklog)
+    }
+
+    /// Calls `done` once a turn has gone through engine and store.
+    func ping(then done: @escaping @Sendable () -> Void) {
+        pings.append(done)
+        scheduleTurn()
+    }
+
+    private func answerPings() {
+        guard !pings.isEmpty else { return }
+        do throws(CommitFailure) {
+            try backend.ping()
+        } catch {
+            logger.error("the store does not answer", metadata: ["error": "\(error)"])
+            return pings.removeAll()
+        }
+        let answered = pings
+        pings = []
+        answered.forEach { $0() }
+    }
+
+    /// Has `report` called with the status, now and when it has changed.
+    func reportStatus(_ report: @escaping @Sendable (ServerStatus) -> Void) {
+        self.report = report
+        scheduleTurn()
+    }
+
+    private func tellStatus(now: Moment) {
+        guard let report else { return }
+        let status = ServerStatus(leases: backend.leaseCount, connections: sessions.count)
+        if schedule.mayTell(now: now.boot, isNew: status != toldStatus) {
+            toldStatus = status
+            report(status)
+        }
+    }
+
+    /// Takes over a configuration that has been read anew: limits, administrators, retention.
+    func apply(_ configuration: ServerConfiguration) {
+        self.configuration = configuration
+        backend.apply(configuration.ledger)
+    }
+
+    /// Ends the daemon without a word to anybody: nobody knows what the disk holds.
+    func fail(_ failure: StoreError) {
+        state = .failed
+        turn = []
+        dropConnections()
+        backend.abandon()
+        failed(failure)
+    }
+
+    /// Runs `work` in the engine's isolation, from any thread, after what the loop is doing.
+    nonisolated func onLoop(_ work: @escaping @Sendable (isolated Engine) -> Void) {
+        eventLoop.execute { self.assumeIsolated { work($0) } }
+    }
+
+    // MARK: - The end
+
+    /// Reads no more, answers what was received, and closes every connection.
+    func drain() async {
+        guard state == .running else { return }
+        state = .draining
+        await withCheckedContinuation { continuation in
+            drained = { continuation.resume() }
+            for session in sessions.values {
+                session.isInputClosed = true
+                joinTurn(session)
+            }
+            scheduleTurn()
+        }
+    }
+
+    /// Closes every connection at once, whatever is still to be written.
+    func dropConnections() {
+        for session in sessions.values {
+            session.channel.close(promise: nil)
+        }
+    }
+
+    /// Closes the store.
+    ///
+    /// - Throws: ``StoreError`` if that failed; what was answered is durable all the same.
+    func close() throws(StoreError) {
+        timer?.stop()
+        guard state != .failed else { return }
+        try backend.close()
+    }
+}

@@ -1,0 +1,69 @@
+import LeaseCore
+import LeaseStore
+
+/// What the engine needs of a store: requests decided now, made durable together at the end of the turn.
+///
+/// The seam between the engine and what it runs on. Everything is called from the engine's isolation alone. Answers may
+/// leave the engine after ``commit()`` has returned, and not before.
+protocol LeaseBackend: AnyObject {
+    /// Decides a request and notes what it does.
+    func perform(
+        _ request: LeaseRequest,
+        on name: LeaseName,
+        by caller: Caller,
+        now: Moment
+    ) -> Result<LeaseAnswer, LeaseError>
+
+    /// Issues a token without a lease.
+    func issueToken(now: Moment) throws(LeaseError) -> Token
+
+    /// Ends up to `limit` tenures whose time has come, and tells whether there are more.
+    func expire(now: Moment, limit: Int) -> Bool
+
+    /// When the next tenure ends by time, or `nil` if none does.
+    func earliestEnd() -> BootInstant?
+
+    /// Whether something was decided since the last commit.
+    var hasBatch: Bool { get }
+
+    /// Makes durable what was decided since the last call.
+    func commit() throws(CommitFailure)
+
+    /// How much is to be folded before ``read(_:completion:)`` shows what is durable.
+    var foldBacklog: Int64 { get }
+
+    /// The place of the last thing that is durable.
+    var lastDurableSequence: Int64 { get }
+
+    /// The last place that ``read(_:completion:)`` shows.
+    var foldedThrough: Int64 { get }
+
+    /// Folds a slice between two turns, and tells whether there is more.
+    func fold(limit: Int) throws(CommitFailure) -> Bool
+
+    /// Reads a page of the leases beside the loop.
+    func read(
+        _ page: LeasePage,
+        completion: @escaping @Sendable (Result<[(name: LeaseName, tenure: Tenure)], StoreError>) -> Void
+    )
+
+    /// Goes to the store and back, for the watchdog.
+    func ping() throws(CommitFailure)
+
+    /// How many leases are in force.
+    var leaseCount: Int { get }
+
+    /// The store's figures.
+    var figures: StoreFigures { get }
+
+    /// Takes over limits that have changed.
+    func apply(_ configuration: LedgerConfiguration)
+
+    /// Folds what is left and closes the store.
+    func close() throws(StoreError)
+
+    /// Leaves the store as it is.
+    func abandon()
+}
+
+extension Ledger: LeaseBackend {}

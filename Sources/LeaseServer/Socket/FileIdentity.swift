@@ -1,0 +1,17 @@
+internal import Glibc
+
+/// Which file a path leads to: stat(2) says that device and inode together are unique.
+struct FileIdentity: Hashable, Sendable {
+    private let device: UInt64
+    private let inode: UInt64
+
+    /// The file at `path` itself, also when it is a symbolic link.
+    ///
+    /// Answers `nil` if there is none.
+    init?(path: String) {
+        var status = stat()
+        guard lstat(path, &status) == 0 else { return nil }
+        device = UInt64(status.st_dev)
+        inode = UInt64(status.st_ino)
+    }
+}

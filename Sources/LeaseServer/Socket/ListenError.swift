@@ -1,0 +1,69 @@
+internal import Glibc
+internal import LeaseStore
+
+/// Why there is no socket to listen on.
+///
+/// What was at the path before is there still.
+public struct ListenError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// The kind of failure.
+    ///
+    /// A later release may add to it.
+    public struct Code: Hashable, Sendable, CustomStringConvertible {
+        private enum Kind: String {
+            case inUse, notASocket, pathTooLong, notPermitted, cannotCreate, systemError
+        }
+
+        private let kind: Kind
+
+        private init(_ kind: Kind) {
+            self.kind = kind
+        }
+
+        /// A live process has the path.
+        public static let inUse = Code(.inUse)
+        /// Something that is not a socket is at the path.
+        public static let notASocket = Code(.notASocket)
+        /// The path does not fit into a socket's address.
+        public static let pathTooLong = Code(.pathTooLong)
+        /// This user may not make the socket there, or not for that group.
+        public static let notPermitted = Code(.notPermitted)
+        /// The folder, the lock or the socket cannot be made.
+        public static let cannotCreate = Code(.cannotCreate)
+        /// The system refused another call.
+        public static let systemError = Code(.systemError)
+
+        /// The code's name in Swift.
+        public var description: String { kind.rawValue }
+    }
+
+    /// The kind of failure.
+    public let code: Code
+
+    /// A sentence for people: it names the path and what to do.
+    public let message: String
+
+    /// How the program should end.
+    public var exit: SystemExit {
+        switch code {
+        case .inUse: .unavailable
+        case .pathTooLong: .configuration
+        case .notPermitted: .noPermission
+        case .notASocket, .cannotCreate: .cannotCreate
+        default: .systemError
+        }
+    }
+
+    init(_ code: Code, _ message: String) {
+        self.code = code
+        self.message = message
+    }
+
+    /// The error of a call that failed; a missing permission has a code of its own.
+    init(_ code: Code, _ action: String, errorNumber: Int32) {
+        let isPermission = [EACCES, EPERM, EROFS].contains(errorNumber)
+        self.init(isPermission ? .notPermitted : code, "\(action): \(systemMessage(errorNumber))")
+    }
+
+    /// The sentence.
+    public var description: String { message }
+}

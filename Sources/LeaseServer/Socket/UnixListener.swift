@@ -1,0 +1,122 @@
+internal import CLinux
+internal import Glibc
+internal import LeaseStore
+
+/// The socket that the daemon listens on, and the right to its path.
+///
+/// The path belongs to whoever holds the lock on `PATH.lock`, for as long as this object lives. The lock comes first of
+/// all; without it two daemons that start at once can each take the other's new socket for a dead one's and delete it.
+/// Under the lock a dead daemon's socket is replaced. A live one's, also that of a program that knows no lock, and what
+/// is no socket, are never touched.
+///
+/// The socket gets its group and permissions before it listens, so that nobody connects who may not.
+///
+/// ```
+///   folder ──► lock ──► probe ──► unlink a dead socket ──► bind ──► chown, chmod ──► listen
+/// ```
+public final class UnixListener: Sendable {
+    /// The socket's path; `nil` if the service manager passed the socket.
+    public let path: String?
+
+    /// The listening socket, close-on-exec.
+    ///
+    /// It belongs to whoever serves on it, and is not closed here.
+    public let descriptor: Int32
+
+    private let identity: FileIdentity?
+    private let lock: PathLock?
+
+    /// Makes the socket and listens on it.
+    ///
+    /// The calls may block for as long as the file system does.
+    ///
+    /// - Parameters:
+    ///   - path: where; at most 107 bytes.
+    ///   - mode: the socket's permissions.
+    ///   - group: the socket's group by number, or `nil` for the process's own.
+    ///   - folderMode: the permissions of the folders that are missing: 0755, or 0700 for a user's own daemon.
+    ///   - backlog: how many connections may wait to be accepted.
+    /// - Throws: ``ListenError``; what was at the path is still there, unless it was a dead daemon's socket.
+    public init(
+        path: String,
+        mode: UInt32 = 0o660,
+        group: UInt32? = nil,
+        folderMode: UInt32 = 0o755,
+        backlog: Int32 = 1024
+    ) throws(ListenError) {
+        let address = try UnixAddress(path: path)
+        try SocketFolder.make(for: path, mode: folderMode)
+        let lock = try PathLock(path: path)
+        switch try SocketProbe.look(at: path, address) {
+        case .free: break
+        case .dead:
+            guard unlink(path) == 0 || errno == ENOENT else {
+                throw ListenError(.cannotCreate, "cannot replace the dead socket \(path)", errorNumber: errno)
+            }
+        case .alive(let process):
+            let who = process.map { "process \($0)" } ?? "another process"
+            throw ListenError(.inUse, "\(who) listens on \(path) already; stop it, or choose another --socket")
+        case .other:
+            throw ListenError(.notASocket, "\(path) is there and is no socket; remove it, or choose another --socket")
+        }
+        descriptor = try Self.bind(path, address)
+        identity = FileIdentity(path: path)
+        self.path = path
+        self.lock = lock
+        do throws(ListenError) {
+            try Self.open(descriptor, path, mode: mode, group: group, backlog: backlog)
+        } catch {
+            removeSocket()
+            close(descriptor)
+            throw error
+        }
+    }
+
+    /// Takes over a listening socket that the service manager passed.
+    ///
+    /// Its path is the manager's: it is never unlinked.
+    public init(activated descriptor: Int32) {
+        self.descriptor = descriptor
+        path = nil
+        identity = nil
+        lock = nil
+    }
+
+    /// Removes the socket from its folder, so that no client tries it in vain; to be called when the daemon stops.
+    ///
+    /// Only the very file that this object made is removed. Clients that are connected stay so, and the path stays
+    /// locked until this object is gone.
+    public func removeSocket() {
+        guard let path, let identity, FileIdentity(path: path) == identity else { return }
+        unlink(path)
+    }
+
+    private static func bind(_ path: String, _ address: UnixAddress) throws(ListenError) -> Int32 {
+        let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        guard descriptor >= 0 else { throw ListenError(.systemError, "cannot make a socket", errorNumber: errno) }
+        let result = address.bind(descriptor)
+        guard result == 0 else {
+            close(descriptor)
+            throw ListenError(.cannotCreate, "cannot make the socket \(path)", errorNumber: result)
+        }
+        return descriptor
+    }
+
+    private static func open(
+        _ descriptor: Int32,
+        _ path: String,
+        mode: UInt32,
+        group: UInt32?,
+        backlog: Int32
+    ) throws(ListenError) {
+        if let group, lchown(path, uid_t.max, group) != 0 {
+            throw ListenError(.cannotCreate, "cannot give \(path) to the group \(group)", errorNumber: errno)
+        }
+        guard chmod(path, mode) == 0 else {
+            throw ListenError(.cannotCreate, "cannot set the permissions of \(path)", errorNumber: errno)
+        }
+        guard listen(descriptor, backlog) == 0 else {
+            throw ListenError(.systemError, "cannot listen on \(path)", errorNumber: errno)
+        }
+    }
+}

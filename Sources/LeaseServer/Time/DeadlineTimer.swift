@@ -1,0 +1,73 @@
+import CLinux
+import Glibc
+import LeaseCore
+import NIOCore
+import NIOPosix
+
+/// One timer on CLOCK_BOOTTIME: a timerfd(2) that the event loop reads.
+///
+/// NIO's own timers are on the monotonic clock, which stops while the machine sleeps; a lease does not.
+final class DeadlineTimer {
+    private let descriptor: Int32
+    private let channel: any Channel
+    private var armedAt: BootInstant?
+
+    /// Makes the timer; `fired` is called on the event loop.
+    static func start(
+        on eventLoop: any EventLoop,
+        fired: @escaping @Sendable () -> Void
+    ) async throws -> sending DeadlineTimer {
+        let descriptor = clinux_boot_timer()
+        guard descriptor >= 0 else { throw IOError(errnoCode: errno, reason: "timerfd_create") }
+        let channel = try await NIOPipeBootstrap(group: eventLoop)
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(TimerHandler(fired: fired))
+                }
+            }
+            .takingOwnershipOfDescriptor(input: descriptor)
+            .get()
+        return DeadlineTimer(descriptor: descriptor, channel: channel)
+    }
+
+    private init(descriptor: Int32, channel: any Channel) {
+        self.descriptor = descriptor
+        self.channel = channel
+    }
+
+    /// Has the timer fire at `instant`, at once if that is past, or not at all with `nil`.
+    ///
+    /// Costs a system call only if that is something new.
+    func arm(at instant: BootInstant?) {
+        guard instant != armedAt else { return }
+        armedAt = instant
+        // Zero would disarm it.
+        let code = clinux_boot_timer_set(descriptor, instant.map { max($0.nanoseconds, 1) } ?? 0)
+        precondition(code == 0, "timerfd_settime: \(errno)")
+    }
+
+    /// The timer has fired: it stands still until it is armed anew.
+    func hasFired() {
+        armedAt = nil
+    }
+
+    /// Ends the timer.
+    func stop() {
+        channel.close(promise: nil)
+    }
+}
+
+/// Takes the timer's count of expirations off the descriptor and tells of them.
+private final class TimerHandler: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+
+    private let fired: @Sendable () -> Void
+
+    init(fired: @escaping @Sendable () -> Void) {
+        self.fired = fired
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        fired()
+    }
+}

@@ -1,0 +1,87 @@
+import LeaseCore
+
+/// When the engine is next to be woken without being asked, and for what.
+///
+/// Nothing is done at intervals. There is one wake-up, at the earliest of: the next end of a tenure, a folding that was
+/// put off until the clients are quiet, a second try of what the store
+/// refused, and a status that was told too recently. With none of them there is none.
+struct Schedule {
+    /// The most tenures that one turn ends by time, so that many at once do not hold up everybody.
+    static let sweepSlice = 1024
+    /// The most journal rows that one turn folds.
+    static let foldSlice = 512
+    /// From this many rows on, each turn folds a slice, also while clients are busy.
+    static let foldBacklog: Int64 = 16_384
+    /// How long folding is put off after something has happened.
+    static let foldDelay = Duration.seconds(1)
+    /// How long what the store refused is left alone.
+    static let retryDelay = Duration.seconds(1)
+    /// How far apart two reports of the status are at least.
+    static let tellDelay = Duration.seconds(1)
+
+    private var sweepNotBefore: BootInstant?
+    private var foldNotBefore: BootInstant?
+    private var foldAt: BootInstant?
+    private var tellNotBefore: BootInstant?
+    private var tellAt: BootInstant?
+
+    // MARK: - Ends by time
+
+    func maySweep(now: BootInstant) -> Bool {
+        sweepNotBefore.map { now >= $0 } ?? true
+    }
+
+    mutating func delaySweep(now: BootInstant) {
+        sweepNotBefore = now.advanced(by: Self.retryDelay)
+    }
+
+    // MARK: - Folding
+
+    /// Whether a slice is to be folded in this turn.
+    func isFoldDue(now: BootInstant, backlog: Int64) -> Bool {
+        guard backlog > 0 || foldAt != nil, foldNotBefore.map({ now >= $0 }) ?? true else { return false }
+        return backlog > Self.foldBacklog || foldAt.map { now >= $0 } ?? false
+    }
+
+    /// Has what is not folded yet folded once it has been quiet for a while.
+    mutating func planFold(now: BootInstant, backlog: Int64) {
+        if backlog > 0, foldAt == nil {
+            foldAt = now.advanced(by: Self.foldDelay)
+        }
+    }
+
+    /// A slice has been folded.
+    ///
+    /// - Parameter isMore: whether there is more to fold, or history to remove; the next turn goes on with it.
+    mutating func hasFolded(now: BootInstant, isMore: Bool) {
+        foldNotBefore = nil
+        foldAt = isMore ? now : nil
+    }
+
+    mutating func delayFold(now: BootInstant) {
+        foldNotBefore = now.advanced(by: Self.retryDelay)
+    }
+
+    // MARK: - The status
+
+    /// Whether a status is to be told now; one that is too early is planned for later.
+    mutating func mayTell(now: BootInstant, isNew: Bool) -> Bool {
+        tellAt = nil
+        guard isNew else { return false }
+        if let tellNotBefore, now < tellNotBefore {
+            tellAt = tellNotBefore
+            return false
+        }
+        tellNotBefore = now.advanced(by: Self.tellDelay)
+        return true
+    }
+
+    // MARK: - The timer
+
+    /// When the timer is to fire, or `nil` for never.
+    func nextWakeUp(earliestEnd: BootInstant?) -> BootInstant? {
+        let end = earliestEnd.map { max($0, sweepNotBefore ?? $0) }
+        let fold = foldAt.map { max($0, foldNotBefore ?? $0) }
+        return [end, fold, tellAt].compactMap(\.self).min()
+    }
+}

@@ -1,0 +1,83 @@
+import LeaseCore
+import Testing
+
+@Suite struct LeaseEventTests {
+    private let granted = Tenure(
+        fence: token(5),
+        token: token(5),
+        holder: Holder(uid: 1, gid: 2, pid: 3, owner: .empty),
+        ttl: .min,
+        deadline: moment(9),
+        acquiredAt: moment().wall,
+        renewals: 0,
+        request: nil,
+        revocation: nil,
+        isExtended: true
+    )
+
+    private var others: [LeaseEvent] {
+        [
+            .renewed(Renewal(token: token(6), ttl: .max, deadline: moment(10), request: nil)),
+            .revoking(Revocation(end: moment(7), reason: .empty)),
+            .resumed(Resumption(deadline: moment(11), revocationEnd: nil, isExtension: false)),
+            .ended(TenureEnd(.released)),
+        ]
+    }
+
+    @Test func aGrantFindsTheLeaseFree() {
+        var lease: Tenure?
+        #expect(LeaseEvent.granted(granted).apply(to: &lease))
+        #expect(lease == granted)
+        #expect(!LeaseEvent.granted(granted).apply(to: &lease))
+        #expect(lease == granted)
+    }
+
+    @Test func everyOtherEventFindsATenure() {
+        for event in others {
+            var lease: Tenure?
+            #expect(!event.apply(to: &lease), "\(event)")
+            #expect(lease == nil)
+            lease = granted
+            #expect(event.apply(to: &lease), "\(event)")
+        }
+    }
+
+    @Test func aRenewalChangesWhatARenewalChanges() {
+        let request = RequestRecord(id: .random(), verb: .renew, uid: 1, replaced: token(5))
+        var lease: Tenure? = granted
+        let renewal = Renewal(token: token(6), ttl: .max, deadline: moment(10), request: request)
+        #expect(LeaseEvent.renewed(renewal).apply(to: &lease))
+        #expect(
+            lease
+                == Tenure(
+                    fence: token(5),
+                    token: token(6),
+                    holder: granted.holder,
+                    ttl: .max,
+                    deadline: moment(10),
+                    acquiredAt: granted.acquiredAt,
+                    renewals: 1,
+                    request: request,
+                    revocation: nil,
+                    isExtended: false
+                )
+        )
+    }
+
+    @Test func aSecondRevocationReplacesTheFirst() throws {
+        var lease: Tenure? = granted
+        #expect(LeaseEvent.revoking(Revocation(end: moment(7), reason: try Label("one"))).apply(to: &lease))
+        let second = Revocation(end: moment(8), reason: try Label("two"))
+        #expect(LeaseEvent.revoking(second).apply(to: &lease))
+        #expect(lease?.revocation == second)
+        #expect(lease?.deadline == granted.deadline)
+    }
+
+    @Test func aResumptionMovesARevocationOnlyIfOneRuns() {
+        var lease: Tenure? = granted
+        let resumption = Resumption(deadline: moment(20), revocationEnd: moment(19), isExtension: true)
+        #expect(LeaseEvent.resumed(resumption).apply(to: &lease))
+        #expect(lease?.revocation == nil)
+        #expect(lease?.deadline == moment(20))
+    }
+}

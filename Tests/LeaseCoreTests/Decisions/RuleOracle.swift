@@ -1,0 +1,188 @@
+import LeaseCore
+
+/// What the protocol says of one request, worked out from its sentences and not from the code.
+///
+/// A case is told in plain numbers: when the tenure's two ends come, relative to now, which token the request brings,
+/// who asks. The oracle answers in the same plain numbers.
+struct RuleCase: CustomStringConvertible {
+    enum Record: CaseIterable { case none, acquiredByOwner, renewedByOwner, renewedByAdministrator }
+    enum Brought: CaseIterable { case newest, fence, replaced, stale, foreign }
+    enum Who: CaseIterable { case owner, ownerAsAdministrator, stranger, administrator }
+    enum ID: CaseIterable { case none, recorded, another }
+    enum Ask: CaseIterable { case acquire, renew, release, check, holder, revokeNow, revokeAfterZero, revokeLater }
+
+    /// Nanoseconds from now to the deadline, or `nil` if the lease is free.
+    var deadline: Int64?
+    /// Nanoseconds from now to the end by force, or `nil` if none runs.
+    var revocation: Int64?
+    var isRenewed: Bool
+    var record: Record
+    var ask: Ask
+    var brought: Brought
+    var who: Who
+    var id: ID
+
+    static let fence: Int64 = 1000
+    static let replaced: Int64 = 1004
+    static let renewed: Int64 = 1009
+
+    var newest: Int64 { isRenewed ? Self.renewed : Self.fence }
+
+    var number: Int64 {
+        switch brought {
+        case .newest: newest
+        case .fence: Self.fence
+        case .replaced: Self.replaced
+        case .stale: 999
+        case .foreign: 1010
+        }
+    }
+
+    var uid: UInt32 {
+        switch who {
+        case .owner, .ownerAsAdministrator: 1000
+        case .stranger: 1001
+        case .administrator: 0
+        }
+    }
+
+    var isAdministrator: Bool { who == .ownerAsAdministrator || who == .administrator }
+
+    var description: String {
+        "\(ask) \(brought) by \(who) id \(id), deadline \(deadline.map(String.init) ?? "-"),"
+            + " revocation \(revocation.map(String.init) ?? "-"), renewed \(isRenewed), record \(record)"
+    }
+
+    /// Every case that can be: a record of a renewal needs a renewal, a free lease has neither.
+    static var all: [RuleCase] {
+        var cases: [RuleCase] = []
+        let states: [(Int64?, Int64?)] =
+            [(nil, nil)]
+            + [-1, 0, 1, 30_000_000_000].flatMap { (deadline: Int64) in
+                [nil, -2, 0, 1, 20_000_000_000, 90_000_000_000].map { (revocation: Int64?) in (deadline, revocation) }
+            }
+        for (deadline, revocation) in states {
+            for isRenewed in deadline == nil ? [false] : [false, true] {
+                let records: [Record] =
+                    isRenewed ? [.none, .renewedByOwner, .renewedByAdministrator] : [.none, .acquiredByOwner]
+                for record in deadline == nil ? [.none] : records {
+                    for ask in Ask.allCases {
+                        for brought in Brought.allCases {
+                            for who in Who.allCases {
+                                for id in ID.allCases {
+                                    cases.append(
+                                        RuleCase(
+                                            deadline: deadline,
+                                            revocation: revocation,
+                                            isRenewed: isRenewed,
+                                            record: record,
+                                            ask: ask,
+                                            brought: brought,
+                                            who: who,
+                                            id: id
+                                        )
+                                    )
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        return cases
+    }
+}
+
+/// What must come of a case.
+struct RuleVerdict: Equatable {
+    enum Answer: Equatable {
+        /// A token that has just been issued.
+        case freshToken
+        /// The token that was issued before.
+        case sameToken(Int64)
+        case released
+        case nanosecondsLeft(Int64)
+        case held(Bool)
+        case revoked(Bool)
+        case refused(LeaseError.Code)
+    }
+
+    enum Change: Equatable { case nothing, granted, renewed, released, revoked, revoking }
+
+    var endedBefore: TenureEnd.Cause?
+    var change: Change = .nothing
+    var answer: Answer
+}
+
+extension RuleCase {
+    var verdict: RuleVerdict {
+        // "A tenure that ends by time has ended at the instant now >= deadline."
+        let hasExpired = deadline.map { $0 <= 0 } ?? false
+        let hasBeenRevoked = deadline != nil && revocation.map { $0 <= 0 } ?? false
+        let isHeld = deadline != nil && !hasExpired && !hasBeenRevoked
+        var verdict = RuleVerdict(answer: .refused(.expired))
+        if hasBeenRevoked && (!hasExpired || revocation! <= deadline!) {
+            verdict.endedBefore = .revoked
+        } else if hasExpired {
+            verdict.endedBefore = .expired
+        }
+
+        let isOwner = uid == 1000
+        let mayAct = isOwner || isAdministrator
+        let isRevoking = isHeld && revocation != nil
+        let left = [deadline, revocation].compactMap { $0 }.min() ?? 0
+        // "A repetition of the same verb, by the same user, with the id that the latest grant or renewal carried."
+        let carries: (verb: Ask, uid: UInt32)? =
+            switch record {
+            case .none: nil
+            case .acquiredByOwner: (.acquire, 1000)
+            case .renewedByOwner: (.renew, 1000)
+            case .renewedByAdministrator: (.renew, 0)
+            }
+        let repeats = isHeld && id == .recorded && carries.map { $0 == (ask, uid) } ?? false
+
+        let outcomes: [(Bool, RuleVerdict.Change, RuleVerdict.Answer)] =
+            switch ask {
+            case .acquire:
+                [
+                    (!isHeld, .granted, .freshToken),
+                    (repeats, .nothing, .sameToken(newest)),
+                    (true, .nothing, .refused(.conflict)),
+                ]
+            case .renew:
+                [
+                    (!isHeld, .nothing, .refused(.expired)),
+                    (number != newest && !(repeats && number == Self.replaced), .nothing, .refused(.expired)),
+                    (isRevoking, .nothing, .refused(.revoked)),
+                    (repeats, .nothing, .sameToken(newest)),
+                    (!mayAct, .nothing, .refused(.denied)),
+                    (true, .renewed, .freshToken),
+                ]
+            case .release:
+                [
+                    (!isHeld || number != newest, .nothing, .refused(.expired)),
+                    (!mayAct, .nothing, .refused(.denied)),
+                    (true, .released, .released),
+                ]
+            case .check:
+                [
+                    (isHeld && [Self.fence, newest].contains(number), .nothing, .nanosecondsLeft(left)),
+                    (true, .nothing, .refused(.expired)),
+                ]
+            case .holder:
+                [(true, .nothing, .held(isHeld))]
+            case .revokeNow, .revokeAfterZero, .revokeLater:
+                [
+                    (!isHeld, .nothing, .revoked(false)),
+                    (!mayAct, .nothing, .refused(.denied)),
+                    (ask == .revokeLater, .revoking, .revoked(true)),
+                    (true, .revoked, .revoked(true)),
+                ]
+            }
+        if let (_, change, answer) = outcomes.first(where: { $0.0 }) {
+            verdict.change = change
+            verdict.answer = answer
+        }
+        return verdict
+    }
+}

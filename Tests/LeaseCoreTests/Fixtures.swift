@@ -1,0 +1,42 @@
+import LeaseCore
+
+/// An instant of the tests: `nanoseconds` after an arbitrary hour of an arbitrary boot, on both clocks.
+func moment(_ nanoseconds: Int64 = 0) -> Moment {
+    Moment(
+        boot: BootInstant(nanoseconds: 3_600_000_000_000 + nanoseconds),
+        wall: WallInstant(microseconds: 1_700_000_000_000_000 + nanoseconds / 1000)
+    )
+}
+
+/// A token whose number is known to be one.
+func token(_ number: Int64) -> Token {
+    Token(rawValue: number)!
+}
+
+/// The code of the error that `body` throws, or `nil` if it throws none.
+func refusal(_ body: () throws -> Void) -> LeaseError.Code? {
+    do {
+        try body()
+        return nil
+    } catch {
+        return (error as? LeaseError)?.code
+    }
+}
+
+/// A generator whose numbers follow from its seed, so that a failure can be played again.
+struct SeededGenerator: RandomNumberGenerator {
+    private var state: UInt64
+
+    init(seed: UInt64) {
+        state = seed
+    }
+
+    /// SplitMix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators).
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var mixed = state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+        return mixed ^ (mixed >> 31)
+    }
+}
