@@ -63,3 +63,5 @@ int clinux_pidfd_send_signal(int descriptor, int signal) {
 }
 
 int clinux_open_placeholder(void) { return open("/", O_PATH | O_CLOEXEC); }
+
+int clinux_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }

@@ -76,4 +76,7 @@ int clinux_pidfd_send_signal(int descriptor, int signal);
 /// open(2), O_PATH: a close-on-exec descriptor that keeps its number and can be neither read nor written.
 int clinux_open_placeholder(void);
 
+/// pipe2(2): both ends close-on-exec.
+int clinux_pipe(int ends[2]);
+
 #endif

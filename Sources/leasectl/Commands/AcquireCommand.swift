@@ -27,7 +27,7 @@ struct AcquireCommand: ParsableCommand {
         help: ArgumentHelp("What others are shown as the holder (default: leasectl).", valueName: "text"),
         transform: ArgumentValue.label
     )
-    var owner: LabelText?
+    var owner: Label?
 
     @Argument(help: "The lease.", transform: ArgumentValue.name)
     var name: LeaseName
