@@ -1,6 +1,8 @@
 /// The exit codes of `leasectl`, those of sysexits.h where it has one.
 enum ExitStatus {
     static let success: Int32 = 0
+    /// The answer is no (`status --is`).
+    static let isAnother: Int32 = 1
     /// The caller wrote something that does not fit (EX_USAGE).
     static let usage: Int32 = 64
     /// The daemon cannot be reached, or has no room (EX_UNAVAILABLE).

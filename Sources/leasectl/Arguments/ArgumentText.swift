@@ -53,6 +53,19 @@ enum ArgumentText {
         String(Character(shield)) + text
     }
 
+    /// A message that quotes such strings, for people: each escaped byte as `\\xHH`.
+    static func readable(_ message: String) -> String {
+        var text = String.UnicodeScalarView()
+        for scalar in message.unicodeScalars where scalar != shield {
+            if scalar.value >= firstEscape {
+                text.append(contentsOf: EscapedBytes.text([UInt8(truncatingIfNeeded: scalar.value)]).unicodeScalars)
+            } else {
+                text.append(scalar)
+            }
+        }
+        return String(text)
+    }
+
     /// The arguments of a process.
     static func strings(count: Int32, _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> [String] {
         (0..<Int(count)).compactMap { arguments[$0] }.map { argument in

@@ -36,7 +36,9 @@ enum ArgumentValue {
         return label
     }
 
-    /// A path. The client library takes paths as strings, so one that is not UTF-8 is refused.
+    /// A path.
+    ///
+    /// The client library takes paths as strings, so one that is not UTF-8 is refused.
     @Sendable static func path(_ text: String) throws -> String {
         guard let path = ArgumentText.unicode(text), !path.isEmpty else {
             throw ValidationError("a path is not empty, and is UTF-8 here")

@@ -10,7 +10,9 @@ enum JobArguments {
     /// The subcommands that end in a name and a command.
     static let subcommands: Set<String> = ["run"]
 
-    /// Their options that take the next argument as their value. A test compares them with the parser's own.
+    /// Their options that take the next argument as their value.
+    ///
+    /// A test compares them with the parser's own.
     static let valueOptions: Set<String> = [
         "--socket", "--ttl", "--grace", "--at-most", "--owner", "--release", "-E", "--report",
     ]

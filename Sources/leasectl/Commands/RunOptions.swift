@@ -8,7 +8,7 @@ struct RunOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "How long the lease lasts without a renewal: what a crash of this machine costs the next one. It is renewed while the job runs.",
+            "How long the lease lasts without a renewal: what a crash of this machine costs the next one. It is renewed while the job runs (default: 30s).",
             valueName: "duration"
         ),
         transform: ArgumentValue.ttl

@@ -3,7 +3,9 @@ struct JobCommand: Hashable, Sendable {
     /// The program, a path if it has a slash in it, otherwise looked up in PATH.
     var program: [UInt8] { arguments[0] }
 
-    /// The arguments, the program's own name first. Never empty.
+    /// The arguments, the program's own name first.
+    ///
+    /// Never empty.
     let arguments: [[UInt8]]
 
     /// Creates a command, or `nil` if there is no program.

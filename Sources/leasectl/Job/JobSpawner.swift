@@ -11,6 +11,16 @@ enum SpawnFailure: Error, Hashable, Sendable {
     case refused(Int32)
 }
 
+extension SpawnFailure {
+    /// What is said of it.
+    var sentence: String {
+        switch self {
+        case .notFound: "command not found"
+        case .notExecutable(let error), .refused(let error): String(cString: strerror(error))
+        }
+    }
+}
+
 /// Starts a job through the trampoline.
 struct JobSpawner: Sendable {
     /// What is executed as the trampoline: this very program, wherever it is, even if its file was replaced meanwhile.

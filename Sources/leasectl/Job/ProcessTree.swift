@@ -30,7 +30,9 @@ struct ProcessTree {
         ProcessTable.descendants(of: root, among: ProcessTable.all(), excluding: foreign).filter { !$0.isZombie }
     }
 
-    /// Takes notice of a child that has ended. Its number may be another process's from now on.
+    /// Takes notice of a child that has ended.
+    ///
+    /// Its number may be another process's from now on.
     mutating func ended(_ process: pid_t) {
         foreign.remove(process)
     }
@@ -51,7 +53,9 @@ struct ProcessTree {
         }
     }
 
-    /// Kills every process that is there now. What they start meanwhile is for the next round.
+    /// Kills every process that is there now.
+    ///
+    /// What they start meanwhile is for the next round.
     func kill() {
         for entry in living() {
             Self.send([SIGKILL], to: entry.identity)

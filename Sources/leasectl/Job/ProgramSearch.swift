@@ -1,7 +1,9 @@
 import CLinux
 import Glibc
 
-/// Why a program was not executed. Its bytes go through a pipe as they are, between two runs of one binary.
+/// Why a program was not executed.
+///
+/// Its bytes go through a pipe as they are, between two runs of one binary.
 struct ExecutionFailure: Hashable, Sendable {
     /// The error of execve(2).
     var error: Int32
@@ -10,7 +12,9 @@ struct ExecutionFailure: Hashable, Sendable {
 }
 
 /// Executes a program as execvp(3) does, but for one thing: a file that the kernel does not know how to execute is not
-/// handed to a shell. There is no shell between `leasectl` and its job.
+/// handed to a shell.
+///
+/// There is no shell between `leasectl` and its job.
 enum ProgramSearch {
     /// Replaces this process by the program; returns only if it could not.
     static func execute(_ arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> ExecutionFailure {

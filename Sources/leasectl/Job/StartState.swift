@@ -11,8 +11,15 @@ struct StartState: Hashable, Sendable {
     /// The signals that were blocked.
     let blocked: SignalSet
 
-    /// Records the state of this process. To be called before there is a second thread.
-    static func record() -> StartState {
+    /// What this process was started with, if it was recorded before a second thread was there.
+    static let ofThisProcess = record()
+
+    /// Records the state of this process, to be called before anything else runs.
+    static func recordOfThisProcess() {
+        _ = ofThisProcess
+    }
+
+    private static func record() -> StartState {
         var mask = sigset_t()
         pthread_sigmask(SIG_BLOCK, nil, &mask)
         return StartState(

@@ -16,7 +16,9 @@ import Glibc
 /// Its arguments: ``marker``, the parent's process id, the ignored and the blocked signals, the pipe, the command.
 /// The parent-death signal is best effort: the kernel takes it away at a set-user-ID program (prctl(2)).
 enum Trampoline {
-    /// The hidden subcommand. The parser of options would not even take it.
+    /// The hidden subcommand.
+    ///
+    /// The parser of options would not even take it.
     static let marker = "---job"
 
     /// How many arguments stand before the command, the program's own name included.

@@ -17,7 +17,9 @@ enum Console {
         try write(line + "\n")
     }
 
-    /// Says on stderr what is wrong. There is nobody to tell if that fails.
+    /// Says on stderr what is wrong.
+    ///
+    /// There is nobody to tell if that fails.
     static func complain(_ sentence: String) {
         _ = write(Array("leasectl: \(sentence)\n".utf8), to: STDERR_FILENO)
     }

@@ -1,5 +1,3 @@
-import Glibc
-
 /// What a run exits with, and what it says on the way.
 extension Conclusion {
     /// How the job's main process ended, if it ran and that is known.
@@ -32,13 +30,13 @@ extension Conclusion {
     /// - Parameter isHeldFine: The lease being held by another is nothing wrong (`--skip-ok`).
     func complaint(program: String, isHeldFine: Bool) -> String? {
         switch self {
-        case .ended, .lost, .atMostReached, .interrupted: nil
-        case .notStarted(.notFound): "\(program): command not found"
+        case .ended, .lost, .atMostReached, .interrupted: return nil
+        case .notStarted(.notFound): return "\(program): command not found"
         case .notStarted(.notExecutable(let error)):
-            "\(program) cannot be executed: \(String(cString: strerror(error)))"
-        case .notStarted(.refused(let error)): "the job cannot be started: \(String(cString: strerror(error)))"
-        case .internalError(let sentence): sentence
-        case .notAcquired(let refusal): refusal.kind == .held && isHeldFine ? nil : refusal.message
+            return "\(program) cannot be executed: \(SpawnFailure.notExecutable(error).sentence)"
+        case .notStarted(let failure): return "the job cannot be started: \(failure.sentence)"
+        case .internalError(let sentence): return sentence
+        case .notAcquired(let refusal): return refusal.kind == .held && isHeldFine ? nil : refusal.message
         }
     }
 }

@@ -27,7 +27,9 @@ final class Mailbox<Event: Sendable>: Sendable {
         eventfd_write(descriptor, 1)
     }
 
-    /// Takes everything out. The descriptor is read first, so that a post in between wakes again.
+    /// Takes everything out.
+    ///
+    /// The descriptor is read first, so that a post in between wakes again.
     func take() -> [Event] {
         var count: eventfd_t = 0
         eventfd_read(descriptor, &count)

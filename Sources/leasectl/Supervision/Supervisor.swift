@@ -11,7 +11,7 @@ struct Supervisor: ~Copyable {
     private let job: Job
     private let inbox: SignalInbox
     private let mailbox: Mailbox<Tenancy.Event>
-    private let orders: Tenancy.Orders
+    private let keeping: Task<Void, Never>
     private var tree: ProcessTree
 
     /// When the lease was granted, if it was.
@@ -26,23 +26,27 @@ struct Supervisor: ~Copyable {
         let environment: @Sendable (Tenancy.Grant) -> JobEnvironment
     }
 
+    /// Creates a supervisor; `keeping` is the task that posts into the mailbox, and that gives the lease back when it is
+    /// cancelled.
     init(
         policy: SupervisionPolicy,
         job: Job,
         inbox: consuming SignalInbox,
         mailbox: Mailbox<Tenancy.Event>,
-        orders: Tenancy.Orders,
+        keeping: Task<Void, Never>,
         tree: ProcessTree
     ) {
         self.machine = Supervision(policy: policy)
         self.job = job
         self.inbox = inbox
         self.mailbox = mailbox
-        self.orders = orders
+        self.keeping = keeping
         self.tree = tree
     }
 
-    /// Runs to the end, and returns how it ended. The lease was given back, or nobody could be told.
+    /// Runs to the end, and returns how it ended.
+    ///
+    /// The lease was given back, or nobody could be told.
     mutating func run() -> Conclusion {
         while true {
             wait()
@@ -121,7 +125,7 @@ struct Supervisor: ~Copyable {
         case .nameStragglers: nameStragglers()
         case .announceLoss(let loss): Console.complain(loss.sentence)
         case .announceAtMost: Console.complain("the job has run for the time of --at-most; it is being stopped")
-        case .abandon, .release: orders.finish()
+        case .abandon, .release: keeping.cancel()
         case .finish(let conclusion): return conclusion
         }
         return nil
@@ -136,7 +140,9 @@ struct Supervisor: ~Copyable {
         }
     }
 
-    /// Sends a signal to the job. Its number cannot be another's: it is a child that was not waited for.
+    /// Sends a signal to the job.
+    ///
+    /// Its number cannot be another's: it is a child that was not waited for.
     private func forward(_ signal: Int32) {
         guard let process = machine.main?.process else { return }
         kill(job.spawner.leadsGroup ? -process : process, signal)
