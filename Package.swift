@@ -64,7 +64,6 @@ let package = Package(
                 "LeaseCore", "LeaseStore", "LeaseWire", "SystemdNotify", "CLinux",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
-                .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "Configuration", package: "swift-configuration"),
@@ -100,9 +99,9 @@ let package = Package(
             dependencies: [
                 "LeaseServer", "LeaseStore", "SystemdNotify",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
-                .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             swiftSettings: settings
         ),
@@ -143,7 +142,15 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
-        .testTarget(name: "LeaseClientTests", dependencies: ["LeaseClient", "LeaseServer"], swiftSettings: settings),
+        .testTarget(
+            name: "LeaseClientTests",
+            dependencies: [
+                "LeaseClient", "LeaseServer", "LeaseWire", "LeaseCore",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            swiftSettings: settings
+        ),
         .testTarget(
             name: "SystemdNotifyTests",
             dependencies: [

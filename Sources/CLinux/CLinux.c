@@ -1,7 +1,9 @@
 #define _GNU_SOURCE
 #include "CLinux.h"
 #include <errno.h>
+#include <string.h>
 #include <sys/ioctl.h>
+#include <sys/syscall.h>
 
 int clinux_peer_credentials(int socket, struct clinux_peer *peer) {
     struct ucred credentials;
@@ -40,3 +42,24 @@ int clinux_boot_timer_set(int timer, int64_t nanoseconds) {
     struct itimerspec when = {.it_value = {.tv_sec = nanoseconds / 1000000000, .tv_nsec = nanoseconds % 1000000000}};
     return timerfd_settime(timer, TFD_TIMER_ABSTIME, &when, NULL);
 }
+
+int clinux_is_signal_ignored(int signal) {
+    struct sigaction action;
+    if (sigaction(signal, NULL, &action) != 0) return -1;
+    return !(action.sa_flags & SA_SIGINFO) && action.sa_handler == SIG_IGN;
+}
+
+int clinux_set_signal_ignored(int signal, int ignored) {
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = ignored ? SIG_IGN : SIG_DFL;
+    return sigaction(signal, &action, NULL);
+}
+
+int clinux_pidfd_open(pid_t process) { return (int)syscall(SYS_pidfd_open, process, 0); }
+
+int clinux_pidfd_send_signal(int descriptor, int signal) {
+    return (int)syscall(SYS_pidfd_send_signal, descriptor, signal, NULL, 0);
+}
+
+int clinux_open_placeholder(void) { return open("/", O_PATH | O_CLOEXEC); }

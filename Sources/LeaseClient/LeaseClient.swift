@@ -1,1 +1,64 @@
-// LeaseClient
+internal import LeaseWire
+
+/// A client of one daemon.
+///
+///     let client = LeaseClient(socketPath: "/run/leased/leased.sock")
+///     try await client.withLease("backup", ttl: TTL(.seconds(30))) { lease in
+///         try await store.write(data, fence: lease.fence)
+///     }
+///
+/// It connects when it is first used and again when the connection was lost. Copies share one connection; calls are
+/// pipelined on it, and answered in their order. Every call ends when its task is cancelled.
+///
+/// **What a lost connection means.** A command whose answer was lost is sent again if that is safe: reads, and those that
+/// carry a request id by which the daemon knows them again. It is tried for
+/// ``Configuration/connectTimeout``; then, and for a command that is not safe to repeat, the call fails with
+/// ``LeaseClientError/Code/connectionClosed``, and whether the command was done is unknown. A call that could not be sent
+/// at all fails with ``LeaseClientError/Code/connectionFailed``, at once.
+public struct LeaseClient: Sendable {
+    /// How this client connects.
+    public var configuration: Configuration { connection.configuration }
+
+    private let connection: ClientConnection
+
+    /// Creates a client.
+    ///
+    /// Nothing is connected yet.
+    public init(configuration: Configuration) {
+        self.connection = ClientConnection(configuration: configuration)
+    }
+
+    /// Creates a client of the daemon that listens at a path.
+    ///
+    /// Nothing is connected yet.
+    public init(socketPath: String) {
+        self.init(configuration: Configuration(socketPath: socketPath))
+    }
+
+    /// Ends the connection.
+    ///
+    /// Calls under way, and later ones, fail with ``LeaseClientError/Code/connectionClosed``. Leases are not released.
+    public func close() async {
+        await connection.close()
+    }
+
+    /// Sends a command and waits for its answer, which may be an error that the daemon answered.
+    ///
+    /// - Parameter timeout: how long it may take; by default what the configuration says.
+    func answer(to command: OutgoingCommand, timeout: Duration? = nil) async throws(LeaseClientError) -> Answer {
+        try await connection.answer(to: command, timeout: timeout ?? configuration.requestTimeout)
+    }
+
+    /// Sends a command and waits for its answer; an error that the daemon answers is thrown.
+    func reply(to command: OutgoingCommand) async throws(LeaseClientError) -> RESPValue {
+        try await answer(to: command).value()
+    }
+}
+
+extension Answer {
+    /// The reply, if it is no error.
+    func value() throws(LeaseClientError) -> RESPValue {
+        if case .error(let text) = reply { throw LeaseClientError(reply: text) }
+        return reply
+    }
+}

@@ -1,1 +1,22 @@
-print("not built yet")
+import ArgumentParser
+import Glibc
+
+// Nothing may come before these three: no thread, no library, no descriptor of our own.
+Trampoline.runIfAsked(count: CommandLine.argc, arguments: CommandLine.unsafeArgv)
+StartState.recordOfThisProcess()
+StandardStreams.holdClosedOnes()
+
+let arguments = ArgumentText.strings(count: CommandLine.argc, CommandLine.unsafeArgv).dropFirst()
+do {
+    var command = try Leasectl.parseAsRoot(JobArguments.shielded(Array(arguments)))
+    try command.run()
+} catch let failure as Failure {
+    if !failure.message.isEmpty { Console.complain(failure.message) }
+    exit(failure.status)
+} catch {
+    // Help and completions are "errors" of the parser, too, with success as their code.
+    let status = Leasectl.exitCode(for: error).rawValue
+    let message = Array(ArgumentText.readable(Leasectl.fullMessage(for: error) + "\n").utf8)
+    let failed = Console.write(message, to: status == ExitStatus.success ? STDOUT_FILENO : STDERR_FILENO) != nil
+    exit(failed && status == ExitStatus.success ? ExitStatus.outputError : status)
+}

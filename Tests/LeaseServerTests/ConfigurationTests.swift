@@ -223,7 +223,6 @@ import Testing
     }
 
     @Test func limitsThatContradictEachOtherAreRefused() throws {
-        #expect(try error(file: "limits: {output-bytes: 1MiB}").key == "limits.list-bytes")
         #expect(try error(file: "limits: {connections: 16}").key == "limits.reserved-for-administrators")
         #expect(try load(file: "limits: {connections: 17}").limits.connections == 17)
     }

@@ -55,4 +55,25 @@ int clinux_boot_timer(void);
 /// timerfd_settime(2), absolute, in nanoseconds since boot; 0 disarms it.
 int clinux_boot_timer_set(int timer, int64_t nanoseconds);
 
+/// sigaction(2): 1 if this process ignores the signal, 0 if not, -1 if there is no such signal for a program to handle.
+int clinux_is_signal_ignored(int signal);
+
+/// sigaction(2): ignores the signal, or gives it back its default action.
+int clinux_set_signal_ignored(int signal, int ignored);
+
+/// wait(2): the exit code of an ended child, or -1 if a signal ended it.
+static inline int clinux_exit_code(int status) { return WIFEXITED(status) ? WEXITSTATUS(status) : -1; }
+
+/// wait(2): the signal that ended a child, or 0 if it exited.
+static inline int clinux_ending_signal(int status) { return WIFSIGNALED(status) ? WTERMSIG(status) : 0; }
+
+/// pidfd_open(2): a descriptor that stands for this very process, also once its number is used again; close-on-exec.
+int clinux_pidfd_open(pid_t process);
+
+/// pidfd_send_signal(2).
+int clinux_pidfd_send_signal(int descriptor, int signal);
+
+/// open(2), O_PATH: a close-on-exec descriptor that keeps its number and can be neither read nor written.
+int clinux_open_placeholder(void);
+
 #endif

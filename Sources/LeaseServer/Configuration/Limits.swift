@@ -22,11 +22,6 @@ public struct Limits: Hashable, Sendable {
     /// Places of the limits on connections and leases in all that only administrators get.
     public var reservedForAdministrators = 16
 
-    /// Commands of one connection that were read and not yet answered; past it the connection is read no further.
-    public var queuedCommands = 1024
-    /// Bytes of replies and events that one connection has not yet taken; past it the connection is closed.
-    public var outputBytes = 16 << 20
-
     /// Bytes of one frame, all its arguments together; past it the connection is closed.
     public var frameBytes = 8 << 20
     /// Arguments of one frame; past it the connection is closed.
@@ -71,8 +66,6 @@ extension Limits {
         Field(key: "leases", path: \.leases, range: 1...10_000_000),
         Field(key: "leases-per-user", path: \.leasesPerUser, range: 1...10_000_000),
         Field(key: "reserved-for-administrators", path: \.reservedForAdministrators, range: 0...10_000),
-        Field(key: "queued-commands", path: \.queuedCommands, range: 1...1_000_000),
-        Field(key: "output-bytes", path: \.outputBytes, range: 64 << 10...1 << 30, isBytes: true),
         Field(key: "frame-bytes", path: \.frameBytes, range: 4 << 10...512 << 20, isBytes: true),
         Field(key: "arguments", path: \.arguments, range: 32...1_048_576),
         Field(key: "inline-bytes", path: \.inlineBytes, range: 4 << 10...1 << 20, isBytes: true),

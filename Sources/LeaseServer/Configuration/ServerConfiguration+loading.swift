@@ -107,8 +107,6 @@ extension Limits {
             isAtMost: "what leaves a place for others",
             places
         )
-        // A list reply that is allowed must not close the connection that asked for it.
-        try check("list-bytes", listBytes, isAtMost: "limits.output-bytes", outputBytes)
     }
 
     private func check(_ key: String, _ value: Int, isAtMost bound: String, _ most: Int) throws(ConfigurationError) {

@@ -9,7 +9,6 @@ extension Engine {
     ///
     /// - Throws: the refusal to reply.
     func execute(_ command: Command, for session: Session, now: Moment) throws(LeaseError) {
-        session.lastCommand = command.word
         switch command {
         case .acquire(let acquire):
             let owner = acquire.owner ?? session.defaultOwner

@@ -26,7 +26,7 @@ extension Engine {
             session.reply { $0.writeOK(to: &$1) }
             session.isEnding = true
         default:
-            preconditionFailure("'\(command.word)' is no command of a connection")
+            preconditionFailure("\(command) is no command of a connection")
         }
     }
 
@@ -78,7 +78,7 @@ extension Engine {
         // A blank would end the value for whoever reads the line.
         func word(_ label: Label?) -> String { (label?.text ?? "").split(separator: " ").joined(separator: "_") }
         return "id=\(session.id) uid=\(session.peer.uid) gid=\(session.peer.gid) pid=\(session.peer.pid)"
-            + " name=\(word(session.name)) age=\(age) cmd=\(session.lastCommand)"
+            + " name=\(word(session.name)) age=\(age) waiting=\(session.isWaiting ? 1 : 0)"
             + " resp=\(session.encoder.version.rawValue)"
             + " lib-name=\(word(session.attributes[.libraryName])) lib-ver=\(word(session.attributes[.libraryVersion]))\n"
     }

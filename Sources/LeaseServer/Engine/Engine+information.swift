@@ -1,6 +1,7 @@
 import Glibc
 import LeaseCore
 import LeaseStore
+import LeaseWire
 
 /// `INFO`: how the daemon is, in Redis's form of sections and `name:value` lines.
 extension Engine {
@@ -30,7 +31,6 @@ extension Engine {
                     ("process_id", "\(getpid())"),
                     ("uptime_in_seconds", "\(startedAt.boot.duration(to: now.boot).components.seconds)"),
                     ("socket", configuration.socketPath),
-                    ("config_is_user", configuration.isUserDaemon ? "1" : "0"),
                 ]
             ),
             (

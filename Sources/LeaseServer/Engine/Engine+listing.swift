@@ -111,7 +111,10 @@ extension Engine {
             }
             if list.readableBytes > configuration.limits.listBytes {
                 session.reply(
-                    LeaseError(.tooBig, "the list is over \(configuration.limits.listBytes) bytes; page with AFTER and COUNT")
+                    LeaseError(
+                        .tooBig,
+                        "the list is over \(configuration.limits.listBytes) bytes; page with AFTER and COUNT"
+                    )
                 )
             } else {
                 session.reply { $1.writeBuffer(&list) }

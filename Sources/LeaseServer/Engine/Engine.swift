@@ -1,4 +1,3 @@
-import DequeModule
 import LeaseCore
 import LeaseStore
 import LeaseWire
@@ -28,7 +27,7 @@ actor Engine {
     let clock: any LeaseClock
     let startedAt: Moment
     let logger: Logger
-    private let timer: DeadlineTimer
+    private var timer: DeadlineTimer?
     private let failed: @Sendable (StoreError) -> Void
 
     private(set) var configuration: ServerConfiguration
@@ -43,9 +42,11 @@ actor Engine {
     /// Who waits to hear that a turn has gone through the store.
     private var pings: [@Sendable () -> Void] = []
     /// Lists that are waiting for the tables to show what they are to show.
-    var listings: Deque<Listing> = []
+    var listings: [Listing] = []
 
-    var schedule = Schedule()
+    private var schedule = Schedule()
+    private var report: (@Sendable (ServerStatus) -> Void)?
+    private var toldStatus: ServerStatus?
     private var state = State.running
     private var drained: (@Sendable () -> Void)?
 
@@ -57,13 +58,9 @@ actor Engine {
         case failed
     }
 
-    /// Creates an engine on `eventLoop`, which alone may call it.
-    ///
-    /// - Parameter failed: called once, when a sync has failed and the process must end.
-    init(
+    private init(
         eventLoop: any EventLoop,
         backend: sending any LeaseBackend,
-        timer: sending DeadlineTimer,
         clock: any LeaseClock,
         configuration: ServerConfiguration,
         logger: Logger,
@@ -71,12 +68,42 @@ actor Engine {
     ) {
         self.eventLoop = eventLoop
         self.backend = backend
-        self.timer = timer
         self.clock = clock
         self.configuration = configuration
         self.logger = logger
         self.failed = failed
         startedAt = clock.now()
+    }
+
+    /// Starts an engine on `eventLoop`, with its timer.
+    ///
+    /// - Parameter failed: called once, when a sync has failed and the process must end.
+    static func start(
+        on eventLoop: any EventLoop,
+        backend: sending any LeaseBackend,
+        clock: any LeaseClock,
+        configuration: ServerConfiguration,
+        logger: Logger,
+        failed: @escaping @Sendable (StoreError) -> Void
+    ) async throws -> Engine {
+        let engine = Engine(
+            eventLoop: eventLoop,
+            backend: backend,
+            clock: clock,
+            configuration: configuration,
+            logger: logger,
+            failed: failed
+        )
+        try await engine.startTimer()
+        return engine
+    }
+
+    private func startTimer() async throws {
+        timer = try await DeadlineTimer.start(on: eventLoop) { [unowned self] in
+            assumeIsolated { $0.timerFired() }
+        }
+        // The first turn sets it to what the store brought along.
+        scheduleTurn()
     }
 
     // MARK: - Connections
@@ -95,12 +122,16 @@ actor Engine {
         let reserve = isAdministrator ? 0 : limits.reservedForAdministrators
         guard sessions.count < limits.connections - reserve else {
             counters.refusedConnections += 1
-            return .refused(LeaseError(.busy, "\(sessions.count) connections are open, the most there may be; try again later"))
+            return .refused(
+                LeaseError(.busy, "\(sessions.count) connections are open, the most there may be; try again later")
+            )
         }
         let own = connectionsByUser[peer.uid] ?? 0
         guard isAdministrator || own < limits.connectionsPerUser else {
             counters.refusedConnections += 1
-            return .refused(LeaseError(.busy, "uid \(peer.uid) has \(own) connections, the most for one user; close some"))
+            return .refused(
+                LeaseError(.busy, "uid \(peer.uid) has \(own) connections, the most for one user; close some")
+            )
         }
         lastSessionID += 1
         let session = Session(
@@ -162,7 +193,7 @@ actor Engine {
 
     /// Does what the session's bytes say, until they end, or a command has to wait.
     func process(_ session: Session) {
-        let limits = configuration.limits
+        let limits = configuration.limits.values
         let now = clock.now()
         do throws(ProtocolError) {
             while !session.isWaiting, !session.isEnding, !session.hasStopped,
@@ -170,7 +201,7 @@ actor Engine {
             {
                 counters.commands += 1
                 do throws(LeaseError) {
-                    try execute(Command.parse(frame, limits: limits.values), for: session, now: now)
+                    try execute(Command.parse(frame, limits: limits), for: session, now: now)
                 } catch {
                     counters.refused(error.code)
                     session.reply(error)
@@ -233,6 +264,8 @@ actor Engine {
         answerPings()
         advanceListings(now: now, isSweptWhole: isSweptWhole)
         tidy(now: now)
+        tellStatus(now: now)
+        timer?.arm(at: schedule.nextWakeUp(earliestEnd: backend.earliestEnd()))
         if state == .draining, sessions.isEmpty {
             drained?()
             drained = nil
@@ -291,11 +324,11 @@ actor Engine {
 
     /// The timer has fired: a turn sees to what has become due.
     func timerFired() {
-        timer.hasFired()
+        timer?.hasFired()
         scheduleTurn()
     }
 
-    /// Folds a slice if it is time for one, and sets the timer for what comes next.
+    /// Folds a slice if it is time for one.
     private func tidy(now: Moment) {
         if schedule.isFoldDue(now: now.boot, backlog: backend.foldBacklog) {
             do throws(CommitFailure) {
@@ -314,7 +347,6 @@ actor Engine {
             }
         }
         schedule.planFold(now: now.boot, backlog: backend.foldBacklog)
-        timer.arm(at: schedule.nextWakeUp(earliestEnd: backend.earliestEnd()))
     }
 
     /// Calls `done` once a turn has gone through engine and store.
@@ -336,6 +368,21 @@ actor Engine {
         answered.forEach { $0() }
     }
 
+    /// Has `report` called with the status, now and when it has changed.
+    func reportStatus(_ report: @escaping @Sendable (ServerStatus) -> Void) {
+        self.report = report
+        scheduleTurn()
+    }
+
+    private func tellStatus(now: Moment) {
+        guard let report else { return }
+        let status = ServerStatus(leases: backend.leaseCount, connections: sessions.count)
+        if schedule.mayTell(now: now.boot, isNew: status != toldStatus) {
+            toldStatus = status
+            report(status)
+        }
+    }
+
     /// Takes over a configuration that has been read anew: limits, administrators, retention.
     func apply(_ configuration: ServerConfiguration) {
         self.configuration = configuration
@@ -345,13 +392,15 @@ actor Engine {
     /// Ends the daemon without a word to anybody: nobody knows what the disk holds.
     func fail(_ failure: StoreError) {
         state = .failed
-        logger.critical("the store cannot be trusted any more", metadata: ["error": "\(failure.message)"])
         turn = []
-        for session in sessions.values {
-            session.channel.close(promise: nil)
-        }
+        dropConnections()
         backend.abandon()
         failed(failure)
+    }
+
+    /// Runs `work` in the engine's isolation, from any thread, after what the loop is doing.
+    nonisolated func onLoop(_ work: @escaping @Sendable (isolated Engine) -> Void) {
+        eventLoop.execute { self.assumeIsolated { work($0) } }
     }
 
     // MARK: - The end
@@ -370,11 +419,18 @@ actor Engine {
         }
     }
 
+    /// Closes every connection at once, whatever is still to be written.
+    func dropConnections() {
+        for session in sessions.values {
+            session.channel.close(promise: nil)
+        }
+    }
+
     /// Closes the store.
     ///
     /// - Throws: ``StoreError`` if that failed; what was answered is durable all the same.
     func close() throws(StoreError) {
-        timer.stop()
+        timer?.stop()
         guard state != .failed else { return }
         try backend.close()
     }

@@ -23,6 +23,9 @@ protocol LeaseBackend: AnyObject {
     /// When the next tenure ends by time, or `nil` if none does.
     func earliestEnd() -> BootInstant?
 
+    /// Whether something was decided since the last commit.
+    var hasBatch: Bool { get }
+
     /// Makes durable what was decided since the last call.
     func commit() throws(CommitFailure)
 
@@ -46,6 +49,9 @@ protocol LeaseBackend: AnyObject {
 
     /// Goes to the store and back, for the watchdog.
     func ping() throws(CommitFailure)
+
+    /// How many leases are in force.
+    var leaseCount: Int { get }
 
     /// The store's figures.
     var figures: StoreFigures { get }

@@ -26,8 +26,6 @@ final class Session {
     var name: Label = .empty
     /// What the client library tells of itself (`CLIENT SETINFO`).
     var attributes: [ClientAttribute: Label] = [:]
-    /// The command that was read last, for `CLIENT LIST`.
-    var lastCommand = ""
 
     /// Bytes that are not parsed yet.
     var input = ByteBuffer()

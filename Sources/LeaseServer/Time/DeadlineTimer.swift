@@ -16,7 +16,7 @@ final class DeadlineTimer {
     static func start(
         on eventLoop: any EventLoop,
         fired: @escaping @Sendable () -> Void
-    ) async throws -> (descriptor: Int32, channel: any Channel) {
+    ) async throws -> sending DeadlineTimer {
         let descriptor = clinux_boot_timer()
         guard descriptor >= 0 else { throw IOError(errnoCode: errno, reason: "timerfd_create") }
         let channel = try await NIOPipeBootstrap(group: eventLoop)
@@ -27,10 +27,10 @@ final class DeadlineTimer {
             }
             .takingOwnershipOfDescriptor(input: descriptor)
             .get()
-        return (descriptor, channel)
+        return DeadlineTimer(descriptor: descriptor, channel: channel)
     }
 
-    init(descriptor: Int32, channel: any Channel) {
+    private init(descriptor: Int32, channel: any Channel) {
         self.descriptor = descriptor
         self.channel = channel
     }

@@ -3,7 +3,8 @@ import LeaseCore
 /// When the engine is next to be woken without being asked, and for what.
 ///
 /// Nothing is done at intervals. There is one wake-up, at the earliest of: the next end of a tenure, a folding that was
-/// put off until the clients are quiet, and a second try of what the store refused. With none of them there is none.
+/// put off until the clients are quiet, a second try of what the store
+/// refused, and a status that was told too recently. With none of them there is none.
 struct Schedule {
     /// The most tenures that one turn ends by time, so that many at once do not hold up everybody.
     static let sweepSlice = 1024
@@ -15,10 +16,14 @@ struct Schedule {
     static let foldDelay = Duration.seconds(1)
     /// How long what the store refused is left alone.
     static let retryDelay = Duration.seconds(1)
+    /// How far apart two reports of the status are at least.
+    static let tellDelay = Duration.seconds(1)
 
     private var sweepNotBefore: BootInstant?
     private var foldNotBefore: BootInstant?
     private var foldAt: BootInstant?
+    private var tellNotBefore: BootInstant?
+    private var tellAt: BootInstant?
 
     // MARK: - Ends by time
 
@@ -57,13 +62,26 @@ struct Schedule {
         foldNotBefore = now.advanced(by: Self.retryDelay)
     }
 
+    // MARK: - The status
+
+    /// Whether a status is to be told now; one that is too early is planned for later.
+    mutating func mayTell(now: BootInstant, isNew: Bool) -> Bool {
+        tellAt = nil
+        guard isNew else { return false }
+        if let tellNotBefore, now < tellNotBefore {
+            tellAt = tellNotBefore
+            return false
+        }
+        tellNotBefore = now.advanced(by: Self.tellDelay)
+        return true
+    }
+
     // MARK: - The timer
 
     /// When the timer is to fire, or `nil` for never.
     func nextWakeUp(earliestEnd: BootInstant?) -> BootInstant? {
         let end = earliestEnd.map { max($0, sweepNotBefore ?? $0) }
         let fold = foldAt.map { max($0, foldNotBefore ?? $0) }
-        guard let end, let fold else { return end ?? fold }
-        return min(end, fold)
+        return [end, fold, tellAt].compactMap(\.self).min()
     }
 }

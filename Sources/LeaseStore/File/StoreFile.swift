@@ -202,7 +202,10 @@ final class StoreFile {
 
     private static func requireDurability(of database: Database) throws {
         for (pragma, expected) in [("synchronous", "2"), ("journal_mode", "wal"), ("wal_autocheckpoint", "0")] {
-            let value = try Row.fetchOne(database, sql: "PRAGMA \(pragma)")?[0] as String?
+            // A pragma answers a number or a text; a text is what both can be read as.
+            let value = try DatabaseValue.fetchOne(database, sql: "PRAGMA \(pragma)").map {
+                "\($0.storage.value ?? "")"
+            }
             guard value == expected else {
                 throw StoreError(
                     .ioError,

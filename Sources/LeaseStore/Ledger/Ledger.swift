@@ -161,6 +161,9 @@ package final class Ledger {
         leases.earliestEnd()?.instant
     }
 
+    /// How many leases are in force; some may be past their end and not yet ended.
+    package var leaseCount: Int { leases.count }
+
     private func refusalOfGrant(to caller: Caller, instead replaced: Tenure?) -> LeaseError? {
         let reserve = caller.isAdministrator ? 0 : configuration.leasesReservedForAdministrators
         // A tenure that has just ended makes room for the one that is to follow it.

@@ -1,0 +1,35 @@
+internal import LeaseWire
+internal import NIOCore
+
+/// A command as a client sends it, and what may be done with it when things go wrong.
+struct OutgoingCommand: Sendable {
+    let bytes: ByteBuffer
+    /// Whether sending it twice does no more than sending it once.
+    let isRepeatable: Bool
+    /// The command that takes back what an answer tells was made, if the caller has gone before the answer came.
+    var undo: (@Sendable (RESPValue) -> ByteBuffer?)?
+    /// Whether it is done also for a task that was cancelled, because it cleans up.
+    var isShielded = false
+
+    init(_ words: [[UInt8]], isRepeatable: Bool) {
+        self.bytes = ByteBuffer(command: words)
+        self.isRepeatable = isRepeatable
+    }
+}
+
+extension ByteBuffer {
+    /// A command as an array of bulk strings.
+    init(command words: [[UInt8]]) {
+        self.init()
+        let encoder = RESPEncoder()
+        encoder.writeArrayHeader(words.count, to: &self)
+        for word in words {
+            encoder.writeBulk(word, to: &self)
+        }
+    }
+
+    /// A command as an array of bulk strings.
+    init(command words: String...) {
+        self.init(command: words.map { Array($0.utf8) })
+    }
+}

@@ -1,0 +1,52 @@
+public import LeaseCore
+internal import Synchronization
+
+/// A lease that is being kept: renewed in the background by a ``LeaseKeeper``.
+///
+/// It can be asked from any task. What a job needs is ``fence``; the newest token is for renewing and releasing only.
+public final class HeldLease: Sendable {
+    private struct State {
+        var lease: Lease
+        var loss: LeaseLoss?
+    }
+
+    // Readers ask from any task while the keeper writes; neither waits for the other for longer than a copy.
+    private let state: Mutex<State>
+
+    /// The name of the lease.
+    public let name: LeaseName
+
+    /// The fencing token, the same for the whole tenure.
+    public let fence: Token
+
+    /// Creates what is kept from what was granted.
+    public init(_ lease: Lease) {
+        self.name = lease.name
+        self.fence = lease.fence
+        self.state = Mutex(State(lease: lease))
+    }
+
+    /// The lease as of its last renewal: its newest token and its deadline.
+    public var lease: Lease { state.withLock { $0.lease } }
+
+    /// Until when nobody else can be granted, as of the last renewal.
+    public var deadline: ContinuousClock.Instant { lease.deadline }
+
+    /// Why the lease was lost, or `nil` if it was not.
+    public var loss: LeaseLoss? { state.withLock { $0.loss } }
+
+    /// Whether the lease was not lost and its deadline has not passed.
+    ///
+    /// While the daemon is down the deadline may pass without a loss: nobody can be granted meanwhile.
+    public var isHeld: Bool {
+        state.withLock { $0.loss == nil && ContinuousClock.now < $0.lease.deadline }
+    }
+
+    func renewed(_ lease: Lease) {
+        state.withLock { $0.lease = lease }
+    }
+
+    func lost(_ loss: LeaseLoss) {
+        state.withLock { $0.loss = loss }
+    }
+}

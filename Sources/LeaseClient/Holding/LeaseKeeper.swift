@@ -1,0 +1,87 @@
+/// Renews a lease until it is lost: the loop behind ``LeaseClient/withLease(_:ttl:owner:grace:body:)``, for programs that
+/// hold a lease in another way.
+///
+/// It survives lost connections and restarts of the daemon: a daemon that is down is not a loss, since nobody can be
+/// granted meanwhile.
+public struct LeaseKeeper: Sendable {
+    typealias Sleep = @Sendable (ContinuousClock.Instant) async throws -> Void
+
+    private let client: LeaseClient
+    private let held: HeldLease
+    private let grace: Duration
+    private let isStoreShared: Bool
+    private let sleep: Sleep
+
+    /// Creates a keeper of a lease.
+    ///
+    /// - Parameters:
+    ///   - held: what is kept; its token and deadline are brought up to date with each renewal.
+    ///   - grace: how long before the deadline the lease is not to be relied on any more, to have time to stop; zero by
+    ///     default. Renewals are at each third of what is left before it, with jitter.
+    ///   - isStoreShared: whether the daemon's store is one that others share, so that somebody can be granted while this
+    ///     daemon is down. Then a lease that cannot be renewed is lost at its deadline less the grace.
+    public init(client: LeaseClient, held: HeldLease, grace: Duration = .zero, isStoreShared: Bool = false) {
+        self.init(client: client, held: held, grace: grace, isStoreShared: isStoreShared) {
+            try await Task.sleep(until: $0, clock: .continuous)
+        }
+    }
+
+    init(client: LeaseClient, held: HeldLease, grace: Duration, isStoreShared: Bool, sleep: @escaping Sleep) {
+        self.client = client
+        self.held = held
+        self.grace = grace
+        self.isStoreShared = isStoreShared
+        self.sleep = sleep
+    }
+
+    /// Keeps the lease, in the task that calls it.
+    ///
+    /// - Returns: why the lease was lost, which ``HeldLease/loss`` then tells, too; `nil` if the task was cancelled, and
+    ///   the lease is as it was.
+    public func run() async -> LeaseLoss? {
+        var state = KeeperState(
+            lease: held.lease,
+            grace: grace,
+            isShared: isStoreShared,
+            pause: client.configuration.maximumBackoff,
+            now: .now,
+            jitter: Self.jitter
+        )
+        while !Task.isCancelled {
+            switch state.step(now: .now) {
+            case .sleep(let instant): try? await sleep(instant)
+            case .renew(let limit): await renew(&state, until: limit)
+            case .look(let limit): await look(&state, until: limit)
+            case .lost(let loss):
+                held.lost(loss)
+                return loss
+            }
+            held.renewed(state.lease)
+        }
+        return nil
+    }
+
+    private func renew(_ state: inout KeeperState, until limit: ContinuousClock.Instant?) async {
+        do {
+            let lease = try await client.extend(state.lease, timeout: Self.time(until: limit))
+            state.renewed(lease, now: .now, jitter: Self.jitter)
+        } catch {
+            state.failed(error, now: .now)
+        }
+    }
+
+    private func look(_ state: inout KeeperState, until limit: ContinuousClock.Instant?) async {
+        do {
+            let (status, sentAt) = try await client.holder(of: state.lease.name, timeout: Self.time(until: limit))
+            state.looked(status, sentAt: sentAt, now: .now, jitter: Self.jitter)
+        } catch {
+            state.failed(error, now: .now)
+        }
+    }
+
+    private static var jitter: Double { .random(in: 0.8...1) }
+
+    private static func time(until limit: ContinuousClock.Instant?) -> Duration? {
+        limit.map { max(ContinuousClock.now.duration(to: $0), .zero) }
+    }
+}

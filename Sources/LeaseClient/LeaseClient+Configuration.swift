@@ -1,0 +1,41 @@
+extension LeaseClient {
+    /// How a client connects, and how long it tries.
+    public struct Configuration: Hashable, Sendable {
+        /// The daemon's socket.
+        public var socketPath: String
+
+        /// How long connecting, and the daemon's greeting, may take: 5 s by default.
+        ///
+        /// It is also how long a command whose answer was lost is tried again before the call fails, and how long a
+        /// cancelled ``LeaseClient/acquire(_:ttl:owner:request:)`` waits for the answer that tells whether there is
+        /// something to release.
+        public var connectTimeout: Duration = .seconds(5)
+
+        /// How long a call may take in all, or `nil` for any time, which is the default: a daemon answers at once, or its
+        /// connection ends.
+        public var requestTimeout: Duration?
+
+        /// The first pause before connecting again; each further one is twice as long.
+        ///
+        /// Each is shortened by up to a half at random, so that a daemon that comes back is not met by all its clients
+        /// at once.
+        public var initialBackoff: Duration = .milliseconds(50)
+
+        /// The longest pause before connecting again.
+        public var maximumBackoff: Duration = .seconds(1)
+
+        /// How many commands may be under way at once; a call above that fails with ``LeaseClientError/Code/busy``.
+        public var commandLimit = 10_000
+
+        /// Creates a configuration with the defaults.
+        public init(socketPath: String) {
+            self.socketPath = socketPath
+        }
+
+        /// The pause before attempt `attempt`, counted from 1.
+        func backoff(attempt: Int) -> Duration {
+            let doubled = initialBackoff * (1 << min(attempt - 1, 20))
+            return min(doubled, maximumBackoff) * Double.random(in: 0.5...1)
+        }
+    }
+}

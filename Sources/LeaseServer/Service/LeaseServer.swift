@@ -1,0 +1,103 @@
+import LeaseCore
+public import LeaseStore
+public import Logging
+import NIOCore
+import NIOPosix
+public import ServiceLifecycle
+
+/// The engine with its event loop and its store: the service that all others stand on.
+///
+/// ``start(configuration:clock:logger:)`` opens the store, so that a store that cannot be opened is found out before
+/// anything is announced; ``run()`` serves until it is asked to stop, and closes the store. It stops last.
+public struct LeaseServer: Service {
+    let engine: Engine
+    let group: MultiThreadedEventLoopGroup
+    private let commitClock: CommitClock
+    private let clock: any LeaseClock
+    private let failures: AsyncStream<StoreError>
+    private let logger: Logger
+
+    /// Opens the store and starts the engine; nobody is served before a ``SocketService`` runs.
+    ///
+    /// - Throws: ``LeaseStore/StoreError`` if the store cannot be opened; its file is as it was.
+    public static func start(
+        configuration: ServerConfiguration,
+        clock: any LeaseClock,
+        logger: Logger
+    ) async throws -> LeaseServer {
+        let ledger = try Ledger(path: configuration.storePath, configuration: configuration.ledger, clock: clock)
+        let commitClock = ledger.commitBegan
+        let figures = ledger.figures
+        if figures.tokenLead > .zero {
+            logger.warning(
+                "the last token is ahead of the wall clock",
+                metadata: ["last_token": "\(figures.lastToken.map { "\($0)" } ?? "")", "lead": "\(figures.tokenLead)"]
+            )
+        }
+        logger.info("store opened", metadata: ["path": "\(figures.path)", "leases": "\(figures.leases)"])
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let (failures, failed) = AsyncStream.makeStream(of: StoreError.self)
+        let engine = try await Engine.start(
+            on: group.next(),
+            backend: ledger,
+            clock: clock,
+            configuration: configuration,
+            logger: logger
+        ) {
+            failed.yield($0)
+            failed.finish()
+        }
+        return LeaseServer(
+            engine: engine,
+            group: group,
+            commitClock: commitClock,
+            clock: clock,
+            failures: failures,
+            logger: logger
+        )
+    }
+
+    /// Serves until a graceful shutdown, then closes the store.
+    ///
+    /// - Throws: ``LeaseStore/StoreError`` when a sync has failed: the process is to end, without another word to anybody.
+    public func run() async throws {
+        let failures = failures
+        let failure = await cancelWhenGracefulShutdown {
+            await failures.first { _ in true }
+        }
+        if let failure { throw failure }
+        await withTaskCancellationHandler {
+            await engine.drain()
+        } onCancel: {
+            // The time for a stop is up: clients that take no answers lose them.
+            engine.onLoop { $0.dropConnections() }
+        }
+        try await engine.close()
+        try await group.shutdownGracefully()
+        logger.info("store closed")
+    }
+
+    /// Takes over what a reload may change: limits, administrators, retention.
+    public func apply(_ configuration: ServerConfiguration) async {
+        await engine.apply(configuration)
+    }
+
+    /// How the daemon is, now and whenever it has changed, at most once a second; a slow reader sees the newest.
+    public func statusChanges() async -> AsyncStream<ServerStatus> {
+        let (changes, changed) = AsyncStream.makeStream(of: ServerStatus.self, bufferingPolicy: .bufferingNewest(1))
+        await engine.reportStatus { changed.yield($0) }
+        return changes
+    }
+
+    /// Calls `done`, from the event loop, once a ping has gone through engine and store.
+    ///
+    /// May be called from any thread; does not wait.
+    @Sendable public func ping(then done: @escaping @Sendable () -> Void) {
+        engine.onLoop { $0.ping(then: done) }
+    }
+
+    /// How long the commit that is under way has lasted, or `nil` if none is; from any thread.
+    @Sendable public func commitAge() -> Duration? {
+        commitClock.began.map { $0.duration(to: clock.now().boot) }
+    }
+}

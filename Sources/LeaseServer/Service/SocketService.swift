@@ -1,0 +1,106 @@
+import CLinux
+import LeaseCore
+import LeaseWire
+public import Logging
+import NIOCore
+import NIOPosix
+public import ServiceLifecycle
+
+/// Accepts connections and hands them to the engine.
+///
+/// Each connection belongs to who opened it, as the kernel tells at accept. One over a limit gets one `BUSY` and is
+/// closed. At a graceful shutdown it stops accepting, and removes the socket if it was its own; the connections that are
+/// there are the engine's to end.
+public struct SocketService: Service {
+    private let server: LeaseServer
+    private let listener: UnixListener
+    private let logger: Logger
+    private let ready: @Sendable () async -> Void
+
+    /// Creates the service.
+    ///
+    /// - Parameters:
+    ///   - server: the engine that serves.
+    ///   - listener: the socket that clients connect to.
+    ///   - logger: where what happens is told.
+    ///   - ready: called once the socket answers.
+    public init(
+        server: LeaseServer,
+        listener: UnixListener,
+        logger: Logger,
+        ready: @escaping @Sendable () async -> Void
+    ) {
+        self.server = server
+        self.listener = listener
+        self.logger = logger
+        self.ready = ready
+    }
+
+    /// Accepts until a graceful shutdown.
+    public func run() async throws {
+        let engine = server.engine
+        let logger = logger
+        let channel = try await ServerBootstrap(group: server.group)
+            .serverChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    // When descriptors run out, accepting waits a while instead of trying for ever.
+                    try channel.pipeline.syncOperations.addHandler(AcceptBackoffHandler())
+                }
+            }
+            .childChannelOption(.allowRemoteHalfClosure, value: true)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try Self.admit(channel, to: engine, logger: logger)
+                }
+            }
+            .withBoundSocket(listener.descriptor)
+            .get()
+        await withCheckedContinuation { continuation in
+            server.ping { continuation.resume() }
+        }
+        logger.info("listening", metadata: ["socket": "\(listener.path ?? "passed by the service manager")"])
+        await ready()
+        try? await gracefulShutdown()
+        listener.removeSocket()
+        try await channel.close()
+    }
+
+    private static func admit(_ channel: any Channel, to engine: Engine, logger: Logger) throws {
+        let credentials = try channel.pipeline.syncOperations.withUnsafeTransportIfAvailable(
+            of: NIOBSDSocket.Handle.self
+        ) { descriptor in
+            // A child must not inherit a client's connection.
+            _ = clinux_set_close_on_exec(descriptor, 1)
+            return PeerCredentials(of: descriptor)
+        }
+        guard case .some(.some(let peer)) = credentials else {
+            throw ChannelError.operationUnsupported
+        }
+        switch engine.assumeIsolated({ $0.connected(channel, peer: peer) }) {
+        case .admitted(let session):
+            try channel.pipeline.syncOperations.addHandler(SessionHandler(engine: engine, session: session))
+        case .refused(let error):
+            logger.debug("connection refused", metadata: ["uid": "\(peer.uid)", "error": "\(error.message)"])
+            var reply = ByteBuffer()
+            RESPEncoder().writeError(error, to: &reply)
+            try channel.pipeline.syncOperations.addHandler(RefusalHandler(reply: reply))
+        }
+    }
+}
+
+/// Gives a connection that was not admitted its one reply and closes it.
+private final class RefusalHandler: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    private let reply: ByteBuffer
+
+    init(reply: ByteBuffer) {
+        self.reply = reply
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        let channel = context.channel
+        context.writeAndFlush(wrapOutboundOut(reply)).whenComplete { _ in channel.close(promise: nil) }
+    }
+}

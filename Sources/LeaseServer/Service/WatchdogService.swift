@@ -1,0 +1,38 @@
+public import Logging
+public import ServiceLifecycle
+import SystemdNotify
+
+/// Feeds the service manager's watchdog, if it set one, by pings that go through engine and store.
+public struct WatchdogService: Service {
+    private let server: LeaseServer
+    private let commitTimeout: Duration
+    private let logger: Logger
+
+    /// Creates the service.
+    ///
+    /// - Parameter commitTimeout: how long a commit may be under way and still count as life.
+    public init(server: LeaseServer, commitTimeout: Duration, logger: Logger) {
+        self.server = server
+        self.commitTimeout = commitTimeout
+        self.logger = logger
+    }
+
+    /// Feeds until a graceful shutdown; without a watchdog it only waits.
+    ///
+    /// - Throws: ``SystemdNotify/SystemdError`` if the manager's variables make no sense.
+    public func run() async throws {
+        guard let interval = try Watchdog.interval() else {
+            try? await gracefulShutdown()
+            return
+        }
+        let logger = logger
+        let feeder = WatchdogFeeder(
+            interval: interval,
+            commitLimit: commitTimeout,
+            ping: server.ping,
+            commitAge: server.commitAge,
+            report: { logger.warning("\($0)") }
+        )
+        await cancelWhenGracefulShutdown { await feeder.run() }
+    }
+}

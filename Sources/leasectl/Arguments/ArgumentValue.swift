@@ -1,0 +1,73 @@
+import ArgumentParser
+import LeaseCore
+
+/// Reads the values of arguments and options; what does not fit is told with the value and the next step.
+///
+/// Each function throws a `ValidationError` and nothing else, so that the parser shows its sentence and exits with 64.
+enum ArgumentValue {
+    /// A lease name: any bytes but none at all.
+    @Sendable static func name(_ text: String) throws -> LeaseName {
+        try refused { () throws(LeaseError) in try LeaseName(ArgumentText.bytes(text)) }
+    }
+
+    /// A duration, as in `30s`.
+    @Sendable static func duration(_ text: String) throws -> Duration {
+        try refused { () throws(LeaseError) in try DurationText.parse(text) }
+    }
+
+    /// How long a lease lasts, as in `30s`.
+    @Sendable static func ttl(_ text: String) throws -> TTL {
+        try refused { () throws(LeaseError) in try TTL(DurationText.parse(text)) }
+    }
+
+    /// A token in decimal digits.
+    @Sendable static func token(_ text: String) throws -> Token {
+        guard let token = Token(text) else {
+            throw ValidationError("a token is an integer from \(Token.min) to \(Token.max), as acquire prints it")
+        }
+        return token
+    }
+
+    /// Text beside a lease: an owner label or a reason.
+    @Sendable static func label(_ text: String) throws -> LabelText {
+        guard let label = LabelText(bytes: ArgumentText.bytes(text)) else {
+            throw ValidationError("this is UTF-8 without control characters, up to \(LabelText.maximumLength) bytes")
+        }
+        return label
+    }
+
+    /// A path.
+    ///
+    /// The client library takes paths as strings, so one that is not UTF-8 is refused.
+    @Sendable static func path(_ text: String) throws -> String {
+        guard let path = ArgumentText.unicode(text), !path.isEmpty else {
+            throw ValidationError("a path is not empty, and is UTF-8 here")
+        }
+        return path
+    }
+
+    /// An exit code, 0 to 255.
+    @Sendable static func exitCode(_ text: String) throws -> Int32 {
+        guard let code = UInt8(text) else { throw ValidationError("an exit code is an integer from 0 to 255") }
+        return Int32(code)
+    }
+
+    private static func refused<Value>(_ read: () throws(LeaseError) -> Value) throws(ValidationError) -> Value {
+        do throws(LeaseError) { return try read() } catch { throw ValidationError(error.message) }
+    }
+}
+
+/// Text for people beside a lease, an owner label or a reason: UTF-8 without control characters, up to 256 bytes.
+struct LabelText: Hashable, Sendable, CustomStringConvertible {
+    static let maximumLength = 256
+
+    let text: String
+
+    init?(bytes: [UInt8]) {
+        guard bytes.count <= Self.maximumLength, let text = String(validating: bytes, as: UTF8.self) else { return nil }
+        guard !text.unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) else { return nil }
+        self.text = text
+    }
+
+    var description: String { text }
+}

@@ -1,0 +1,62 @@
+import CLinux
+import Glibc
+import LeaseClient
+
+extension ConnectionOptions {
+    /// Where the daemon is, by the rule that it shares with its clients.
+    var socketPath: String {
+        var environment: [String: String] = [:]
+        for name in ["LEASED_SOCKET", "XDG_RUNTIME_DIR"] {
+            environment[name] = getenv(name).map { String(cString: $0) }
+        }
+        return SocketPath.resolve(socket: socket, user: user, environment: environment)
+    }
+
+    /// The same for a job, which may move to another folder.
+    var absoluteSocketPath: String {
+        let path = socketPath
+        guard !path.hasPrefix("/"), let folder = getcwd(nil, 0) else { return path }
+        defer { free(folder) }
+        return "\(String(cString: folder))/\(path)"
+    }
+
+    /// Asks the daemon one thing, and waits for the answer on this thread.
+    ///
+    /// - Throws: ``Failure`` with the exit code that the refusal has.
+    @discardableResult
+    func ask<Value: Sendable>(
+        _ question: @escaping @Sendable (LeaseClient) async throws(LeaseClientError) -> Value
+    ) throws(Failure) -> Value {
+        let answers: Mailbox<Result<Value, LeaseClientError>>
+        do throws(SpawnFailure) {
+            answers = try Mailbox()
+        } catch {
+            throw Failure(ExitStatus.internalError, "the machine refuses what leasectl needs: \(error.sentence)")
+        }
+        let client = LeaseClient(socketPath: socketPath)
+        // The main thread waits for exactly this task, so it cannot outlive the command.
+        Task.detached {
+            let answer: Result<Value, LeaseClientError>
+            do throws(LeaseClientError) {
+                answer = .success(try await question(client))
+            } catch {
+                answer = .failure(error)
+            }
+            await client.close()
+            answers.post(answer)
+        }
+        var answer = answers.take().first
+        while answer == nil {
+            var descriptor = pollfd(fd: answers.descriptor, events: Int16(POLLIN), revents: 0)
+            poll(&descriptor, 1, -1)
+            answer = answers.take().first
+        }
+        switch answer {
+        case .success(let value): return value
+        case .failure(let error):
+            let refusal = Refusal(error)
+            throw Failure(refusal.kind.exitStatus, refusal.message)
+        case nil: preconditionFailure("the loop ends with an answer")
+        }
+    }
+}

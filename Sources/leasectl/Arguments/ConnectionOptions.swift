@@ -1,0 +1,27 @@
+import ArgumentParser
+
+/// Which daemon a command talks to.
+struct ConnectionOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "The daemon's socket (default: $LEASED_SOCKET, else /run/leased/leased.sock).",
+            valueName: "path"
+        ),
+        completion: .file(),
+        transform: ArgumentValue.path
+    )
+    var socket: String?
+
+    @Flag(help: "Talk to your own daemon, at $XDG_RUNTIME_DIR/leased/leased.sock.")
+    var user = false
+
+    func validate() throws {
+        if socket != nil, user { throw ValidationError("--socket and --user exclude each other; give one of them") }
+    }
+}
+
+/// How a command shows what it found.
+struct OutputOptions: ParsableArguments {
+    @Flag(help: "Print JSON, one object a line, with the keys of docs/PROTOCOL.md.")
+    var json = false
+}

@@ -1,0 +1,44 @@
+import ArgumentParser
+import LeaseClient
+import LeaseCore
+
+/// `leasectl acquire NAME TTL`: the token on stdout.
+struct AcquireCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "acquire",
+        abstract: "Acquire a lease and print its token.",
+        discussion: """
+            The token is the fence of the new tenure: it is greater than every token before it. With it the lease is \
+            renewed and released. Nobody renews it for you: it ends after its TTL. If another holds the lease, \
+            the exit code is 75.
+
+                token=$(leasectl acquire backup 5m) || exit
+                rsync -a /home /mnt/backup
+                leasectl release backup "$token"
+
+            For a job that runs for an unknown time see "leasectl run", which renews and cleans up.
+            """
+    )
+
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var output: OutputOptions
+
+    @Option(
+        help: ArgumentHelp("What others are shown as the holder (default: leasectl).", valueName: "text"),
+        transform: ArgumentValue.label
+    )
+    var owner: LabelText?
+
+    @Argument(help: "The lease.", transform: ArgumentValue.name)
+    var name: LeaseName
+
+    @Argument(help: "How long it lasts, as in 30s, 5m or 1h30m.", transform: ArgumentValue.ttl)
+    var ttl: TTL
+
+    func run() throws {
+        let lease = try connection.ask { [name, ttl, owner] client throws(LeaseClientError) in
+            try await client.acquire(name, ttl: ttl, owner: owner?.text)
+        }
+        try output.show(lease.fence, name: name)
+    }
+}

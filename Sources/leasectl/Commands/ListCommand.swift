@@ -1,0 +1,46 @@
+import ArgumentParser
+import LeaseClient
+import LeaseCore
+
+/// `leasectl list [PREFIX]`: who holds what.
+struct ListCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "list",
+        abstract: "Show who holds what, since when, and how long is left.",
+        discussion: """
+            By name, in byte order. In names every byte that is not printable ASCII is shown as \\xHH.
+
+                leasectl list
+                leasectl list backup/
+                leasectl list --json | jq -r 'select(.remaining_ms < 5000) | .name'
+            """
+    )
+
+    /// How many leases one request asks for; the list goes on behind the last one.
+    private static let pageSize = 1000
+
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var output: OutputOptions
+
+    @Argument(help: "Only leases whose names begin so.")
+    var prefix: String?
+
+    func run() throws {
+        let prefix = ArgumentText.bytes(prefix ?? "")
+        let leases = try connection.ask { client throws(LeaseClientError) in
+            var all: [LeaseStatus] = []
+            while true {
+                let page = try await client.leases(prefix: prefix, after: all.last?.name, count: Self.pageSize)
+                all += page
+                if page.count < Self.pageSize { return all }
+            }
+        }
+        if output.json {
+            for lease in leases { try output.showObject(lease.json) }
+        } else if !leases.isEmpty {
+            var table = TextTable(LeaseStatus.columns)
+            for lease in leases { table.add(lease.row) }
+            for line in table.lines(style: .standardOutput()) { try Console.writeLine(line) }
+        }
+    }
+}

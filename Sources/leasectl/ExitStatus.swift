@@ -1,0 +1,29 @@
+/// The exit codes of `leasectl`, those of sysexits.h where it has one.
+enum ExitStatus {
+    static let success: Int32 = 0
+    /// The answer is no (`status --is`).
+    static let isAnother: Int32 = 1
+    /// The caller wrote something that does not fit (EX_USAGE).
+    static let usage: Int32 = 64
+    /// The daemon cannot be reached, or has no room (EX_UNAVAILABLE).
+    static let unavailable: Int32 = 69
+    /// Something that should not happen (EX_SOFTWARE).
+    static let internalError: Int32 = 70
+    /// The output could not be written (EX_IOERR).
+    static let outputError: Int32 = 74
+    /// The lease is held by another; later it may not be (EX_TEMPFAIL).
+    static let notAcquired: Int32 = 75
+    /// The lease is lost: the token is not, or no longer, the lease's (EX_PROTOCOL has this number; we do not use it).
+    static let lost: Int32 = 76
+    /// This user may not do this (EX_NOPERM).
+    static let denied: Int32 = 77
+    /// The job was stopped at `--at-most`, as timeout(1) has it.
+    static let atMostReached: Int32 = 124
+    /// The command cannot be executed, as env(1) has it.
+    static let cannotExecute: Int32 = 126
+    /// The command is not found, as env(1) has it.
+    static let notFound: Int32 = 127
+
+    /// What a process that a signal ended is said to exit with.
+    static func signalled(_ signal: Int32) -> Int32 { 128 + signal }
+}

@@ -1,0 +1,44 @@
+/// The command of a job as bytes, since neither an argument nor a path needs to be UTF-8.
+struct JobCommand: Hashable, Sendable {
+    /// The program, a path if it has a slash in it, otherwise looked up in PATH.
+    var program: [UInt8] { arguments[0] }
+
+    /// The arguments, the program's own name first.
+    ///
+    /// Never empty.
+    let arguments: [[UInt8]]
+
+    /// Creates a command, or `nil` if there is no program.
+    init?(_ arguments: [[UInt8]]) {
+        guard !arguments.isEmpty else { return nil }
+        self.arguments = arguments
+    }
+
+    /// The program for messages: printable ASCII as it is, all else escaped.
+    var programText: String { EscapedBytes.text(program) }
+
+    /// The label under which the job's lease is held if the caller names none: the last part of the program's path.
+    var ownerLabel: String {
+        let name = program.split(separator: UInt8(ascii: "/")).last.map(Array.init) ?? program
+        return LabelText(bytes: name)?.text ?? "leasectl"
+    }
+}
+
+/// Runs `body` with a NULL-terminated array of C strings, as execve(2) and posix_spawn(3) take it.
+func withCStrings<Result>(
+    _ strings: [[UInt8]],
+    _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>) throws -> Result
+) rethrows -> Result {
+    var storage: [CChar] = []
+    var offsets: [Int] = []
+    for string in strings {
+        offsets.append(storage.count)
+        storage.append(contentsOf: string.lazy.map { CChar(bitPattern: $0) })
+        storage.append(0)
+    }
+    return try storage.withUnsafeMutableBufferPointer { buffer in
+        var pointers = offsets.map { offset in buffer.baseAddress.map { $0 + offset } }
+        pointers.append(nil)
+        return try pointers.withUnsafeBufferPointer { try body($0.baseAddress!) }
+    }
+}

@@ -1,0 +1,93 @@
+import CLinux
+import Glibc
+
+/// Why there is no job.
+enum SpawnFailure: Error, Hashable, Sendable {
+    /// There is no such program.
+    case notFound
+    /// There is one, but it cannot be executed; the error of execve(2).
+    case notExecutable(Int32)
+    /// The machine refused before it came to that (no memory, too many processes).
+    case refused(Int32)
+}
+
+extension SpawnFailure {
+    /// What is said of it.
+    var sentence: String {
+        switch self {
+        case .notFound: "command not found"
+        case .notExecutable(let error), .refused(let error): String(cString: strerror(error))
+        }
+    }
+}
+
+/// Starts a job through the trampoline.
+struct JobSpawner: Sendable {
+    /// What is executed as the trampoline: this very program, wherever it is, even if its file was replaced meanwhile.
+    var trampoline = "/proc/self/exe"
+    /// The signals that the job is to start with.
+    let start: StartState
+    /// Whether the job leads a process group of its own.
+    let leadsGroup: Bool
+
+    /// Starts the job and waits until it is executed, or is known not to be.
+    ///
+    /// To be called on a thread that lives as long as the job may: the job is killed when this thread ends.
+    ///
+    /// - Returns: The job's process id. It is a child of this process, to be waited for.
+    /// - Throws: Why there is no job. Nothing is left behind.
+    func spawn(_ command: JobCommand, environment: JobEnvironment) throws(SpawnFailure) -> pid_t {
+        var ends: [Int32] = [-1, -1]
+        guard pipe2(&ends, O_CLOEXEC) == 0 else { throw .refused(errno) }
+        defer { close(ends[0]) }
+        var process: pid_t = 0
+        let error = spawn(command, environment, errorPipe: ends[1], into: &process)
+        close(ends[1])
+        guard error == 0 else { throw .refused(error) }
+
+        guard let failure = Self.readFailure(ends[0]) else { return process }
+        while waitpid(process, nil, 0) < 0, errno == EINTR {}
+        throw failure.isFound == 1 ? .notExecutable(failure.error) : Self.verdict(failure.error)
+    }
+
+    private func spawn(
+        _ command: JobCommand,
+        _ environment: JobEnvironment,
+        errorPipe: Int32,
+        into process: inout pid_t
+    ) -> Int32 {
+        var actions = posix_spawn_file_actions_t()
+        var attributes = posix_spawnattr_t()
+        guard posix_spawn_file_actions_init(&actions) == 0 else { return ENOMEM }
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        guard posix_spawnattr_init(&attributes) == 0 else { return ENOMEM }
+        defer { posix_spawnattr_destroy(&attributes) }
+        // A descriptor that is duplicated onto itself stays open in the child (posix_spawn(3)).
+        posix_spawn_file_actions_adddup2(&actions, errorPipe, errorPipe)
+        if leadsGroup {
+            posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP))
+            posix_spawnattr_setpgroup(&attributes, 0)
+        }
+        let arguments = Trampoline.arguments(parent: getpid(), start: start, errorPipe: errorPipe, command: command)
+        return withCStrings(arguments) { arguments in
+            withCStrings(environment.entries) { environment in
+                posix_spawn(&process, trampoline, &actions, &attributes, arguments, environment)
+            }
+        }
+    }
+
+    /// Waits for the pipe's other end to be closed by a successful execution, or to tell of a failed one.
+    private static func readFailure(_ pipe: Int32) -> ExecutionFailure? {
+        var failure = ExecutionFailure(error: 0, isFound: 0)
+        let count = withUnsafeMutableBytes(of: &failure) { buffer in
+            var count = read(pipe, buffer.baseAddress, buffer.count)
+            while count < 0, errno == EINTR { count = read(pipe, buffer.baseAddress, buffer.count) }
+            return count
+        }
+        return count == MemoryLayout<ExecutionFailure>.size ? failure : nil
+    }
+
+    private static func verdict(_ error: Int32) -> SpawnFailure {
+        error == ENOENT || error == ENOTDIR ? .notFound : .notExecutable(error)
+    }
+}

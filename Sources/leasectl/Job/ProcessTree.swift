@@ -1,0 +1,89 @@
+import CLinux
+import Glibc
+
+/// The job's process tree: every descendant of `leasectl`.
+///
+/// `leasectl` is a child subreaper, so a descendant whose parent has ended becomes its child, whatever sessions and
+/// groups it has moved to; no descendant gets out of the tree. The tree is empty exactly when there is no child left.
+///
+/// Children that `leasectl` was started with (a shell may execute it with jobs of its own in the background) are not the
+/// job's, and are left alone.
+struct ProcessTree {
+    private let root: pid_t
+    private var foreign: Set<pid_t>
+    private var terminated: Set<ProcessIdentity> = []
+
+    /// The tree below this process, as it grows from now on.
+    static func belowThisProcess() -> ProcessTree {
+        clinux_set_child_subreaper()
+        let root = getpid()
+        return ProcessTree(root: root, foreign: Set(ProcessTable.all().filter { $0.parent == root }.map(\.process)))
+    }
+
+    init(root: pid_t, foreign: Set<pid_t> = []) {
+        self.root = root
+        self.foreign = foreign
+    }
+
+    /// Who is alive in the tree now.
+    func living() -> [ProcessEntry] {
+        ProcessTable.descendants(of: root, among: ProcessTable.all(), excluding: foreign).filter { !$0.isZombie }
+    }
+
+    /// Takes notice of a child that has ended.
+    ///
+    /// Its number may be another process's from now on.
+    mutating func ended(_ process: pid_t) {
+        foreign.remove(process)
+    }
+
+    /// Whether a child is left but for the foreign ones; `hasChildren` is what waitpid(2) said.
+    func isEmpty(hasChildren: Bool) -> Bool {
+        guard hasChildren else { return true }
+        guard !foreign.isEmpty else { return false }
+        return !ProcessTable.all().contains { $0.parent == root && !foreign.contains($0.process) }
+    }
+
+    /// Asks each process to end that has not been asked yet.
+    ///
+    /// A stopped process is continued: it could not act on the signal otherwise.
+    mutating func terminate() {
+        for entry in living() where terminated.insert(entry.identity).inserted {
+            Self.send([SIGTERM, SIGCONT], to: entry.identity)
+        }
+    }
+
+    /// Kills every process that is there now.
+    ///
+    /// What they start meanwhile is for the next round.
+    func kill() {
+        for entry in living() {
+            Self.send([SIGKILL], to: entry.identity)
+        }
+    }
+
+    /// Sends a signal to every process that is there now.
+    func send(_ signal: Int32) {
+        for entry in living() {
+            Self.send([signal], to: entry.identity)
+        }
+    }
+
+    /// Sends signals to that very process, or to none.
+    ///
+    /// The number may be another process's by now. A process descriptor stands for the process that has the number when
+    /// it is opened; if that one has the same start, it is ours, and stays so.
+    private static func send(_ signals: [Int32], to identity: ProcessIdentity) {
+        let descriptor = clinux_pidfd_open(identity.process)
+        guard descriptor >= 0 else {
+            // Before Linux 5.3, or under a filter that does not know the call, the number has to do.
+            guard errno == ENOSYS || errno == EPERM else { return }
+            guard ProcessTable.entry(identity.process)?.identity == identity else { return }
+            for signal in signals { Glibc.kill(identity.process, signal) }
+            return
+        }
+        defer { close(descriptor) }
+        guard ProcessTable.entry(identity.process)?.identity == identity else { return }
+        for signal in signals { _ = clinux_pidfd_send_signal(descriptor, signal) }
+    }
+}

@@ -1,0 +1,43 @@
+import CLinux
+import Glibc
+
+/// What `leasectl` was started with, and what its job is to be started with in turn.
+///
+/// Runtimes and libraries change some of it (SIGPIPE, descriptors), so `main` records it before anything else runs.
+/// Of a disposition only "ignored" is kept: a handler does not survive execve(2), so nobody can have handed one over.
+struct StartState: Hashable, Sendable {
+    /// The signals that were ignored: nohup's HUP, for example.
+    let ignored: SignalSet
+    /// The signals that were blocked.
+    let blocked: SignalSet
+
+    /// What this process was started with, if it was recorded before a second thread was there.
+    static let ofThisProcess = record()
+
+    /// Records the state of this process, to be called before anything else runs.
+    static func recordOfThisProcess() {
+        _ = ofThisProcess
+    }
+
+    private static func record() -> StartState {
+        var mask = sigset_t()
+        pthread_sigmask(SIG_BLOCK, nil, &mask)
+        return StartState(
+            ignored: SignalSet((1...SignalSet.highest).filter { clinux_is_signal_ignored($0) == 1 }),
+            blocked: SignalSet(mask)
+        )
+    }
+
+    /// Gives this process the recorded state, as the last thing before it executes the job.
+    ///
+    /// A signal that came in while it was blocked is delivered in here, and may end the process, as it would have
+    /// ended the job.
+    func restore() {
+        // Numbers that belong to the C library are refused by it, and were never changed.
+        for signal in 1...SignalSet.highest {
+            clinux_set_signal_ignored(signal, ignored.contains(signal) ? 1 : 0)
+        }
+        var mask = blocked.mask
+        pthread_sigmask(SIG_SETMASK, &mask, nil)
+    }
+}

@@ -1,0 +1,30 @@
+import ArgumentParser
+
+/// The root command: one subcommand a file, under `Commands`.
+struct Leasectl: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "leasectl",
+        abstract: "Run jobs under leases, and see and steer the leases of a leased daemon.",
+        discussion: """
+            A lease is a named, exclusive claim for a time. Whoever holds it carries a fence: a number that \
+            grows with every grant, which a resource can compare to turn away whoever held the lease before.
+
+            Never two backups at once, whatever cron thinks:
+                leasectl run --try backup -- rsync -a /home /mnt/backup
+
+            Who holds what:
+                leasectl list
+
+            Exit codes: 64 usage, 69 the daemon cannot be reached, 70 internal error, 74 output cannot be written, \
+            75 held by another, 76 the lease is lost, 77 denied; those of run are under "leasectl help run".
+
+            Completions: leasectl --generate-completion-script bash > /etc/bash_completion.d/leasectl
+            """,
+        version: "0.1.0",
+        subcommands: [
+            RunCommand.self, AcquireCommand.self, RenewCommand.self, ReleaseCommand.self, CheckCommand.self,
+            TokenCommand.self, ListCommand.self, StatusCommand.self, RevokeCommand.self, PingCommand.self,
+            InfoCommand.self,
+        ]
+    )
+}

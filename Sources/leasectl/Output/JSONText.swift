@@ -1,0 +1,81 @@
+/// A JSON value for the machine output: written in one line, its keys in the order in which they are given.
+enum JSONText: Hashable, Sendable {
+    case null
+    case bool(Bool)
+    case integer(Int64)
+    case string(String)
+    case array([JSONText])
+    case object([Member])
+
+    /// One key and its value.
+    struct Member: Hashable, Sendable {
+        let key: String
+        let value: JSONText
+
+        init(_ key: String, _ value: JSONText) {
+            self.key = key
+            self.value = value
+        }
+    }
+
+    /// The members that show bytes: under `key` as text if they are UTF-8.
+    ///
+    /// If they are not, `key` has printable ASCII as it is and every other byte as `\xHH`, and `key_base64` has the
+    /// bytes themselves.
+    static func bytes(_ key: String, _ bytes: [UInt8]) -> [Member] {
+        if let text = String(validating: bytes, as: UTF8.self) { return [Member(key, .string(text))] }
+        return [
+            Member(key, .string(EscapedBytes.text(bytes))), Member("\(key)_base64", .string(Base64.text(bytes))),
+        ]
+    }
+
+    /// The text of the value, as RFC 8259 has it.
+    var text: String {
+        switch self {
+        case .null: "null"
+        case .bool(let value): value ? "true" : "false"
+        case .integer(let value): "\(value)"
+        case .string(let value): Self.quoted(value)
+        case .array(let values): "[" + values.map(\.text).joined(separator: ",") + "]"
+        case .object(let members):
+            "{" + members.map { "\(Self.quoted($0.key)):\($0.value.text)" }.joined(separator: ",") + "}"
+        }
+    }
+
+    /// Control characters are escaped, those above ASCII too, so that the line is one line and harms no terminal.
+    private static func quoted(_ string: String) -> String {
+        var text = "\""
+        for scalar in string.unicodeScalars {
+            switch scalar {
+            case "\"": text += "\\\""
+            case "\\": text += "\\\\"
+            case "\n": text += "\\n"
+            case "\r": text += "\\r"
+            case "\t": text += "\\t"
+            case "\u{00}"..<"\u{20}", "\u{7F}"..<"\u{A0}", "\u{2028}", "\u{2029}":
+                let digits = String(scalar.value, radix: 16)
+                text += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+            default: text.unicodeScalars.append(scalar)
+            }
+        }
+        return text + "\""
+    }
+}
+
+/// Base64 with padding (RFC 4648, section 4).
+enum Base64 {
+    private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
+
+    static func text(_ bytes: [UInt8]) -> String {
+        var text = ""
+        for start in stride(from: 0, to: bytes.count, by: 3) {
+            let group = bytes[start..<min(start + 3, bytes.count)]
+            var bits = group.reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
+            bits <<= 8 * UInt32(3 - group.count)
+            for place in 0..<4 {
+                text.append(place <= group.count ? alphabet[Int(bits >> UInt32(18 - 6 * place) & 0x3F)] : "=")
+            }
+        }
+        return text
+    }
+}

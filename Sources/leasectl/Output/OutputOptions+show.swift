@@ -1,0 +1,14 @@
+import LeaseCore
+
+extension OutputOptions {
+    /// Prints one JSON object, on a line of its own.
+    func showObject(_ members: [JSONText.Member]) throws(Failure) {
+        try Console.writeLine(JSONText.object(members).text)
+    }
+
+    /// Prints a lease's newest token: nothing else, or an object with the name beside it.
+    func show(_ token: Token, name: LeaseName) throws(Failure) {
+        guard json else { return try Console.writeLine("\(token)") }
+        try showObject(JSONText.bytes("name", name.bytes) + [.init("token", .integer(token.rawValue))])
+    }
+}

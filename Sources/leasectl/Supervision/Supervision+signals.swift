@@ -1,0 +1,41 @@
+import Glibc
+import LeaseCore
+
+/// What a signal to `leasectl` means.
+extension Supervision {
+    /// The signals that a job gets when `leasectl` does.
+    static let forwarded: [Int32] = [SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGCONT, SIGWINCH]
+
+    /// Those that do not end a process which knows nothing of them.
+    private static let harmless: Set<Int32> = [SIGCONT, SIGWINCH]
+
+    /// A signal while there is no lease yet: `leasectl` ends as if the signal had ended it.
+    mutating func abandon(_ signal: Int32) -> [Action] {
+        guard !Self.harmless.contains(signal) else { return [] }
+        conclusion = .interrupted(signal)
+        return enter(.abandoning, [.abandon])
+    }
+
+    /// Another one: the caller is in a hurry, and the daemon does not answer.
+    mutating func abandonAtOnce(_ signal: Int32) -> [Action] {
+        Self.harmless.contains(signal) ? [] : finish(.interrupted(signal))
+    }
+
+    /// A signal while the job runs.
+    ///
+    /// What the terminal sends has reached the job already, and a person who types Ctrl-C to a job twice means the job;
+    /// so neither is it forwarded nor does it count. A second TERM or INT by other means kills the tree.
+    mutating func received(_ signal: Int32, fromTerminal: Bool, now: BootInstant) -> [Action] {
+        guard !(fromTerminal && policy.hasTerminal) || isUnsharedHangUp(signal) else { return [] }
+        if signal == SIGTERM || signal == SIGINT {
+            stopSignals += 1
+            if stopSignals > 1 { return kill(now: now) }
+        }
+        return [main?.status == nil ? .forward(signal) : .forwardToTree(signal)]
+    }
+
+    /// When a terminal goes away the kernel tells the leader of the session, and nobody else.
+    private func isUnsharedHangUp(_ signal: Int32) -> Bool {
+        signal == SIGHUP && policy.isSessionLeader
+    }
+}

@@ -1,0 +1,187 @@
+import CLinux
+import Glibc
+import LeaseCore
+
+/// Performs what ``Supervision`` decides: the processes, the signals and the waiting of `leasectl run`.
+///
+/// It belongs to the main thread, which lives as long as `leasectl`: the job dies with the thread that spawned it. It
+/// waits in poll(2) for signals, for the events of the task that keeps the lease, and for the machine's next timer.
+struct Supervisor: ~Copyable {
+    private var machine: Supervision
+    private let job: Job
+    private let inbox: SignalInbox
+    private let mailbox: Mailbox<Tenancy.Event>
+    private let keeping: Task<Void, Never>
+    private var tree: ProcessTree
+
+    /// When the lease was granted, if it was.
+    private(set) var grant: Tenancy.Grant?
+    private(set) var grantedAt: BootInstant?
+    private(set) var releasedAt: BootInstant?
+
+    /// What to start, and how, once there is a lease.
+    struct Job: Sendable {
+        let spawner: JobSpawner
+        let command: JobCommand
+        let environment: @Sendable (Tenancy.Grant) -> JobEnvironment
+    }
+
+    /// Creates a supervisor; `keeping` is the task that posts into the mailbox, and that gives the lease back when it is
+    /// cancelled.
+    init(
+        policy: SupervisionPolicy,
+        job: Job,
+        inbox: consuming SignalInbox,
+        mailbox: Mailbox<Tenancy.Event>,
+        keeping: Task<Void, Never>,
+        tree: ProcessTree
+    ) {
+        self.machine = Supervision(policy: policy)
+        self.job = job
+        self.inbox = inbox
+        self.mailbox = mailbox
+        self.keeping = keeping
+        self.tree = tree
+    }
+
+    /// Runs to the end, and returns how it ended.
+    ///
+    /// The lease was given back, or nobody could be told.
+    mutating func run() -> Conclusion {
+        while true {
+            wait()
+            for signal in inbox.take() {
+                let event: Supervision.Event =
+                    signal.number == SIGCHLD
+                    ? .timerFired : .signal(signal.number, fromTerminal: signal.isFromKernel)
+                if let conclusion = handle(event) { return conclusion }
+            }
+            for event in mailbox.take() {
+                if let conclusion = handle(translate(event)) { return conclusion }
+            }
+            if let conclusion = reap() ?? handle(.timerFired) { return conclusion }
+        }
+    }
+
+    /// Waits for a signal, an event or the next timer; at most a minute, so that a suspended machine, whose poll(2) does
+    /// not count the time, is late by no more than that.
+    private func wait() {
+        var descriptors = [
+            pollfd(fd: inbox.descriptor, events: Int16(POLLIN), revents: 0),
+            pollfd(fd: mailbox.descriptor, events: Int16(POLLIN), revents: 0),
+        ]
+        var timeout: Int32 = -1
+        if let due = machine.nextTimer {
+            let left = BootClock.now().duration(to: due)
+            timeout = left <= .zero ? 0 : Int32(min(left.wholeMilliseconds, 60_000)) + 1
+        }
+        poll(&descriptors, nfds_t(descriptors.count), timeout)
+    }
+
+    private mutating func translate(_ event: Tenancy.Event) -> Supervision.Event {
+        switch event {
+        case .granted(let grant):
+            self.grant = grant
+            grantedAt = BootClock.now()
+            return .granted
+        case .refused(let refusal): return .refused(refusal)
+        case .lost(let loss): return .lost(loss)
+        case .released(let result):
+            releasedAt = BootClock.now()
+            report(result)
+            return .released(result)
+        }
+    }
+
+    /// Waits for every child that has ended, and sees whether the tree is empty.
+    private mutating func reap() -> Conclusion? {
+        var status: Int32 = 0
+        while true {
+            let process = waitpid(-1, &status, WNOHANG)
+            if process < 0, errno == EINTR { continue }
+            guard process > 0 else {
+                let hasChildren = process == 0
+                return tree.isEmpty(hasChildren: hasChildren) ? handle(.treeEmpty) : nil
+            }
+            tree.ended(process)
+            if let conclusion = handle(.childEnded(process, JobStatus(waitStatus: status))) { return conclusion }
+        }
+    }
+
+    private mutating func handle(_ event: Supervision.Event) -> Conclusion? {
+        for action in machine.handle(event, now: BootClock.now()) {
+            if let conclusion = perform(action) { return conclusion }
+        }
+        return nil
+    }
+
+    private mutating func perform(_ action: Supervision.Action) -> Conclusion? {
+        switch action {
+        case .spawn: return spawn()
+        case .forward(let signal): forward(signal)
+        case .forwardToTree(let signal): tree.send(signal)
+        case .terminateTree: tree.terminate()
+        case .killTree: tree.kill()
+        case .nameStragglers: nameStragglers()
+        case .announceLoss(let loss): Console.complain(loss.sentence)
+        case .announceAtMost: Console.complain("the job has run for the time of --at-most; it is being stopped")
+        case .abandon, .release: keeping.cancel()
+        case .finish(let conclusion): return conclusion
+        }
+        return nil
+    }
+
+    private mutating func spawn() -> Conclusion? {
+        guard let grant else { return handle(.notSpawned(.refused(EINVAL))) }
+        do throws(SpawnFailure) {
+            return handle(.spawned(try job.spawner.spawn(job.command, environment: job.environment(grant))))
+        } catch {
+            return handle(.notSpawned(error))
+        }
+    }
+
+    /// Sends a signal to the job.
+    ///
+    /// Its number cannot be another's: it is a child that was not waited for.
+    private func forward(_ signal: Int32) {
+        guard let process = machine.main?.process else { return }
+        kill(job.spawner.leadsGroup ? -process : process, signal)
+    }
+
+    private func nameStragglers() {
+        let stragglers = tree.living()
+        guard !stragglers.isEmpty else { return }
+        let list = stragglers.map { "\($0.name) (\($0.process))" }.joined(separator: ", ")
+        Console.complain("waiting for what the job left behind: \(list)")
+    }
+
+    private func report(_ result: ReleaseResult) {
+        switch result {
+        case .released: break
+        case .wasOver:
+            // A loss was announced; without one, the end of the tenure was not noticed until now.
+            if case .lost = machine.conclusion { return }
+            Console.complain("the lease was over before the job had ended and it could be released")
+        case .failed(let reason):
+            Console.complain("the lease could not be released and stays until its TTL is over: \(reason)")
+        }
+    }
+}
+
+extension JobStatus {
+    /// How a child ended, from what waitpid(2) says of one that has.
+    init(waitStatus: Int32) {
+        let code = clinux_exit_code(waitStatus)
+        self = code >= 0 ? .exited(code) : .signalled(clinux_ending_signal(waitStatus))
+    }
+}
+
+extension Loss {
+    /// What is said on stderr.
+    fileprivate var sentence: String {
+        switch self {
+        case .revoked(let reason): "the lease was revoked, the job is being stopped: \(reason)"
+        case .expired(let reason): "the lease was lost, the job is being stopped: \(reason)"
+        }
+    }
+}

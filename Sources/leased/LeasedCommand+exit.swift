@@ -1,0 +1,30 @@
+import LeaseServer
+import LeaseStore
+import SystemdNotify
+
+/// How the daemon ends when it cannot do its work: the numbers of sysexits.h.
+extension LeasedCommand {
+    static func exitCode(of error: any Error) -> Int32 {
+        switch error {
+        case let error as ConfigurationError: error.exit.rawValue
+        case let error as ListenError: error.exit.rawValue
+        case let error as StoreError: systemExit(of: error.code).rawValue
+        case is SystemdError, is TooManySockets: SystemExit.configuration.rawValue
+        default: SystemExit.systemError.rawValue
+        }
+    }
+
+    static func sentence(of error: any Error) -> String {
+        "\(error)"
+    }
+
+    private static func systemExit(of code: StoreError.Code) -> SystemExit {
+        switch code {
+        case .locked: .unavailable
+        case .notAStore, .damaged, .newerSchema, .hashChanged: .badData
+        case .cannotCreate: .cannotCreate
+        case .denied: .noPermission
+        default: .ioError
+        }
+    }
+}

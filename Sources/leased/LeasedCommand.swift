@@ -1,0 +1,152 @@
+import ArgumentParser
+import Glibc
+import LeaseServer
+import LeaseStore
+import Logging
+import ServiceLifecycle
+import SystemdNotify
+import UnixSignals
+
+/// The daemon's main program: configuration, services in order, exit codes.
+@main
+struct LeasedCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "leased",
+        abstract: "Hands out leases: named, time-limited, exclusive claims with fencing tokens.",
+        discussion: """
+            leased listens on a Unix socket and keeps everything in one SQLite file. Jobs and services ask it with \
+            leasectl, with any Redis client, or by hand:
+
+              leased --user &
+              leasectl --user run --try backup ./backup.sh
+              redis-cli -s $XDG_RUNTIME_DIR/leased/leased.sock ACQUIRE backup 30s
+
+            Settings come from flags, then LEASED_* variables, then the configuration file. Signals: TERM and INT answer \
+            what was received and stop; HUP reads the configuration again.
+
+            Exit status: 0 stopped as asked; 64 wrong usage; 65 the store's file is not usable; 69 another daemon is in \
+            the way; 71 the system refused a call; 73 a file or socket cannot be made; 74 reading or writing failed; \
+            77 not permitted; 78 wrong configuration.
+            """,
+        version: "leased \(LeasedVersion.current)"
+    )
+
+    @Option(help: ArgumentHelp("Listen on the socket at PATH.", valueName: "path"))
+    var socket: String?
+
+    @Flag(help: "Be a user's own daemon: socket, store and configuration in the user's folders.")
+    var user = false
+
+    @Option(help: ArgumentHelp("Keep the store in the file at PATH.", valueName: "path"))
+    var store: String?
+
+    @Option(help: ArgumentHelp("Read the configuration from FILE, which must be there.", valueName: "file"))
+    var config: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Log from LEVEL on: trace, debug, info, notice, warning, error or critical.",
+            valueName: "level"
+        )
+    )
+    var logLevel: String?
+
+    func run() async throws {
+        // A client that went away, or a log that nobody reads, is an error of that write, not the daemon's end.
+        signal(SIGPIPE, SIG_IGN)
+        let level = LogLevel()
+        LoggingSystem.bootstrap { ReloadableLogHandler(label: $0, level: level) }
+        let logger = Logger(label: "leased")
+        do {
+            try await serve(logger: logger, level: level)
+        } catch {
+            let code = Self.exitCode(of: error)
+            logger.critical("\(Self.sentence(of: error))", metadata: ["exit": "\(code)"])
+            throw ExitCode(code)
+        }
+    }
+
+    private func serve(logger: Logger, level: LogLevel) async throws {
+        // Before there are threads: it changes the environment.
+        let passed = try ListenDescriptors.take()
+        let configuration = try loadConfiguration()
+        level.current = configuration.logLevel
+        let clock = try SystemLeaseClock()
+        let listener = try Self.listener(configuration, passed: passed)
+        let server: LeaseServer
+        do {
+            server = try await LeaseServer.start(configuration: configuration, clock: clock, logger: logger)
+        } catch {
+            // Nobody will ever answer there.
+            listener.removeSocket()
+            throw error
+        }
+        let status = StatusService(server: server, logger: logger)
+        var group = ServiceGroupConfiguration(
+            services: [
+                server,
+                SocketService(server: server, listener: listener, logger: logger) { await status.socketAnswers() },
+                WatchdogService(server: server, commitTimeout: configuration.commitTimeout, logger: logger),
+                ReloadService(server: server, level: level, logger: logger, load: loadConfiguration),
+                // Stops first, so that the service manager hears of the stop before anything else.
+                status,
+            ],
+            gracefulShutdownSignals: [.sigterm, .sigint],
+            logger: Logger(label: "leased.services") { _ in SwiftLogNoOpLogHandler() }
+        )
+        group.maximumGracefulShutdownDuration = configuration.stopTimeout
+        try await ServiceGroup(configuration: group).run()
+        logger.info("stopped")
+    }
+
+    @Sendable private func loadConfiguration() throws(ConfigurationError) -> ServerConfiguration {
+        try ServerConfiguration.load(
+            overrides: CommandLineOverrides(
+                config: config,
+                user: user,
+                socket: socket,
+                store: store,
+                logLevel: logLevel
+            ),
+            environment: Self.environment
+        )
+    }
+
+    /// The socket: the one that the service manager passed, or one of our own.
+    private static func listener(
+        _ configuration: ServerConfiguration,
+        passed: [PassedDescriptor]
+    ) throws -> UnixListener {
+        guard let descriptor = passed.first else {
+            return try UnixListener(
+                path: configuration.socketPath,
+                mode: configuration.socketMode,
+                group: configuration.socketGroup,
+                folderMode: configuration.isUserDaemon ? 0o700 : 0o755
+            )
+        }
+        guard passed.count == 1 else { throw TooManySockets(count: passed.count) }
+        try descriptor.requireListeningUnixStream()
+        return UnixListener(activated: descriptor.descriptor)
+    }
+
+    private static var environment: [String: String] {
+        var variables: [String: String] = [:]
+        var entry = environ
+        while let variable = entry.pointee {
+            let parts = String(cString: variable).split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            if parts.count == 2 {
+                variables[String(parts[0])] = String(parts[1])
+            }
+            entry += 1
+        }
+        return variables
+    }
+}
+
+/// The service manager passed more sockets than the daemon listens on.
+struct TooManySockets: Error, CustomStringConvertible {
+    let count: Int
+
+    var description: String { "\(count) sockets were passed, and one is served; have the socket unit listen on one" }
+}

@@ -1,0 +1,59 @@
+import LeaseServer
+import Logging
+import ServiceLifecycle
+import SystemdNotify
+import UnixSignals
+
+/// Reads the configuration again at a HUP.
+///
+/// What may change while the daemon runs is taken over: the log level, the administrators, the limits, the retention.
+/// A configuration that is wrong is logged, and the old one stays in force.
+struct ReloadService: Service {
+    private let server: LeaseServer
+    private let level: LogLevel
+    private let logger: Logger
+    private let load: @Sendable () throws(ConfigurationError) -> ServerConfiguration
+    private let notifier = ServiceNotifier()
+
+    init(
+        server: LeaseServer,
+        level: LogLevel,
+        logger: Logger,
+        load: @escaping @Sendable () throws(ConfigurationError) -> ServerConfiguration
+    ) {
+        self.server = server
+        self.level = level
+        self.logger = logger
+        self.load = load
+    }
+
+    func run() async throws {
+        for await _ in await UnixSignalsSequence(trapping: .sighup).cancelOnGracefulShutdown() {
+            await reload()
+        }
+    }
+
+    private func reload() async {
+        tell { _ = try notifier.reloading() }
+        do throws(ConfigurationError) {
+            let configuration = try load()
+            await server.apply(configuration)
+            level.current = configuration.logLevel
+            logger.notice("configuration reloaded")
+        } catch {
+            logger.error(
+                "configuration not reloaded; the old one stays in force",
+                metadata: ["error": "\(error.message)"]
+            )
+        }
+        tell { _ = try notifier.ready() }
+    }
+
+    private func tell(_ message: () throws -> Void) {
+        do {
+            try message()
+        } catch {
+            logger.warning("the service manager was not told", metadata: ["error": "\(error)"])
+        }
+    }
+}

@@ -1,0 +1,95 @@
+"""Fixtures of all system tests. What they stand on is in `harness/`."""
+
+import itertools
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.daemon import Daemon
+from harness.resp import Connection
+
+_numbers = itertools.count(1)
+_skipped_for_root: list[str] = []
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Without root, what needs it is skipped, never silently passed."""
+    if os.geteuid() == 0:
+        return
+    for item in items:
+        if item.get_closest_marker("root"):
+            _skipped_for_root.append(item.nodeid)
+            item.add_marker(pytest.mark.skip(reason="needs root: namespaces, mounts or another user"))
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    if _skipped_for_root:
+        terminalreporter.section("not tested")
+        terminalreporter.line(f"{len(_skipped_for_root)} tests need root and did not run:")
+        for identifier in _skipped_for_root:
+            terminalreporter.line(f"  {identifier}")
+
+
+MakeDaemon = Callable[..., Daemon]
+
+
+@pytest.fixture
+def make_daemon(tmp_path: Path) -> Iterator[MakeDaemon]:
+    """Makes daemons, not yet started, each in a folder of its own unless one is named. All are ended afterwards."""
+    made: list[Daemon] = []
+
+    def make(folder: Path | None = None, **details: Any) -> Daemon:
+        daemon = Daemon(folder or tmp_path / f"d{len(made)}", **details)
+        made.append(daemon)
+        return daemon
+
+    yield make
+    for daemon in made:
+        daemon.discard()
+
+
+@pytest.fixture
+def daemon(make_daemon: MakeDaemon) -> Daemon:
+    """A running daemon of this test's own, for tests that kill it or look at it from outside."""
+    return make_daemon().start()
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    """One running daemon for all tests that only send commands; each uses names of its own."""
+    daemon = Daemon(tmp_path_factory.mktemp("shared")).start()
+    yield daemon
+    assert daemon.running(), (
+        f"the shared daemon has ended with {daemon.process and daemon.process.poll()}:\n{daemon.log()}"
+    )
+    daemon.stop()
+    daemon.discard()
+
+
+@pytest.fixture(params=[2, 3], ids=["resp2", "resp3"])
+def protocol(request: pytest.FixtureRequest) -> int:
+    """Both protocol versions."""
+    return int(request.param)
+
+
+@pytest.fixture
+def client(shared: Daemon, protocol: int) -> Iterator[Connection]:
+    """A raw connection to the shared daemon, once in each protocol."""
+    with shared.connect(protocol) as connection:
+        yield connection
+
+
+@pytest.fixture
+def other(shared: Daemon) -> Iterator[Connection]:
+    """A second connection to the shared daemon."""
+    with shared.connect() as connection:
+        yield connection
+
+
+@pytest.fixture
+def name() -> str:
+    """A lease name that no other test uses."""
+    return f"lease-{next(_numbers)}"

@@ -1,0 +1,180 @@
+"""`leasectl`'s verbs for scripts, through the shared daemon."""
+
+import re
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from harness import binaries
+from harness.ctl import Ctl
+from harness.daemon import Daemon
+from test_commands import HOLDER_FIELDS
+
+EX_USAGE, EX_UNAVAILABLE, EX_TEMPFAIL = 64, 69, 75
+
+
+@pytest.fixture
+def ctl(shared: Daemon) -> Ctl:
+    return Ctl(shared)
+
+
+def test_the_verbs_print_the_token_and_nothing_else(ctl: Ctl, name: str) -> None:
+    first = ctl.answer("acquire", "--ttl", "30s", name)
+    assert re.fullmatch(r"\d+", first)
+    second = ctl.answer("renew", name, first)
+    assert re.fullmatch(r"\d+", second)
+    assert int(second) > int(first)
+    ctl.answer("check", name, first)
+    ctl.answer("check", name, second)
+    assert ctl.answer("release", name, second) == ""
+    assert ctl("check", name, second).returncode != 0
+    assert ctl("renew", name, second).returncode != 0
+    with ctl.daemon.connect() as client:
+        assert client.call("HOLDER", name) is None
+
+
+def test_acquire_of_a_held_lease_is_75_and_names_the_owner(ctl: Ctl, name: str) -> None:
+    ctl.answer("acquire", "--ttl", "30s", "--owner", "the night job", name)
+    refused = ctl("acquire", "--ttl", "30s", name)
+    assert refused.returncode == EX_TEMPFAIL
+    assert refused.stdout == ""
+    assert "the night job" in refused.stderr
+
+
+def test_token_is_fresh(ctl: Ctl) -> None:
+    assert int(ctl.answer("token")) < int(ctl.answer("token"))
+
+
+def test_errors_go_to_stderr_with_a_status(ctl: Ctl, name: str) -> None:
+    for arguments in (["renew", name, "1"], ["release", name, "1"], ["check", name, "1"]):
+        refused = ctl(*arguments)
+        assert refused.returncode not in {0, EX_USAGE}, arguments
+        assert refused.stdout == ""
+        assert refused.stderr.strip()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["nonsense"], ["acquire"], ["acquire", "--ttl", "30", "x"], ["acquire", "--ttl", "ten", "x"], ["renew", "x"],
+        ["renew", "x", "abc"], ["release", "x"], ["check", "x"], ["check", "x", "0"], ["run"], ["run", "x"],
+        ["run", "--nonsense", "x", "true"], ["run", "--ttl", "21s", "--grace", "10s", "x", "true"], ["status"],
+    ],
+)  # fmt: skip
+def test_wrong_usage_is_64(ctl: Ctl, arguments: list[str]) -> None:
+    refused = subprocess.run([binaries.path("leasectl"), *arguments], capture_output=True, text=True, timeout=20)
+    assert refused.returncode == EX_USAGE, refused.stderr
+    assert refused.stdout == ""
+    assert refused.stderr.strip()
+
+
+def test_list_and_status_for_people(ctl: Ctl, name: str) -> None:
+    ctl.answer("acquire", "--ttl", "30s", "--owner", "the owner", name)
+    for shown in (ctl.answer("list", name), ctl.answer("status", name)):
+        assert name in shown
+        assert "the owner" in shown
+        assert "\x1b" not in shown, "no colour where there is no terminal"
+
+
+def test_json_has_the_keys_of_the_protocol(ctl: Ctl, name: str) -> None:
+    token = int(ctl.answer("acquire", "--ttl", "30s", "--owner", "o", name + "/a"))
+    ctl.answer("acquire", "--ttl", "30s", name + "/b")
+    listed = ctl.json("list", name + "/")
+    assert [entry["name"] for entry in listed] == [name + "/a", name + "/b"]
+    assert set(listed[0]) >= HOLDER_FIELDS
+    assert (listed[0]["token"], listed[0]["fence"], listed[0]["owner"], listed[0]["ttl_ms"]) == (
+        token,
+        token,
+        "o",
+        30_000,
+    )
+    assert listed[0]["state"] == "held"
+    assert (listed[0]["bound"], listed[0]["tied"]) in {(0, 0), (False, False)}
+    (status,) = ctl.json("status", name + "/a")
+    assert (status["name"], status["token"]) == (name + "/a", token)
+
+
+def test_each_verb_has_json(ctl: Ctl, name: str) -> None:
+    (acquired,) = ctl.json("acquire", "--ttl", "30s", name)
+    assert acquired["token"] > 0
+    (renewed,) = ctl.json("renew", name, str(acquired["token"]))
+    assert renewed["token"] > acquired["token"]
+    (checked,) = ctl.json("check", name, str(renewed["token"]))
+    assert 0 < checked["remaining_ms"] <= 30_000
+    for arguments in (["release", name, str(renewed["token"])], ["token"], ["ping"], ["info"], ["revoke", name]):
+        assert len(ctl.json(*arguments)) == 1, arguments
+
+
+def test_revoke_ends_a_tenure(ctl: Ctl, name: str) -> None:
+    token = ctl.answer("acquire", "--ttl", "1h", name)
+    ctl.answer("revoke", "--after", "1h", "--reason", "maintenance", name)
+    with ctl.daemon.connect() as client:
+        held = client.holder(name)
+        assert held is not None
+        assert held["state"] == b"revoking"
+    ctl.answer("revoke", name)
+    assert ctl("check", name, token).returncode != 0
+
+
+def test_ping_and_info(ctl: Ctl) -> None:
+    ctl.answer("ping")
+    assert ctl.answer("info")
+
+
+def test_no_daemon_is_69(tmp_path: Path) -> None:
+    for arguments in (["ping"], ["acquire", "--ttl", "30s", "x"], ["list"], ["run", "--try", "x", "true"]):
+        verb, *rest = arguments
+        command = [binaries.path("leasectl"), verb, "--socket", str(tmp_path / "nothing"), *rest]
+        refused = subprocess.run(command, capture_output=True, text=True, timeout=30)
+        assert refused.returncode == EX_UNAVAILABLE, (arguments, refused.stderr)
+        assert str(tmp_path / "nothing") in refused.stderr
+
+
+def test_the_socket_comes_from_the_environment_or_the_user(ctl: Ctl, tmp_path: Path, name: str) -> None:
+    program = binaries.path("leasectl")
+    by_variable = subprocess.run(
+        [program, "token"], env={"LEASED_SOCKET": str(ctl.daemon.socket)}, capture_output=True, text=True, timeout=20
+    )
+    assert by_variable.returncode == 0, by_variable.stderr
+    (tmp_path / "leased").mkdir()
+    (tmp_path / "leased" / "leased.sock").symlink_to(ctl.daemon.socket)
+    by_user = subprocess.run(
+        [program, "token", "--user"], env={"XDG_RUNTIME_DIR": str(tmp_path)}, capture_output=True, text=True, timeout=20
+    )
+    assert by_user.returncode == 0, by_user.stderr
+
+
+def test_a_socket_that_is_not_leased_is_no_hang(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        listener.bind(str(tmp_path / "s"))
+        listener.listen()
+        process = subprocess.Popen(
+            [binaries.path("leasectl"), "ping", "--socket", str(tmp_path / "s")], stderr=subprocess.PIPE, text=True
+        )
+        listener.settimeout(20)
+        peer, _ = listener.accept()
+        peer.recv(1)
+        peer.sendall(b"220 mail.example.org ESMTP\r\n")
+        peer.close()
+        listener.close()
+        _, told = process.communicate(timeout=30)
+        assert process.returncode != 0
+        assert told.strip()
+
+
+def test_options_stop_at_the_name(ctl: Ctl, name: str) -> None:
+    assert ctl.answer("run", "--try", name, "printf", "%s\n", "--ttl") == "--ttl"
+    assert ctl.answer("run", "--try", name, "--", "printf", "%s\n", "--owner") == "--owner"
+    assert ctl.answer("run", "--try", "--", name, "echo", "--help") == "--help"
+
+
+def test_help_teaches(ctl: Ctl) -> None:
+    shown = subprocess.run([binaries.path("leasectl"), "--help"], capture_output=True, text=True, timeout=20)
+    assert shown.returncode == 0
+    for verb in ("run", "acquire", "renew", "release", "check", "token", "list", "status", "revoke", "ping", "info"):
+        assert re.search(rf"\b{verb}\b", shown.stdout)
+        detail = subprocess.run([binaries.path("leasectl"), verb, "--help"], capture_output=True, text=True, timeout=20)
+        assert detail.returncode == 0
+        assert "--socket" in detail.stdout

@@ -1,0 +1,256 @@
+"""`leasectl run`: one of two runs, the environment, the exit statuses, the limits, the report."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.clock import eventually, now
+from harness.ctl import Ctl, Job, finish, gone, signal_set
+from harness.daemon import Daemon
+
+
+@pytest.fixture
+def ctl(daemon: Daemon) -> Ctl:
+    return Ctl(daemon)
+
+
+def test_of_two_one_runs_and_the_other_is_75(ctl: Ctl, tmp_path: Path, name: str) -> None:
+    job, other = Job(tmp_path), Job(tmp_path, "true")
+    first = ctl.spawn("run", "--try", name, *job.command)
+    job.pid()
+    assert ctl("run", "--try", name, *other.command).returncode == 75
+    assert ctl("run", "--try", "-E", "9", name, *other.command).returncode == 9
+    assert ctl("run", "--try", "--skip-ok", name, *other.command).returncode == 0
+    assert not other.has_told("started")
+    job.go()
+    assert finish(first) == (0, "", ""), "nothing on stderr unless something is wrong"
+    assert ctl("run", "--try", name, *other.command).returncode == 0
+    assert other.has_told("started")
+
+
+def test_the_environment_of_the_job(ctl: Ctl, tmp_path: Path, name: str) -> None:
+    job = Job(tmp_path, 'env | grep "^LEASE" >environment; tell written 1; wait_for_go')
+    ctl.environment = {
+        "LEASE_NAME": "inherited", "LEASE_TOKEN": "1", "LEASE_OWNER": "inherited", "LEASE_TTL_MS": "1",
+        "LEASED_SOCKET": "/inherited", "OTHER": "kept",
+    }  # fmt: skip
+    process = ctl.spawn("run", "--try", "--ttl", "45s", "--owner", "the night job", name, *job.command)
+    job.told("written")
+    seen = dict(line.split("=", 1) for line in (job.folder / "environment").read_text().splitlines())
+    with ctl.daemon.connect() as client:
+        held = client.holder(name)
+    assert held is not None
+    assert seen == {
+        "LEASE_NAME": name,
+        "LEASE_TOKEN": str(held["fence"]),
+        "LEASE_OWNER": "the night job",
+        "LEASE_TTL_MS": "45000",
+        "LEASED_SOCKET": str(ctl.daemon.socket),
+    }
+    assert (held["owner"], held["ttl_ms"]) == (b"the night job", 45_000)
+    job.go()
+    assert finish(process)[0] == 0
+
+
+def test_the_owner_defaults_to_what_the_daemon_shows(ctl: Ctl, tmp_path: Path, name: str) -> None:
+    job = Job(tmp_path, 'tell owner "$LEASE_OWNER"; wait_for_go')
+    process = ctl.spawn("run", "--try", name, *job.command)
+    owner = job.told("owner")
+    with ctl.daemon.connect() as client:
+        held = client.holder(name)
+        assert held is not None
+        assert owner == held["owner"].decode() != ""
+    job.go()
+    assert finish(process)[0] == 0
+
+
+def test_a_nested_run_sees_its_own(ctl: Ctl, name: str) -> None:
+    inner = ctl.command("run", "--try", name + "-inner", "sh", "-c", 'echo "$LEASE_NAME"')
+    assert ctl.answer("run", "--try", name, *inner) == name + "-inner"
+
+
+@pytest.mark.parametrize("status", [0, 1, 3, 75, 76, 124, 255])
+def test_the_status_of_the_job_is_its_own(ctl: Ctl, name: str, status: int) -> None:
+    assert ctl("run", "--try", name, "sh", "-c", f"exit {status}").returncode == status
+
+
+@pytest.mark.parametrize("number", [1, 2, 6, 9, 11, 13, 15])
+def test_a_job_that_dies_of_a_signal_is_128_and_more(ctl: Ctl, name: str, number: int) -> None:
+    assert ctl("run", "--try", name, "sh", "-c", f"ulimit -c 0; kill -{number} $$").returncode == 128 + number
+
+
+def test_what_cannot_be_run(ctl: Ctl, tmp_path: Path, name: str) -> None:
+    plain = tmp_path / "plain"
+    plain.write_text("#!/bin/sh\n")
+    for command, status in (
+        (str(plain), 126), (str(tmp_path), 126), (str(tmp_path / "missing"), 127), ("no-such-command-anywhere", 127),
+    ):  # fmt: skip
+        done = ctl("run", "--try", name, command)
+        assert done.returncode == status, (command, done.stderr)
+        assert command in done.stderr
+        with ctl.daemon.connect() as client:
+            assert client.call("HOLDER", name) is None, "the lease is free again"
+
+
+def test_the_lease_is_free_at_once_after_the_job(ctl: Ctl, name: str) -> None:
+    for _ in range(5):
+        assert ctl("run", "--try", name, "true").returncode == 0
+    with ctl.daemon.connect() as client:
+        assert client.call("HOLDER", name) is None
+
+
+def test_streams_and_arguments_pass_untouched(ctl: Ctl, tmp_path: Path, name: str) -> None:
+    data, script = os.urandom(200_000), 'cat; printf "%s|" "$@" >&2; pwd >&2'
+    done = subprocess.run(
+        ctl.command("run", "--try", name, "sh", "-c", script, "sh", "a b", "", "*", "$HOME"),
+        env=ctl.environ(), input=data, capture_output=True, timeout=30, cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0
+    assert done.stdout == data
+    assert done.stderr.decode() == f"a b||*|$HOME|{tmp_path}\n"
+
+
+def test_a_reader_that_stops_reading_ends_the_job(ctl: Ctl, name: str) -> None:
+    command = " ".join(ctl.command("run", "--try", name, "yes"))
+    piped = subprocess.run(
+        ["bash", "-c", f'{command} | head -n 1; echo "${{PIPESTATUS[0]}}"'],
+        env=ctl.environ(), stdout=subprocess.PIPE, text=True, timeout=30, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    assert piped.stdout.split() == ["y", "141"], "SIGPIPE is as the caller had it"
+
+
+def test_closed_streams_stay_closed(ctl: Ctl, tmp_path: Path, name: str) -> None:
+    for closed in ("<&-", ">&-", "2>&-", "<&- >&-", "<&- >&- 2>&-"):
+        report = tmp_path / "report"
+        look = f"import os; open({str(report)!r}, 'w').write(' '.join(os.listdir('/proc/self/fd')))"
+        script = tmp_path / "look.py"
+        script.write_text(look)
+        command = " ".join(ctl.command("run", "--try", name, sys.executable, "-S", str(script)))
+        # What the job itself opens takes the lowest free numbers, with or without leasectl.
+        plain = subprocess.run(["sh", "-c", f"exec {sys.executable} -S {script} {closed}"], timeout=30)
+        assert plain.returncode == 0
+        expected = set(report.read_text().split())
+        report.unlink()
+        done = subprocess.run(["sh", "-c", f"exec {command} {closed}"], env=ctl.environ(), timeout=30)
+        assert done.returncode == 0, closed
+        seen = set(report.read_text().split())
+        report.unlink()
+        low = {fd for fd in seen if int(fd) < 10}
+        assert low == {fd for fd in expected if int(fd) < 10}, closed
+
+
+def test_the_job_inherits_nothing_of_leasectls(ctl: Ctl, tmp_path: Path, name: str) -> None:
+    job = Job(tmp_path)
+    process = ctl.spawn("run", "--try", name, *job.command)
+    pid = job.pid()
+    links = {int(fd): os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")}
+    sockets = [fd for fd, target in links.items() if target.startswith("socket:")]
+    assert len(sockets) <= 1, f"at most the tie: {links}"
+    assert all(fd >= 10 for fd in links if fd > 2 and str(job.folder) not in links[fd]), (
+        f"nothing low but streams: {links}"
+    )
+    job.go()
+    assert finish(process)[0] == 0
+
+
+def test_signal_dispositions_and_mask_pass_untouched(ctl: Ctl, tmp_path: Path, name: str) -> None:
+    def job_sees(prepare: str) -> tuple[set[int], set[int]]:
+        job = Job(tmp_path)
+        start = f"import os, signal, sys; {prepare}; os.execv(sys.argv[1], sys.argv[1:])"
+        command = [sys.executable, "-c", start, *ctl.command("run", "--try", name, *job.command)]
+        process = subprocess.Popen(command, env=ctl.environ(), stdin=subprocess.DEVNULL)
+        pid = job.pid()
+        seen = signal_set(pid, "SigIgn"), signal_set(pid, "SigBlk")
+        job.go()
+        assert process.wait(30) == 0
+        return seen
+
+    default = "signal.signal(signal.SIGPIPE, signal.SIG_DFL); signal.signal(signal.SIGXFSZ, signal.SIG_DFL)"
+    assert job_sees(default) == (set(), set())
+    ignoring = (
+        default + "; signal.signal(signal.SIGQUIT, signal.SIG_IGN); signal.signal(signal.SIGPIPE, signal.SIG_IGN)"
+    )
+    assert job_sees(ignoring) == ({3, 13}, set())
+    assert job_sees(default + "; signal.pthread_sigmask(signal.SIG_BLOCK, {10, 12})") == (set(), {10, 12})
+
+
+def test_at_most_stops_the_job(ctl: Ctl, tmp_path: Path, name: str) -> None:
+    job = Job(tmp_path)
+    started = now()
+    process = ctl.spawn("run", "--try", "--at-most", "1s", name, *job.command)
+    pid = job.pid()
+    assert finish(process)[0] == 124
+    assert now() - started >= 1
+    gone(pid)
+    with ctl.daemon.connect() as client:
+        assert client.call("HOLDER", name) is None
+    assert ctl("run", "--try", "--at-most", "30s", name, "true").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "status"),
+    [
+        (["--ttl", "22s", "--grace", "10s"], 0), (["--ttl", "21999ms", "--grace", "10s"], 64),
+        (["--ttl", "4s", "--grace", "1s"], 0), (["--ttl", "3999ms", "--grace", "1s"], 64),
+        (["--ttl", "30"], 64), (["--grace", "1"], 64), (["-E", "x"], 64), (["-E", "256"], 64),
+        (["--at-most", "soon"], 64), (["--ttl", "367d"], 64),
+    ],
+)  # fmt: skip
+def test_the_ttl_leaves_room_for_the_grace(ctl: Ctl, name: str, options: list[str], status: int) -> None:
+    assert ctl("run", "--try", *options, name, "true").returncode == status
+
+
+def test_the_report_is_one_object(ctl: Ctl, tmp_path: Path, name: str) -> None:
+    path = tmp_path / "report.json"
+
+    def report(*command: str, status: int) -> dict[str, object]:
+        path.unlink(missing_ok=True)
+        done = ctl("run", "--try", "--report", str(path), *command)
+        assert done.returncode == status, done.stderr
+        told = json.loads(path.read_text())
+        assert isinstance(told, dict)
+        return told
+
+    ran = report(name, "sh", "-c", "exit 3", status=3)
+    assert {"outcome", "fence", "waited_ms", "held_ms"} <= set(ran)
+    assert type(ran["fence"]) is int
+    assert 3 in ran.values()
+    killed = report(name, "sh", "-c", "kill -9 $$", status=137)
+    assert type(killed["fence"]) is int
+    assert killed["fence"] > ran["fence"]
+    assert 9 in killed.values() or "KILL" in str(killed.values())
+    with ctl.daemon.connect() as client:
+        client.call("ACQUIRE", name, "30s")
+    held = report(name, "true", status=75)
+    assert held["outcome"] != ran["outcome"]
+
+
+def test_a_job_may_renew_by_itself(ctl: Ctl, tmp_path: Path, name: str) -> None:
+    """On EXPIRED leasectl looks at HOLDER: the fence is its own, so it adopts the newest token."""
+    job = Job(tmp_path, 'tell fence "$LEASE_TOKEN"; wait_for_go')
+    process = ctl.spawn("run", "--try", "--ttl", "4s", "--grace", "1s", name, *job.command)
+    fence = int(job.told("fence"))
+    with ctl.daemon.connect() as client:
+
+        def renewed_by_the_job() -> int:
+            held = client.holder(name)
+            assert held is not None
+            client.send("RENEW", name, held["token"], "4s")
+            reply = client.receive()
+            return reply if type(reply) is int else 0
+
+        mine = eventually(renewed_by_the_job, 5, "a renewal by the job")
+
+        def renewed_by_leasectl() -> bool:
+            held = client.holder(name)
+            assert held is not None
+            assert held["fence"] == fence
+            return bool(held["token"] > mine)
+
+        eventually(renewed_by_leasectl, 10, "a renewal by leasectl with the token it adopted")
+    job.go()
+    assert finish(process)[0] == 0

@@ -1,0 +1,119 @@
+"""TERM and INT: what was received is answered, the store checkpointed, the socket removed, the exit status 0."""
+
+import shutil
+import signal
+import threading
+from pathlib import Path
+
+import pytest
+
+from conftest import MakeDaemon
+from harness.clock import now
+from harness.daemon import Daemon
+from harness.resp import Connection, Simple, encode
+
+STOP = [signal.SIGTERM, signal.SIGINT]
+#: An orderly stop with nothing much to do; "within a time limit" is the contract, this is far beyond a reasonable one.
+LIMIT = 20.0
+
+
+@pytest.mark.parametrize("number", STOP)
+def test_an_orderly_stop_is_0_and_removes_the_socket(daemon: Daemon, number: int) -> None:
+    with daemon.connect() as idle:
+        assert idle.call("PING") == Simple("PONG")
+        daemon.signal(number)
+        assert daemon.wait(LIMIT) == 0
+        assert idle.at_end()
+    assert not daemon.socket.exists()
+
+
+@pytest.mark.parametrize("number", STOP)
+def test_what_was_received_is_answered(daemon: Daemon, name: str, number: int) -> None:
+    with daemon.connect() as client:
+        assert client.call("PING") == Simple("PONG")
+        # Stopped, the daemon finds the commands and the signal together when it goes on.
+        daemon.signal(signal.SIGSTOP)
+        client.send_raw(b"".join(encode("ACQUIRE", f"{name}/{i}", "1h") for i in range(100)))
+        daemon.signal(number)
+        daemon.signal(signal.SIGCONT)
+        tokens = [client.receive() for _ in range(100)]
+        assert all(type(token) is int for token in tokens)
+        assert client.at_end()
+    assert daemon.wait(LIMIT) == 0
+    daemon.start()
+    with daemon.connect() as client:
+        assert [client.call("CHECK", f"{name}/{i}", token) > 0 for i, token in enumerate(tokens)] == [True] * 100
+
+
+def test_every_answer_during_a_stop_holds(daemon: Daemon, name: str) -> None:
+    answered: list[dict[str, int]] = [{} for _ in range(4)]
+    first = threading.Barrier(5)
+
+    def busy(number: int) -> None:
+        with daemon.connect() as client:
+            client.call("PING")
+            first.wait(10)
+            for i in range(100_000):
+                lease = f"{name}/{number}/{i}"
+                try:
+                    answered[number][lease] = client.call("ACQUIRE", lease, "1h")
+                except Exception:
+                    return
+
+    threads = [threading.Thread(target=busy, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    first.wait(10)
+    daemon.signal(signal.SIGTERM)
+    assert daemon.wait(LIMIT) == 0
+    for thread in threads:
+        thread.join(10)
+    daemon.start()
+    with daemon.connect() as client:
+        for lease, token in (pair for some in answered for pair in some.items()):
+            assert client.call("CHECK", lease, token) > 0
+
+
+def test_the_store_is_checkpointed(make_daemon: MakeDaemon, daemon: Daemon, name: str, tmp_path: Path) -> None:
+    with daemon.connect() as client:
+        token = client.call("ACQUIRE", name, "1h")
+    daemon.stop()
+    alone = tmp_path / "alone.db"
+    shutil.copy(daemon.store, alone)  # the file alone, without anything beside it
+    copy = make_daemon(store=alone).start()
+    with copy.connect() as client:
+        assert client.call("CHECK", name, token) > 0
+
+
+def test_clients_that_do_not_read_or_finish_do_not_hold_up_the_stop(daemon: Daemon) -> None:
+    deaf = daemon.connect(timeout=0.3)
+    with pytest.raises(TimeoutError):
+        deaf.send_raw(encode("ECHO", "x" * 50_000) * 4_000)
+    half = daemon.connect()
+    half.send_raw(b"*2\r\n$4\r\nECHO\r\n$1000\r\nhalf of it")
+    started = now()
+    daemon.signal(signal.SIGTERM)
+    assert daemon.wait(LIMIT) == 0
+    print(f"stopped after {now() - started:.2f} s")
+    deaf.close()
+    half.close()
+
+
+def test_a_second_signal_does_no_harm(daemon: Daemon, name: str) -> None:
+    with daemon.connect() as client:
+        token = client.call("ACQUIRE", name, "1h")
+    for _ in range(3):
+        daemon.signal(signal.SIGTERM)
+    daemon.wait(LIMIT)
+    daemon.start()
+    with daemon.connect() as client:
+        assert client.call("CHECK", name, token) > 0
+
+
+def test_a_client_that_hangs_up_is_no_signal(daemon: Daemon) -> None:
+    for _ in range(50):
+        client: Connection = daemon.connect()
+        client.send_raw(encode("ECHO", "x" * 100_000) * 5)
+        client.close()  # the replies meet a closed socket
+    with daemon.connect() as client:
+        assert client.call("PING") == Simple("PONG")
