@@ -55,7 +55,7 @@ int clinux_boot_timer(void);
 /// timerfd_settime(2), absolute, in nanoseconds since boot; 0 disarms it.
 int clinux_boot_timer_set(int timer, int64_t nanoseconds);
 
-/// sigaction(2): 1 if this process ignores the signal, 0 if not, -1 if there is no such signal for a program to handle.
+/// sigaction(2): 1 if this process ignores the signal, 0 if not, -1 if there is no such signal.
 int clinux_is_signal_ignored(int signal);
 
 /// sigaction(2): ignores the signal, or gives it back its default action.

@@ -39,6 +39,6 @@ struct AcquireCommand: ParsableCommand {
         let lease = try connection.ask { [name, ttl, owner] client throws(LeaseClientError) in
             try await client.acquire(name, ttl: ttl, owner: owner?.text)
         }
-        try output.show(lease.fence, name: name)
+        try output.show(lease.token, fence: lease.fence, name: name)
     }
 }

@@ -42,7 +42,7 @@ struct StartState: Hashable, Sendable {
         for descriptor in DescriptorSet.open().numbers.subtracting(descriptors.numbers) {
             clinux_set_close_on_exec(descriptor, 1)
         }
-        // Numbers that belong to the C library are refused by it, and were never changed.
+        // KILL and STOP are refused, and were never changed.
         for signal in 1...SignalSet.highest {
             clinux_set_signal_ignored(signal, ignored.contains(signal) ? 1 : 0)
         }
