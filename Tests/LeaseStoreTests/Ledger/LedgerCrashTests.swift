@@ -59,7 +59,10 @@ import Testing
             for torn in [0, 24, 2000] {
                 try copy.write(image.cut(after: frames, bytes: torn))
                 let found = try LedgerState(openingIn: copy, clock: clock)
-                #expect(found == last.state.started(at: clock.now()), "seed \(seed), \(frames) frames and \(torn) bytes")
+                #expect(
+                    found == last.state.started(at: clock.now()),
+                    "seed \(seed), \(frames) frames and \(torn) bytes"
+                )
             }
         }
     }

@@ -55,7 +55,7 @@ import Testing
         defer { ledger.abandon() }
         var workload = try Workload(seed: 31)
         var refusals = 0
-        for round in 0..<12 {
+        for round in 0..<40 {
             var number = 0
             while true {
                 let before = LedgerState(ledger)
@@ -164,7 +164,11 @@ import Testing
             let pages = try Int.fetchOne(database, sql: "PRAGMA page_count") ?? 0
             try database.execute(sql: "PRAGMA max_page_count = \(pages + 2)")
         }
-        let acquire = LeaseRequest.acquire(ttl: .max, owner: try Label(String(repeating: "x", count: 256)), request: nil)
+        let acquire = LeaseRequest.acquire(
+            ttl: .max,
+            owner: try Label(String(repeating: "x", count: 256)),
+            request: nil
+        )
         var number = 0
         func fill() throws -> String {
             for _ in 0..<10 {
@@ -189,7 +193,10 @@ import Testing
         defer { disk.detach() }
         let made = try open()
         _ = try made.perform(
-            .acquire(ttl: .min, owner: .empty, request: nil), on: LeaseName("job"), by: caller, now: clock.now()
+            .acquire(ttl: .min, owner: .empty, request: nil),
+            on: LeaseName("job"),
+            by: caller,
+            now: clock.now()
         ).get()
         try made.commit()
         clock.advance(by: .milliseconds(500))

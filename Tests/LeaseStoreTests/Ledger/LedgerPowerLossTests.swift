@@ -14,7 +14,9 @@ import Testing
         let clock = ManualClock()
         let ledger = try Ledger(path: folder.store, configuration: LedgerConfiguration(), clock: clock)
         defer { ledger.abandon() }
-        disk.record(over: ["store.db": try folder.bytes(of: folder.store), "store.db-wal": try folder.image().log ?? []])
+        disk.record(over: [
+            "store.db": try folder.bytes(of: folder.store), "store.db-wal": try folder.image().log ?? [],
+        ])
 
         var workload = try Workload(seed: seed)
         var committed = [(operations: 0, state: LedgerState(ledger))]
