@@ -166,6 +166,6 @@ let package = Package(
             path: "Tests/NotifyProbe",
             swiftSettings: settings
         ),
-        .testTarget(name: "LeasectlTests", dependencies: ["leasectl"], swiftSettings: settings),
+        .testTarget(name: "LeasectlTests", dependencies: ["leasectl", "LeaseCore", "CLinux"], swiftSettings: settings),
     ]
 )
