@@ -50,10 +50,9 @@ struct Supervisor: ~Copyable {
     mutating func run() -> Conclusion {
         while true {
             wait()
-            for signal in inbox.take() {
-                let event: Supervision.Event =
-                    signal.number == SIGCHLD
-                    ? .timerFired : .signal(signal.number, fromTerminal: signal.isFromKernel)
+            // SIGCHLD only wakes: children are looked for each time.
+            for signal in inbox.take() where signal.number != SIGCHLD {
+                let event = Supervision.Event.signal(signal.number, fromTerminal: signal.isFromKernel)
                 if let conclusion = handle(event) { return conclusion }
             }
             for event in mailbox.take() {
