@@ -17,18 +17,17 @@ final class StoreFile {
     let path: String
     let pool: DatabasePool
     private let checkpointer: Checkpointer
-    private let lock: FileLock
+    private var lock: FileLock?
 
     init(path: String, keyHash: KeyHash) throws(StoreError) {
         self.path = path
         do {
-            let isNew = !FileManager.default.fileExists(atPath: path)
             try Self.makeFolder(of: path)
             lock = try Self.takeLock(beside: path)
-            if isNew {
-                try Self.makeFile(path)
-            } else {
+            if FileManager.default.fileExists(atPath: path) {
                 try Self.inspect(path, keyHash: keyHash)
+            } else {
+                try Self.makeFile(path)
             }
             pool = try DatabasePool(path: path, configuration: Self.writerConfiguration())
             try pool.writeWithoutTransaction { database in
@@ -46,7 +45,7 @@ final class StoreFile {
         }
     }
 
-    /// Closes all connections.
+    /// Closes all connections and gives the lock back.
     ///
     /// The last one to close carries the rest of the log into the file and removes the log.
     func close() throws(StoreError) {
@@ -54,6 +53,7 @@ final class StoreFile {
             // The writer first: the checkpointer's connection is the one that the log's counter points to.
             try pool.close()
             try checkpointer.close()
+            lock = nil
         } catch {
             throw Self.translate(error, path: path)
         }
@@ -144,8 +144,14 @@ final class StoreFile {
         guard stat(path, &information) == 0, information.st_mode & S_IFMT == S_IFREG else {
             throw StoreError(.notAStore, "\(path) is no regular file; name another one for the store")
         }
-        // SQLite takes an empty file for a new database.
-        guard information.st_size > 0 else { return }
+        guard information.st_size > 0 else {
+            // SQLite takes an empty file for a new database, and removes the log of what it was.
+            var log = stat()
+            guard stat(path + "-wal", &log) != 0 || log.st_size == 0 else {
+                throw damaged(path, "it is empty, and its log is not")
+            }
+            return
+        }
         var configuration = Configuration()
         configuration.readonly = true
         let queue = try DatabaseQueue(path: path, configuration: configuration)
@@ -153,8 +159,12 @@ final class StoreFile {
         try queue.read { database in
             let applicationID = try Int32.fetchOne(database, sql: "PRAGMA application_id")
             guard applicationID == Schema.applicationID else {
-                // A file whose making was cut short has no table yet.
-                let tables = try Int.fetchOne(database, sql: "SELECT count(*) FROM sqlite_schema") ?? 0
+                // A file whose making was cut short has no table yet, or only the one that GRDB makes before ours.
+                let tables =
+                    try Int.fetchOne(
+                        database,
+                        sql: "SELECT count(*) FROM sqlite_schema WHERE tbl_name <> 'grdb_migrations'"
+                    ) ?? 0
                 guard tables > 0 else { return }
                 throw StoreError(
                     .notAStore,

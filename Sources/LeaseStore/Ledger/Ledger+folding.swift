@@ -54,7 +54,7 @@ extension Ledger {
             } else {
                 passing.append(entry.sequence)
             }
-            guard case .lease(let name, _, let event) = entry.content else { return }
+            guard case .lease(let name, _, _) = entry.content else { return }
             var change: (before: Tenure?, after: Tenure?)
             if let known = touched[name] {
                 change = known
@@ -62,7 +62,7 @@ extension Ledger {
                 let stored = try statements.table.tenure(of: name)
                 change = (stored, stored)
             }
-            guard event.apply(to: &change.after) else { throw MalformedRow(table: "lease_journal") }
+            guard entry.apply(to: &change.after) else { throw MalformedRow(table: "lease_journal") }
             touched[name] = change
         }
         for (name, change) in touched {

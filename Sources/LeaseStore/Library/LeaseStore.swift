@@ -84,8 +84,9 @@ public actor LeaseStore {
     ///
     /// - Throws: ``StoreError`` if that failed; what was answered is durable all the same.
     public func close() async throws(StoreError) {
-        guard let ledger else { return }
         endTurn()
+        // The turn may have ended the ledger.
+        guard let ledger else { return }
         self.ledger = nil
         try ledger.close()
     }
