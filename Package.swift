@@ -135,10 +135,12 @@ let package = Package(
         .testTarget(
             name: "LeaseServerTests",
             dependencies: [
-                "LeaseServer", "LeaseStore", "LeaseWire", "LeaseClient", "CLinux",
+                "LeaseServer", "LeaseStore", "LeaseWire", "LeaseCore", "leased", "CLinux",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             swiftSettings: settings
         ),

@@ -71,6 +71,15 @@ import Testing
         #expect(words(dashed) == ["cmd"])
     }
 
+    @Test func daemonMayBeNamedBeforeTheSubcommand() throws {
+        let run = try parse("--socket", "/s", "run", "--try", "backup", "cmd", "--user")
+        #expect(run.connection.socket == "/s")
+        #expect(words(run) == ["cmd", "--user"])
+        #expect(JobArguments.shielded(["--user", "list", "a"]) == ["list", "--user", "a"])
+        #expect(JobArguments.shielded(["--socket"]) == ["--socket"])
+        #expect(JobArguments.shielded(["--user", "--help"]) == ["--user", "--help"])
+    }
+
     @Test func nameOfAnyBytesArrives() throws {
         let name = ArgumentText.string([0xFF, 0x20, 0xC3])
         #expect(try parse("run", "--try", name, "cmd").name.bytes == [0xFF, 0x20, 0xC3])

@@ -15,9 +15,8 @@ package enum PrintableBytes {
 
     /// Whether the bytes are `word` when case is ignored as ASCII has it.
     package static func equal(_ bytes: some Collection<UInt8>, _ word: String) -> Bool {
-        let word = word.utf8
-        guard bytes.count == word.count else { return false }
-        return zip(bytes, word).allSatisfy { lowercased($0) == lowercased($1) }
+        guard bytes.count == word.utf8.count else { return false }
+        return bytes.elementsEqual(word.utf8) { lowercased($0) == lowercased($1) }
     }
 
     /// The byte in lower case, if it is a letter of ASCII.

@@ -27,7 +27,7 @@ struct AcquireCommand: ParsableCommand {
         help: ArgumentHelp("What others are shown as the holder (default: leasectl).", valueName: "text"),
         transform: ArgumentValue.label
     )
-    var owner: LabelText?
+    var owner: Label?
 
     @Argument(help: "The lease.", transform: ArgumentValue.name)
     var name: LeaseName
@@ -39,6 +39,6 @@ struct AcquireCommand: ParsableCommand {
         let lease = try connection.ask { [name, ttl, owner] client throws(LeaseClientError) in
             try await client.acquire(name, ttl: ttl, owner: owner?.text)
         }
-        try output.show(lease.fence, name: name)
+        try output.show(lease.token, fence: lease.fence, name: name)
     }
 }

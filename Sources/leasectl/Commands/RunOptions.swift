@@ -37,7 +37,7 @@ struct RunOptions: ParsableArguments {
         ),
         transform: ArgumentValue.label
     )
-    var owner: LabelText?
+    var owner: Label?
 
     @Option(
         help: ArgumentHelp(
