@@ -299,6 +299,8 @@ import Testing
         let disk = FaultyDisk(folder: folder.path)
         defer { disk.detach() }
         let store = try await open()
+        // Something that is durable and not folded.
+        _ = try await store.acquire(LeaseName("before"), ttl: .max)
         disk.fail { $0.call == .sync ? ResultCode.SQLITE_IOERR_FSYNC.rawValue : nil }
         let (calls, closing) = await store.acquireTogetherAndClose(try names(3))
         for call in calls {
