@@ -285,6 +285,9 @@ final class StoreFile {
             )
         case .SQLITE_READONLY, .SQLITE_PERM, .SQLITE_AUTH:
             return StoreError(.denied, "the store \(path) may not be written", underlying: error)
+        case .SQLITE_MISUSE:
+            // What GRDB says of a connection that it has closed.
+            return StoreError(.closed, "the store \(path) has been closed; open it again", underlying: error)
         case .SQLITE_BUSY, .SQLITE_LOCKED:
             return StoreError(
                 .locked,
