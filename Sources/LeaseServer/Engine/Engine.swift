@@ -39,12 +39,23 @@ actor Engine {
     /// The sessions with something to write at the end of the turn.
     private var turn: [Session] = []
     private var isTurnScheduled = false
+    /// Whether a turn is past its commit: nothing is decided until it is over, so that folding finds no batch.
+    private var isGivingOut = false
+    /// The sessions that go on in the next turn: their commands were cut, or came while replies were given out.
+    private var held: [Session] = []
+    /// Whether a turn has left work over.
+    ///
+    /// The next one is called by the timer, and not by the loop itself, which would
+    /// see to no socket as long as each turn calls another.
+    var hasMoreWork = false
     /// Who waits to hear that a turn has gone through the store.
     private var pings: [@Sendable () -> Void] = []
     /// Lists that are waiting for the tables to show what they are to show.
     var listings: [Listing] = []
 
     private var schedule = Schedule()
+    /// Why the store refused the last commit that it refused.
+    private var refusal: LeaseError?
     private var report: (@Sendable (ServerStatus) -> Void)?
     private var toldStatus: ServerStatus?
     private var state = State.running
@@ -58,6 +69,8 @@ actor Engine {
         case failed
     }
 
+        /// The store is closed.
+        case closed
     private init(
         eventLoop: any EventLoop,
         backend: sending any LeaseBackend,
@@ -156,7 +169,8 @@ actor Engine {
         if let count = connectionsByUser[session.peer.uid] {
             connectionsByUser[session.peer.uid] = count > 1 ? count - 1 : nil
         }
-        session.isEnding = true
+        // What came with the end is still done, in the next turn; what was cut is not.
+        session.isEnding = !session.isHeld || session.isCut
         logger.debug("disconnected", metadata: ["session": "\(id)"])
         scheduleTurn()
     }
@@ -201,6 +215,7 @@ actor Engine {
             {
                 counters.commands += 1
                 do throws(LeaseError) {
+        guard !isGivingOut else { return hold(session) }
                     try execute(Command.parse(frame, limits: limits), for: session, now: now)
                 } catch {
                     counters.refused(error.code)
@@ -229,6 +244,26 @@ actor Engine {
     func joinTurn(_ session: Session) {
         if !session.isInTurn {
             session.isInTurn = true
+    /// Has the session go on in the next turn.
+    private func hold(_ session: Session) {
+        guard !session.isHeld else { return }
+        session.isHeld = true
+        held.append(session)
+    }
+
+    /// Goes on with the sessions that the last turn has held back.
+    private func processHeld() {
+        let sessions = held
+        held = []
+        for session in sessions {
+            session.isHeld = false
+            process(session)
+            if self.sessions[session.id] == nil {
+                session.isEnding = true
+            }
+        }
+    }
+
             turn.append(session)
         }
         scheduleTurn()
@@ -236,16 +271,16 @@ actor Engine {
 
     /// Has a turn end, after all that the loop has read by now.
     func scheduleTurn() {
-        guard !isTurnScheduled, state != .failed else { return }
+        guard !isTurnScheduled, isServing else { return }
         isTurnScheduled = true
         eventLoop.execute { self.assumeIsolated { $0.endTurn() } }
     }
 
     private func endTurn() {
         isTurnScheduled = false
-        guard state != .failed else { return }
         let now = clock.now()
-        let isSweptWhole = sweep(now: now)
+        var sweep = sweep(now: now)
+        isGivingOut = true
         do throws(CommitFailure) {
             if backend.hasBatch {
                 counters.commits += 1
@@ -253,29 +288,58 @@ actor Engine {
             try backend.commit()
             for session in turn {
                 session.replies.commitSucceeded()
+    private var isServing: Bool { state == .running || state == .draining }
+
             }
+        guard isServing else { return }
+        processHeld()
         } catch {
             switch error {
-            case .refused(let refusal): commitRefused(refusal, now: now)
-            case .unknown(let failure): return fail(failure)
+            case .refused(let refusal):
+                commitRefused(refusal, now: now)
+                sweep = .refused(refusal)
+            case .unknown(let failure):
+                return fail(failure)
             }
         }
         flush()
         answerPings()
-        advanceListings(now: now, isSweptWhole: isSweptWhole)
+        advanceListings(now: now, sweep: sweep)
         tidy(now: now)
         tellStatus(now: now)
-        timer?.arm(at: schedule.nextWakeUp(earliestEnd: backend.earliestEnd()))
-        if state == .draining, sessions.isEmpty {
+        let isBusy = hasMoreWork || !held.isEmpty
+        hasMoreWork = false
+        timer?.arm(at: isBusy ? DeadlineTimer.atOnce : schedule.nextWakeUp(earliestEnd: backend.earliestEnd()))
+        if state == .draining, sessions.isEmpty, held.isEmpty {
             drained?()
             drained = nil
         }
     }
 
-    /// Ends tenures whose time has come, a slice a turn; tells whether that was all.
-    private func sweep(now: Moment) -> Bool {
-        guard schedule.maySweep(now: now.boot) else { return false }
-        return !backend.expire(now: now, limit: Schedule.sweepSlice)
+        if case .partial = sweep {
+            hasMoreWork = true
+        }
+    /// How far a turn has come with ending tenures by time.
+    enum Sweep {
+        /// All whose time had come are ended.
+        case whole
+        /// There are more.
+        case partial
+        /// The store does not take it, in this turn or shortly before it.
+        case refused(LeaseError)
+    }
+
+    /// Ends tenures whose time has come, a slice a turn.
+    private func sweep(now: Moment) -> Sweep {
+        if let refusal, !schedule.maySweep(now: now.boot) { return .refused(refusal) }
+        return backend.expire(now: now, limit: Schedule.sweepSlice) ? .partial : .whole
+        isGivingOut = false
+        rest(now: now)
+    }
+
+    /// Ends a turn: sees to it that the next one comes when it is due.
+    private func rest(now: Moment) {
+        guard isServing else { return }
     }
 
     private func commitRefused(_ refusal: LeaseError, now: Moment) {
@@ -296,6 +360,7 @@ actor Engine {
             session.isInTurn = false
             let isOver = session.isOver
             let bytes = session.replies.take()
+        self.refusal = refusal
             counters.bytesOut += Int64(bytes.readableBytes)
             if isOver, !session.isClosing {
                 session.isEnding = true
@@ -308,7 +373,7 @@ actor Engine {
                 session.channel.writeAndFlush(bytes, promise: nil)
             }
             if session.hasMore {
-                process(session)
+                hold(session)
             }
             updateReading(of: session)
         }
@@ -342,8 +407,9 @@ actor Engine {
                     return fail(failure)
                 }
             }
+        guard isServing else { return }
             if schedule.isFoldDue(now: now.boot, backlog: backend.foldBacklog) {
-                scheduleTurn()
+                hasMoreWork = true
             }
         }
         schedule.planFold(now: now.boot, backlog: backend.foldBacklog)
@@ -435,3 +501,4 @@ actor Engine {
         try backend.close()
     }
 }
+        state = .closed
