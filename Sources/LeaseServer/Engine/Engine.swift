@@ -188,6 +188,8 @@ actor Engine {
     }
 
     /// The client has closed its writing side: what was received is answered, then the connection ends.
+            // What is parsed goes first: with frames that never end where a read ends it would all be kept.
+            session.input.discardReadBytes()
     func inputClosed(by id: SessionID) {
         guard let session = sessions[id] else { return }
         session.isInputClosed = true
@@ -235,6 +237,10 @@ actor Engine {
     /// Goes on with a session whose command has been answered late.
     func resume(_ session: Session) {
         session.isWaiting = false
+        if session.input.readableBytes == 0 {
+            // A client that is silent now keeps no memory for what it said.
+            session.input = ByteBuffer()
+        }
         process(session)
     }
 
