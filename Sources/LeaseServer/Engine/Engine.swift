@@ -59,6 +59,8 @@ actor Engine {
     private var report: (@Sendable (ServerStatus) -> Void)?
     private var toldStatus: ServerStatus?
     private var state = State.running
+    /// The failure that has ended the engine.
+    private var failure: StoreError?
     private var drained: (@Sendable () -> Void)?
 
     private enum State {
@@ -67,10 +69,10 @@ actor Engine {
         case draining
         /// A sync has failed: nothing is answered any more.
         case failed
-    }
-
         /// The store is closed.
         case closed
+    }
+
     private init(
         eventLoop: any EventLoop,
         backend: sending any LeaseBackend,
@@ -130,6 +132,10 @@ actor Engine {
 
     /// Takes a connection in, if its limits allow.
     func connected(_ channel: any Channel, peer: PeerCredentials) -> Admission {
+        guard state == .running else {
+            counters.refusedConnections += 1
+            return .refused(LeaseError(.busy, "the daemon is stopping; try again later"))
+        }
         let limits = configuration.limits
         let isAdministrator = peer.isAdministrator(by: configuration.administrators)
         let reserve = isAdministrator ? 0 : limits.reservedForAdministrators
@@ -182,14 +188,14 @@ actor Engine {
         if session.input.readableBytes == 0 {
             session.input = bytes
         } else {
+            // What is parsed goes first: with frames that never end where a read ends it would all be kept.
+            session.input.discardReadBytes()
             session.input.writeBuffer(&bytes)
         }
         process(session)
     }
 
     /// The client has closed its writing side: what was received is answered, then the connection ends.
-            // What is parsed goes first: with frames that never end where a read ends it would all be kept.
-            session.input.discardReadBytes()
     func inputClosed(by id: SessionID) {
         guard let session = sessions[id] else { return }
         session.isInputClosed = true
@@ -209,6 +215,7 @@ actor Engine {
 
     /// Does what the session's bytes say, until they end, or a command has to wait.
     func process(_ session: Session) {
+        guard !isGivingOut else { return hold(session) }
         let limits = configuration.limits.values
         let now = clock.now()
         do throws(ProtocolError) {
@@ -217,7 +224,6 @@ actor Engine {
             {
                 counters.commands += 1
                 do throws(LeaseError) {
-        guard !isGivingOut else { return hold(session) }
                     try execute(Command.parse(frame, limits: limits), for: session, now: now)
                 } catch {
                     counters.refused(error.code)
@@ -231,25 +237,13 @@ actor Engine {
             session.isEnding = true
         }
         session.isCut = session.hasStopped
-        joinTurn(session)
-    }
-
-    /// Goes on with a session whose command has been answered late.
-    func resume(_ session: Session) {
-        session.isWaiting = false
         if session.input.readableBytes == 0 {
             // A client that is silent now keeps no memory for what it said.
             session.input = ByteBuffer()
         }
-        process(session)
+        joinTurn(session)
     }
 
-    // MARK: - Turns
-
-    /// Has the session's replies written at the end of this turn.
-    func joinTurn(_ session: Session) {
-        if !session.isInTurn {
-            session.isInTurn = true
     /// Has the session go on in the next turn.
     private func hold(_ session: Session) {
         guard !session.isHeld else { return }
@@ -270,6 +264,18 @@ actor Engine {
         }
     }
 
+    /// Goes on with a session whose command has been answered late.
+    func resume(_ session: Session) {
+        session.isWaiting = false
+        process(session)
+    }
+
+    // MARK: - Turns
+
+    /// Has the session's replies written at the end of this turn.
+    func joinTurn(_ session: Session) {
+        if !session.isInTurn {
+            session.isInTurn = true
             turn.append(session)
         }
         scheduleTurn()
@@ -282,7 +288,11 @@ actor Engine {
         eventLoop.execute { self.assumeIsolated { $0.endTurn() } }
     }
 
+    private var isServing: Bool { state == .running || state == .draining }
+
     private func endTurn() {
+        guard isServing else { return }
+        processHeld()
         isTurnScheduled = false
         let now = clock.now()
         var sweep = sweep(now: now)
@@ -294,11 +304,7 @@ actor Engine {
             try backend.commit()
             for session in turn {
                 session.replies.commitSucceeded()
-    private var isServing: Bool { state == .running || state == .draining }
-
             }
-        guard isServing else { return }
-        processHeld()
         } catch {
             switch error {
             case .refused(let refusal):
@@ -308,10 +314,20 @@ actor Engine {
                 return fail(failure)
             }
         }
+        if case .partial = sweep {
+            hasMoreWork = true
+        }
         flush()
         answerPings()
         advanceListings(now: now, sweep: sweep)
         tidy(now: now)
+        isGivingOut = false
+        rest(now: now)
+    }
+
+    /// Ends a turn: sees to it that the next one comes when it is due.
+    private func rest(now: Moment) {
+        guard isServing else { return }
         tellStatus(now: now)
         let isBusy = hasMoreWork || !held.isEmpty
         hasMoreWork = false
@@ -322,9 +338,6 @@ actor Engine {
         }
     }
 
-        if case .partial = sweep {
-            hasMoreWork = true
-        }
     /// How far a turn has come with ending tenures by time.
     enum Sweep {
         /// All whose time had come are ended.
@@ -339,13 +352,6 @@ actor Engine {
     private func sweep(now: Moment) -> Sweep {
         if let refusal, !schedule.maySweep(now: now.boot) { return .refused(refusal) }
         return backend.expire(now: now, limit: Schedule.sweepSlice) ? .partial : .whole
-        isGivingOut = false
-        rest(now: now)
-    }
-
-    /// Ends a turn: sees to it that the next one comes when it is due.
-    private func rest(now: Moment) {
-        guard isServing else { return }
     }
 
     private func commitRefused(_ refusal: LeaseError, now: Moment) {
@@ -354,6 +360,7 @@ actor Engine {
         for session in turn {
             session.replies.commitRefused(refusal, encoder: session.encoder)
         }
+        self.refusal = refusal
         // Whatever ended by time is still held in memory: trying again at once would spin.
         schedule.delaySweep(now: now.boot)
     }
@@ -366,7 +373,6 @@ actor Engine {
             session.isInTurn = false
             let isOver = session.isOver
             let bytes = session.replies.take()
-        self.refusal = refusal
             counters.bytesOut += Int64(bytes.readableBytes)
             if isOver, !session.isClosing {
                 session.isEnding = true
@@ -401,6 +407,7 @@ actor Engine {
 
     /// Folds a slice if it is time for one.
     private func tidy(now: Moment) {
+        guard isServing else { return }
         if schedule.isFoldDue(now: now.boot, backlog: backend.foldBacklog) {
             do throws(CommitFailure) {
                 schedule.hasFolded(now: now.boot, isMore: try backend.fold(limit: Schedule.foldSlice))
@@ -413,7 +420,6 @@ actor Engine {
                     return fail(failure)
                 }
             }
-        guard isServing else { return }
             if schedule.isFoldDue(now: now.boot, backlog: backend.foldBacklog) {
                 hasMoreWork = true
             }
@@ -464,10 +470,13 @@ actor Engine {
     /// Ends the daemon without a word to anybody: nobody knows what the disk holds.
     func fail(_ failure: StoreError) {
         state = .failed
+        self.failure = failure
         turn = []
         dropConnections()
         backend.abandon()
         failed(failure)
+        drained?()
+        drained = nil
     }
 
     /// Runs `work` in the engine's isolation, from any thread, after what the loop is doing.
@@ -478,17 +487,21 @@ actor Engine {
     // MARK: - The end
 
     /// Reads no more, answers what was received, and closes every connection.
-    func drain() async {
-        guard state == .running else { return }
-        state = .draining
-        await withCheckedContinuation { continuation in
-            drained = { continuation.resume() }
-            for session in sessions.values {
-                session.isInputClosed = true
-                joinTurn(session)
+    ///
+    /// - Throws: ``StoreError`` when a sync has failed, before or meanwhile: the process is to end without another word.
+    func drain() async throws(StoreError) {
+        if state == .running {
+            state = .draining
+            await withCheckedContinuation { continuation in
+                drained = { continuation.resume() }
+                for session in sessions.values {
+                    session.isInputClosed = true
+                    joinTurn(session)
+                }
+                scheduleTurn()
             }
-            scheduleTurn()
         }
+        if let failure { throw failure }
     }
 
     /// Closes every connection at once, whatever is still to be written.
@@ -504,7 +517,7 @@ actor Engine {
     func close() throws(StoreError) {
         timer?.stop()
         guard state != .failed else { return }
+        state = .closed
         try backend.close()
     }
 }
-        state = .closed
