@@ -54,8 +54,8 @@ actor Engine {
         case running
         /// No more is read; what was received is answered.
         case draining
-        /// A sync has failed: nothing is answered any more.
-        case failed
+        /// The store is closed, or a sync has failed: nothing is done any more.
+        case ended
     }
 
     private init(
@@ -236,14 +236,14 @@ actor Engine {
 
     /// Has a turn end, after all that the loop has read by now.
     func scheduleTurn() {
-        guard !isTurnScheduled, state != .failed else { return }
+        guard !isTurnScheduled, state != .ended else { return }
         isTurnScheduled = true
         eventLoop.execute { self.assumeIsolated { $0.endTurn() } }
     }
 
     private func endTurn() {
         isTurnScheduled = false
-        guard state != .failed else { return }
+        guard state != .ended else { return }
         let now = clock.now()
         let isSweptWhole = sweep(now: now)
         do throws(CommitFailure) {
@@ -391,7 +391,7 @@ actor Engine {
 
     /// Ends the daemon without a word to anybody: nobody knows what the disk holds.
     func fail(_ failure: StoreError) {
-        state = .failed
+        state = .ended
         turn = []
         dropConnections()
         backend.abandon()
@@ -430,8 +430,9 @@ actor Engine {
     ///
     /// - Throws: ``StoreError`` if that failed; what was answered is durable all the same.
     func close() throws(StoreError) {
+        guard state != .ended else { return }
+        state = .ended
         timer?.stop()
-        guard state != .failed else { return }
         try backend.close()
     }
 }
