@@ -2,7 +2,7 @@ import ArgumentParser
 import LeaseClient
 import LeaseCore
 
-/// `leasectl acquire NAME [TTL]`: the token on stdout.
+/// `leasectl acquire NAME TTL`: the token on stdout.
 struct AcquireCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "acquire",

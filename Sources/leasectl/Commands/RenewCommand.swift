@@ -2,7 +2,7 @@ import ArgumentParser
 import LeaseClient
 import LeaseCore
 
-/// `leasectl renew NAME TOKEN [TTL]`: the new token on stdout.
+/// `leasectl renew NAME TOKEN TTL`: the new token on stdout.
 struct RenewCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "renew",
