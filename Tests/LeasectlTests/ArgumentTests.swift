@@ -93,7 +93,8 @@ import Testing
         ["run", "--try", "-E", "3", "--skip-ok", "b", "c"], ["run", "--try", "--at-most", "0s", "b", "c"],
         ["run", "--try", "--release", "never", "b", "c"], ["run", "--try", "--owner", "a\nb", "b", "c"],
         ["run", "--try", "--socket", "x", "--user", "b", "c"], ["acquire", "b", "999ms"], ["acquire", "b", "367d"],
-        ["check", "b", "0"], ["check", "b", "9007199254740992"], ["acquire", "", "30s"], ["acquire", "b"], ["renew", "b", "7"],
+        ["check", "b", "0"], ["check", "b", "9007199254740992"], ["acquire", "", "30s"], ["acquire", "b"],
+        ["renew", "b", "7"],
         ["acquire", "b", "30s", "--ttl", "40s"], ["list", "a", "b"],
         ["nonsense"],
     ])

@@ -166,21 +166,3 @@ struct Supervisor: ~Copyable {
         }
     }
 }
-
-extension JobStatus {
-    /// How a child ended, from what waitpid(2) says of one that has.
-    init(waitStatus: Int32) {
-        let code = clinux_exit_code(waitStatus)
-        self = code >= 0 ? .exited(code) : .signalled(clinux_ending_signal(waitStatus))
-    }
-}
-
-extension Loss {
-    /// What is said on stderr.
-    fileprivate var sentence: String {
-        switch self {
-        case .revoked(let reason): "the lease was revoked, the job is being stopped: \(reason)"
-        case .expired(let reason): "the lease was lost, the job is being stopped: \(reason)"
-        }
-    }
-}

@@ -24,6 +24,7 @@ final class RawClient: Sendable {
 
     struct Silence: Error {}
     struct Hangup: Error {}
+    struct Unreachable: Error { let errorNumber: Int32 }
 
     private static let patience: Int32 = 30_000
 
@@ -31,7 +32,7 @@ final class RawClient: Sendable {
         descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         input = Input()
         let result = try UnixAddress(path: path).connect(descriptor)
-        try #require(result == 0, "connect: \(result)")
+        guard result == 0 else { throw Unreachable(errorNumber: result) }
     }
 
     deinit { Glibc.close(descriptor) }
