@@ -97,7 +97,7 @@ let package = Package(
         .executableTarget(
             name: "leased",
             dependencies: [
-                "LeaseServer", "LeaseStore", "SystemdNotify",
+                "LeaseServer", "LeaseStore", "LeaseCore", "SystemdNotify",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),

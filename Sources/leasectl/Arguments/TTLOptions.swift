@@ -3,7 +3,7 @@ import LeaseCore
 
 /// How long a grant or a renewal lasts: the last argument, as on the wire, or `--ttl`, as for `run`.
 struct TTLOptions: ParsableArguments {
-    @Argument(help: "How long it lasts from now, as in 30s, 5m or 1h30m.", transform: ArgumentValue.ttl)
+    @Argument(help: "How long it lasts from now, as in 30s, 5m or 1h30m (default: 30s).", transform: ArgumentValue.ttl)
     var time: TTL?
 
     @Option(
@@ -17,13 +17,12 @@ struct TTLOptions: ParsableArguments {
     var ttl: TTL { time ?? option ?? .usual }
 
     func validate() throws {
-        if time == nil, option == nil { throw ValidationError("say how long the lease lasts, for example 30s") }
         if time != nil, option != nil { throw ValidationError("the time is given twice; leave out --ttl") }
     }
 }
 
 extension TTL {
-    /// What a lease lasts under `run` if nobody says otherwise: 30 s.
+    /// What a lease lasts if nobody says otherwise: 30 s.
     static let usual: TTL = {
         guard let ttl = try? TTL(.seconds(30)) else { preconditionFailure("30 s is a TTL") }
         return ttl
