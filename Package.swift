@@ -168,6 +168,6 @@ let package = Package(
             path: "Tests/NotifyProbe",
             swiftSettings: settings
         ),
-        .testTarget(name: "LeasectlTests", dependencies: ["leasectl"], swiftSettings: settings),
+        .testTarget(name: "LeasectlTests", dependencies: ["leasectl", "LeaseCore", "CLinux"], swiftSettings: settings),
     ]
 )

@@ -10,6 +10,8 @@ import NIOCore
 /// that is committed, and the journal is folded that far.
 struct Listing {
     let session: SessionID
+    /// How the session's replies are written.
+    let encoder: RESPEncoder
     let query: LeasesCommand
     /// The instant that the list shows.
     let now: Moment
@@ -21,14 +23,14 @@ extension Engine {
     /// Begins a list; the session waits for it.
     func list(_ query: LeasesCommand, for session: Session, now: Moment) {
         session.isWaiting = true
-        listings.append(Listing(session: session.id, query: query, now: now, target: nil))
+        listings.append(Listing(session: session.id, encoder: session.encoder, query: query, now: now, target: nil))
         scheduleTurn()
     }
 
     /// Takes the lists that are waiting a step further, after a turn's commit.
     ///
-    /// - Parameter isSweptWhole: whether the turn has ended all whose time had come.
-    func advanceListings(now: Moment, isSweptWhole: Bool) {
+    /// - Parameter sweep: how far the turn has come with ending those whose time had come.
+    func advanceListings(now: Moment, sweep: Sweep) {
         guard !listings.isEmpty else { return }
         listings.removeAll { sessions[$0.session] == nil }
         do throws(CommitFailure) {
@@ -41,25 +43,31 @@ extension Engine {
             case .unknown(let failure): return fail(failure)
             }
         }
-        for index in listings.indices where listings[index].target == nil {
-            // Ends that this turn did not reach, or that the store refused, are still to be seen.
-            let isSettled = isSweptWhole || backend.earliestEnd().map { $0 > listings[index].now.boot } ?? true
-            if isSettled {
-                listings[index].target = backend.lastDurableSequence
-            }
+        for index in listings.indices where listings[index].target == nil && isSettled(listings[index], sweep) {
+            listings[index].target = backend.lastDurableSequence
+        }
+        if case .refused(let refusal) = sweep {
+            // Those that wait for ends which the store does not take would wait as long as it does not.
+            refuseListings(refusal) { $0.target == nil }
         }
         while let first = listings.first, let target = first.target, backend.foldedThrough >= target {
             listings.removeFirst()
             read(first)
         }
         if !listings.isEmpty {
-            scheduleTurn()
+            hasMoreWork = true
         }
     }
 
-    private func refuseListings(_ refusal: LeaseError) {
-        let refused = listings
-        listings.removeAll()
+    /// Whether all that had ended by the list's instant is ended, and that is committed.
+    private func isSettled(_ listing: Listing, _ sweep: Sweep) -> Bool {
+        if case .whole = sweep { return true }
+        return backend.earliestEnd().map { $0 > listing.now.boot } ?? true
+    }
+
+    private func refuseListings(_ refusal: LeaseError, where isRefused: (Listing) -> Bool = { _ in true }) {
+        let refused = listings.filter(isRefused)
+        listings.removeAll(where: isRefused)
         for listing in refused {
             finish(listing, .failure(refusal))
         }
@@ -80,45 +88,41 @@ extension Engine {
         }
     }
 
-    /// The leases as statuses, in both forms of RESP alike, or why there is no list.
+    /// The list as it is to be written, or why there is none.
     private static func render(
         _ result: Result<[(name: LeaseName, tenure: Tenure)], StoreError>,
         of listing: Listing,
         limits: Limits
-    ) -> Result<[LeaseStatusReply], LeaseError> {
+    ) -> Result<ByteBuffer, LeaseError> {
+        let leases: [(name: LeaseName, tenure: Tenure)]
         switch result {
-        case .failure(let failure):
-            return .failure(LeaseError(.ioError, "\(failure.message); try again"))
-        case .success(let leases):
-            guard leases.count <= limits.listElements else {
-                return .failure(
-                    LeaseError(.tooBig, "there are more than \(limits.listElements) leases; page with AFTER and COUNT")
-                )
-            }
-            return .success(leases.map { LeaseStatusReply(name: $0.name, tenure: $0.tenure, now: listing.now) })
+        case .success(let read): leases = read
+        case .failure(let failure): return .failure(LeaseError(.ioError, "\(failure.message); try again"))
         }
+        guard leases.count <= limits.listElements else {
+            return .failure(tooBig("there are more than \(limits.listElements) leases"))
+        }
+        var list = ByteBuffer()
+        listing.encoder.writeArrayHeader(leases.count, to: &list)
+        for lease in leases {
+            let status = LeaseStatusReply(name: lease.name, tenure: lease.tenure, now: listing.now)
+            listing.encoder.writeStatus(status, to: &list)
+            guard list.readableBytes <= limits.listBytes else {
+                return .failure(tooBig("the list is over \(limits.listBytes) bytes"))
+            }
+        }
+        return .success(list)
     }
 
-    private func finish(_ listing: Listing, _ result: Result<[LeaseStatusReply], LeaseError>) {
+    private static func tooBig(_ what: String) -> LeaseError {
+        LeaseError(.tooBig, "\(what); page with AFTER and COUNT")
+    }
+
+    private func finish(_ listing: Listing, _ result: Result<ByteBuffer, LeaseError>) {
         guard let session = sessions[listing.session] else { return }
         switch result {
-        case .success(let statuses):
-            var list = ByteBuffer()
-            session.encoder.writeArrayHeader(statuses.count, to: &list)
-            for status in statuses {
-                session.encoder.writeStatus(status, to: &list)
-                if list.readableBytes > configuration.limits.listBytes { break }
-            }
-            if list.readableBytes > configuration.limits.listBytes {
-                session.reply(
-                    LeaseError(
-                        .tooBig,
-                        "the list is over \(configuration.limits.listBytes) bytes; page with AFTER and COUNT"
-                    )
-                )
-            } else {
-                session.reply { $1.writeBuffer(&list) }
-            }
+        case .success(var list):
+            session.reply { $1.writeBuffer(&list) }
         case .failure(let error):
             counters.refused(error.code)
             session.reply(error)

@@ -39,15 +39,28 @@ actor Engine {
     /// The sessions with something to write at the end of the turn.
     private var turn: [Session] = []
     private var isTurnScheduled = false
+    /// Whether a turn is past its commit: nothing is decided until it is over, so that folding finds no batch.
+    private var isGivingOut = false
+    /// The sessions that go on in the next turn: their commands were cut, or came while replies were given out.
+    private var held: [Session] = []
+    /// Whether a turn has left work over.
+    ///
+    /// The next one is called by the timer, and not by the loop itself, which would
+    /// see to no socket as long as each turn calls another.
+    var hasMoreWork = false
     /// Who waits to hear that a turn has gone through the store.
     private var pings: [@Sendable () -> Void] = []
     /// Lists that are waiting for the tables to show what they are to show.
     var listings: [Listing] = []
 
     private var schedule = Schedule()
+    /// Why the store refused the last commit that it refused.
+    private var refusal: LeaseError?
     private var report: (@Sendable (ServerStatus) -> Void)?
     private var toldStatus: ServerStatus?
     private var state = State.running
+    /// The failure that has ended the engine.
+    private var failure: StoreError?
     private var drained: (@Sendable () -> Void)?
 
     private enum State {
@@ -56,6 +69,8 @@ actor Engine {
         case draining
         /// A sync has failed: nothing is answered any more.
         case failed
+        /// The store is closed.
+        case closed
     }
 
     private init(
@@ -117,6 +132,10 @@ actor Engine {
 
     /// Takes a connection in, if its limits allow.
     func connected(_ channel: any Channel, peer: PeerCredentials) -> Admission {
+        guard state == .running else {
+            counters.refusedConnections += 1
+            return .refused(LeaseError(.busy, "the daemon is stopping; try again later"))
+        }
         let limits = configuration.limits
         let isAdministrator = peer.isAdministrator(by: configuration.administrators)
         let reserve = isAdministrator ? 0 : limits.reservedForAdministrators
@@ -156,7 +175,8 @@ actor Engine {
         if let count = connectionsByUser[session.peer.uid] {
             connectionsByUser[session.peer.uid] = count > 1 ? count - 1 : nil
         }
-        session.isEnding = true
+        // What came with the end is still done, in the next turn; what was cut is not.
+        session.isEnding = !session.isHeld || session.isCut
         logger.debug("disconnected", metadata: ["session": "\(id)"])
         scheduleTurn()
     }
@@ -168,6 +188,8 @@ actor Engine {
         if session.input.readableBytes == 0 {
             session.input = bytes
         } else {
+            // What is parsed goes first: with frames that never end where a read ends it would all be kept.
+            session.input.discardReadBytes()
             session.input.writeBuffer(&bytes)
         }
         process(session)
@@ -193,6 +215,7 @@ actor Engine {
 
     /// Does what the session's bytes say, until they end, or a command has to wait.
     func process(_ session: Session) {
+        guard !isGivingOut else { return hold(session) }
         let limits = configuration.limits.values
         let now = clock.now()
         do throws(ProtocolError) {
@@ -214,7 +237,31 @@ actor Engine {
             session.isEnding = true
         }
         session.isCut = session.hasStopped
+        if session.input.readableBytes == 0 {
+            // A client that is silent now keeps no memory for what it said.
+            session.input = ByteBuffer()
+        }
         joinTurn(session)
+    }
+
+    /// Has the session go on in the next turn.
+    private func hold(_ session: Session) {
+        guard !session.isHeld else { return }
+        session.isHeld = true
+        held.append(session)
+    }
+
+    /// Goes on with the sessions that the last turn has held back.
+    private func processHeld() {
+        let sessions = held
+        held = []
+        for session in sessions {
+            session.isHeld = false
+            process(session)
+            if self.sessions[session.id] == nil {
+                session.isEnding = true
+            }
+        }
     }
 
     /// Goes on with a session whose command has been answered late.
@@ -236,16 +283,20 @@ actor Engine {
 
     /// Has a turn end, after all that the loop has read by now.
     func scheduleTurn() {
-        guard !isTurnScheduled, state != .failed else { return }
+        guard !isTurnScheduled, isServing else { return }
         isTurnScheduled = true
         eventLoop.execute { self.assumeIsolated { $0.endTurn() } }
     }
 
+    private var isServing: Bool { state == .running || state == .draining }
+
     private func endTurn() {
+        guard isServing else { return }
+        processHeld()
         isTurnScheduled = false
-        guard state != .failed else { return }
         let now = clock.now()
-        let isSweptWhole = sweep(now: now)
+        var sweep = sweep(now: now)
+        isGivingOut = true
         do throws(CommitFailure) {
             if backend.hasBatch {
                 counters.commits += 1
@@ -256,26 +307,51 @@ actor Engine {
             }
         } catch {
             switch error {
-            case .refused(let refusal): commitRefused(refusal, now: now)
-            case .unknown(let failure): return fail(failure)
+            case .refused(let refusal):
+                commitRefused(refusal, now: now)
+                sweep = .refused(refusal)
+            case .unknown(let failure):
+                return fail(failure)
             }
+        }
+        if case .partial = sweep {
+            hasMoreWork = true
         }
         flush()
         answerPings()
-        advanceListings(now: now, isSweptWhole: isSweptWhole)
+        advanceListings(now: now, sweep: sweep)
         tidy(now: now)
+        isGivingOut = false
+        rest(now: now)
+    }
+
+    /// Ends a turn: sees to it that the next one comes when it is due.
+    private func rest(now: Moment) {
+        guard isServing else { return }
         tellStatus(now: now)
-        timer?.arm(at: schedule.nextWakeUp(earliestEnd: backend.earliestEnd()))
-        if state == .draining, sessions.isEmpty {
+        let isBusy = hasMoreWork || !held.isEmpty
+        hasMoreWork = false
+        timer?.arm(at: isBusy ? DeadlineTimer.atOnce : schedule.nextWakeUp(earliestEnd: backend.earliestEnd()))
+        if state == .draining, sessions.isEmpty, held.isEmpty {
             drained?()
             drained = nil
         }
     }
 
-    /// Ends tenures whose time has come, a slice a turn; tells whether that was all.
-    private func sweep(now: Moment) -> Bool {
-        guard schedule.maySweep(now: now.boot) else { return false }
-        return !backend.expire(now: now, limit: Schedule.sweepSlice)
+    /// How far a turn has come with ending tenures by time.
+    enum Sweep {
+        /// All whose time had come are ended.
+        case whole
+        /// There are more.
+        case partial
+        /// The store does not take it, in this turn or shortly before it.
+        case refused(LeaseError)
+    }
+
+    /// Ends tenures whose time has come, a slice a turn.
+    private func sweep(now: Moment) -> Sweep {
+        if let refusal, !schedule.maySweep(now: now.boot) { return .refused(refusal) }
+        return backend.expire(now: now, limit: Schedule.sweepSlice) ? .partial : .whole
     }
 
     private func commitRefused(_ refusal: LeaseError, now: Moment) {
@@ -284,6 +360,7 @@ actor Engine {
         for session in turn {
             session.replies.commitRefused(refusal, encoder: session.encoder)
         }
+        self.refusal = refusal
         // Whatever ended by time is still held in memory: trying again at once would spin.
         schedule.delaySweep(now: now.boot)
     }
@@ -308,7 +385,7 @@ actor Engine {
                 session.channel.writeAndFlush(bytes, promise: nil)
             }
             if session.hasMore {
-                process(session)
+                hold(session)
             }
             updateReading(of: session)
         }
@@ -330,6 +407,7 @@ actor Engine {
 
     /// Folds a slice if it is time for one.
     private func tidy(now: Moment) {
+        guard isServing else { return }
         if schedule.isFoldDue(now: now.boot, backlog: backend.foldBacklog) {
             do throws(CommitFailure) {
                 schedule.hasFolded(now: now.boot, isMore: try backend.fold(limit: Schedule.foldSlice))
@@ -343,7 +421,7 @@ actor Engine {
                 }
             }
             if schedule.isFoldDue(now: now.boot, backlog: backend.foldBacklog) {
-                scheduleTurn()
+                hasMoreWork = true
             }
         }
         schedule.planFold(now: now.boot, backlog: backend.foldBacklog)
@@ -392,10 +470,13 @@ actor Engine {
     /// Ends the daemon without a word to anybody: nobody knows what the disk holds.
     func fail(_ failure: StoreError) {
         state = .failed
+        self.failure = failure
         turn = []
         dropConnections()
         backend.abandon()
         failed(failure)
+        drained?()
+        drained = nil
     }
 
     /// Runs `work` in the engine's isolation, from any thread, after what the loop is doing.
@@ -406,17 +487,21 @@ actor Engine {
     // MARK: - The end
 
     /// Reads no more, answers what was received, and closes every connection.
-    func drain() async {
-        guard state == .running else { return }
-        state = .draining
-        await withCheckedContinuation { continuation in
-            drained = { continuation.resume() }
-            for session in sessions.values {
-                session.isInputClosed = true
-                joinTurn(session)
+    ///
+    /// - Throws: ``StoreError`` when a sync has failed, before or meanwhile: the process is to end without another word.
+    func drain() async throws(StoreError) {
+        if state == .running {
+            state = .draining
+            await withCheckedContinuation { continuation in
+                drained = { continuation.resume() }
+                for session in sessions.values {
+                    session.isInputClosed = true
+                    joinTurn(session)
+                }
+                scheduleTurn()
             }
-            scheduleTurn()
         }
+        if let failure { throw failure }
     }
 
     /// Closes every connection at once, whatever is still to be written.
@@ -432,6 +517,7 @@ actor Engine {
     func close() throws(StoreError) {
         timer?.stop()
         guard state != .failed else { return }
+        state = .closed
         try backend.close()
     }
 }

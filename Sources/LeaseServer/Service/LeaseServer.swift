@@ -66,8 +66,8 @@ public struct LeaseServer: Service {
             await failures.first { _ in true }
         }
         if let failure { throw failure }
-        await withTaskCancellationHandler {
-            await engine.drain()
+        try await withTaskCancellationHandler {
+            try await engine.drain()
         } onCancel: {
             // The time for a stop is up: clients that take no answers lose them.
             engine.onLoop { $0.dropConnections() }

@@ -42,6 +42,8 @@ final class Session {
     var isClosing = false
     /// Whether commands were left for a later turn.
     var isCut = false
+    /// Whether the session goes on in the next turn.
+    var isHeld = false
     /// Whether the socket is being read.
     var isReading = true
     /// Whether the session is among those with something to write at the end of the turn.
@@ -80,7 +82,7 @@ final class Session {
     /// Whether the connection has nothing more to say: it was ended, or the client has closed its side and everything
     /// that it sent is answered.
     var isOver: Bool {
-        isEnding || (isInputClosed && !isWaiting && !isCut)
+        isEnding || (isInputClosed && !isWaiting && !isCut && !isHeld)
     }
 
     /// Whether the socket is to be read on: a client that takes no replies, or waits for one, is not read.

@@ -36,6 +36,12 @@ final class SessionHandler: ChannelInboundHandler {
         engine.assumeIsolated { $0.disconnected(session) }
     }
 
+    func handlerRemoved(context: ChannelHandlerContext) {
+        // A channel that closed before it was active is never inactive.
+        let session = session
+        engine.assumeIsolated { $0.disconnected(session) }
+    }
+
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         // A reset or a broken pipe: the peer is gone, and `channelInactive` follows.
         context.close(promise: nil)

@@ -35,6 +35,9 @@ final class DeadlineTimer {
         self.channel = channel
     }
 
+    /// An instant that is past on every machine.
+    static let atOnce = BootInstant(nanoseconds: 0)
+
     /// Has the timer fire at `instant`, at once if that is past, or not at all with `nil`.
     ///
     /// Costs a system call only if that is something new.

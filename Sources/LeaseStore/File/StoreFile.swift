@@ -152,8 +152,19 @@ final class StoreFile {
             }
             return
         }
+        let isChecked = information.st_size <= checkedSize
+        do {
+            try inspect(path, keyHash: keyHash, isChecked: isChecked, isReadOnly: true)
+        } catch let error as DatabaseError where error.extendedResultCode == .SQLITE_READONLY_ROLLBACK {
+            // A transaction of the time before its log was cut short: a store in the making. What it holds can be seen
+            // once SQLite has rolled that back, as it does for whoever opens the file.
+            try inspect(path, keyHash: keyHash, isChecked: isChecked, isReadOnly: false)
+        }
+    }
+
+    private static func inspect(_ path: String, keyHash: KeyHash, isChecked: Bool, isReadOnly: Bool) throws {
         var configuration = Configuration()
-        configuration.readonly = true
+        configuration.readonly = isReadOnly
         let queue = try DatabaseQueue(path: path, configuration: configuration)
         defer { try? queue.close() }
         try queue.read { database in
@@ -177,7 +188,7 @@ final class StoreFile {
                     "the store \(path) is of a newer release; run that release, or restore a backup"
                 )
             }
-            if information.st_size <= checkedSize {
+            if isChecked {
                 let verdict = try String.fetchOne(database, sql: "PRAGMA quick_check(1)") ?? "no answer"
                 guard verdict == "ok" else { throw damaged(path, verdict) }
             }
@@ -274,6 +285,9 @@ final class StoreFile {
             )
         case .SQLITE_READONLY, .SQLITE_PERM, .SQLITE_AUTH:
             return StoreError(.denied, "the store \(path) may not be written", underlying: error)
+        case .SQLITE_MISUSE:
+            // What GRDB says of a connection that it has closed.
+            return StoreError(.closed, "the store \(path) has been closed; open it again", underlying: error)
         case .SQLITE_BUSY, .SQLITE_LOCKED:
             return StoreError(
                 .locked,

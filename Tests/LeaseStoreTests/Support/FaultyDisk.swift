@@ -106,15 +106,19 @@ final class FaultyDisk: Sendable {
 
     /// Tells whether an operation is to fail, and notes it if it is not.
     fileprivate func begin(_ operation: Operation) -> Int32? {
-        state.withLock { state in
-            if let code = state.fault?(operation) {
-                return code
-            }
-            if state.isRecording, operation.call != .growSharedMemory {
-                state.log.append(operation)
-            }
-            return nil
+        let fault = state.withLock { $0.fault }
+        // Outside the lock: a fault may also make the operation wait.
+        if let code = fault?(operation) {
+            return code
         }
+        if operation.call != .growSharedMemory {
+            state.withLock { state in
+                if state.isRecording {
+                    state.log.append(operation)
+                }
+            }
+        }
+        return nil
     }
 }
 

@@ -1,0 +1,206 @@
+import LeaseCore
+import LeaseStore
+import Testing
+
+@testable import LeaseServer
+@testable import LeaseStore
+
+/// `LEASES`: what comes before the list, and what becomes of it.
+@Suite struct EngineListingTests {
+    private let refusal = CommitFailure.refused(LeaseError(.ioError, "the disk is full"))
+
+    private func tenures(_ count: Int, owner: String = "me") throws -> [(name: LeaseName, tenure: Tenure)] {
+        let now = ManualClock().now()
+        let holder = Holder(uid: 1, gid: 1, pid: 1, owner: try Label(owner))
+        return try (0..<count).map { index in
+            let tenure = Tenure(
+                fence: Token(rawValue: 5)!,
+                token: Token(rawValue: 5)!,
+                holder: holder,
+                ttl: try TTL(.seconds(30)),
+                deadline: now,
+                acquiredAt: now.wall,
+                renewals: 0,
+                request: nil,
+                revocation: nil,
+                isExtended: false
+            )
+            return (name: try LeaseName("lease\(index)"), tenure: tenure)
+        }
+    }
+
+    @Test func listWaitsForSweepCommitAndFoldInThisOrder() async throws {
+        try await EngineBench.with { bench in
+            let client = try await bench.connect()
+            let now = bench.clock.now().boot
+            await bench.script {
+                $0.ends = [BootInstant](repeating: now, count: Schedule.sweepSlice + 1)
+                $0.foldStep = 1000
+            }
+            try await bench.send("TOKEN\r\nLEASES\r\nTOKEN\r\n", from: client)
+            try await bench.settle { !($0.backend as! ScriptedBackend).reads.isEmpty }
+            let slice = Schedule.sweepSlice
+            let calls = await bench.script { $0.calls }
+            #expect(calls.prefix(3) == [.token, .expire(slice), .commit(slice + 1)])
+            #expect(calls.last == .read)
+            #expect(calls.contains(.commit(1)))
+            #expect(calls.filter { $0 == .fold }.count == 3)
+            // What is behind the list is held back.
+            #expect(calls.filter { $0 == .token }.count == 1)
+            #expect(try await bench.output(of: client) == ":101\r\n")
+            #expect(await !bench.isRead(client))
+            let list = try tenures(2)
+            await bench.script { $0.endRead(.success(list)) }
+            try await bench.turns(2)
+            let output = try await bench.output(of: client)
+            #expect(output.hasPrefix("*2\r\n*30\r\n$4\r\nname\r\n$6\r\nlease0\r\n"))
+            #expect(output.hasSuffix(":102\r\n"))
+            #expect(await bench.isRead(client))
+        }
+    }
+
+    @Test func otherClientsAreServedWhileAListWaits() async throws {
+        try await EngineBench.with { bench in
+            let lister = try await bench.connect()
+            let other = try await bench.connect()
+            try await bench.send("LEASES\r\n", from: lister)
+            try await bench.settle { !($0.backend as! ScriptedBackend).reads.isEmpty }
+            try await bench.send("TOKEN\r\n", from: other)
+            #expect(try await bench.output(of: other) == ":101\r\n")
+            #expect(try await bench.output(of: lister) == "")
+        }
+    }
+
+    @Test func waitingListDoesNotKeepTheLoopBusy() async throws {
+        try await EngineBench.with { bench in
+            let client = try await bench.connect()
+            try await bench.send("LEASES\r\n", from: client)
+            try await bench.settle { !($0.backend as! ScriptedBackend).reads.isEmpty }
+            let before = await bench.script { $0.calls.count }
+            try await bench.turns(50)
+            #expect(await bench.script { $0.calls.count } == before)
+        }
+    }
+
+    @Test func refusedFoldAnswersWithTheErrorAndTheConnectionGoesOn() async throws {
+        try await EngineBench.with { bench in
+            let client = try await bench.connect()
+            await bench.script {
+                $0.addBacklog(Schedule.foldBacklog + 1)
+                $0.foldFailure = refusal
+            }
+            try await bench.send("LEASES\r\nACQUIRE a 30s\r\n", from: client)
+            try await bench.turns(3)
+            #expect(try await bench.output(of: client) == "-IOERR the disk is full\r\n:101\r\n")
+        }
+    }
+
+    /// The disk is full and a lease has ended: the list can neither show it as held nor as ended.
+    @Test func refusedEndsAnswerAWaitingListWithTheError() async throws {
+        try await EngineBench.with { bench in
+            let client = try await bench.connect()
+            let now = bench.clock.now().boot
+            await bench.script {
+                $0.ends = [now]
+                $0.commitFailure = refusal
+            }
+            try await bench.send("LEASES\r\n", from: client)
+            try await bench.settle { !($0.sessions[client]?.isWaiting ?? true) }
+            try await bench.turns(1)
+            #expect(try await bench.output(of: client).hasPrefix("-IOERR "))
+            // The same while the store is left alone.
+            try await bench.send("LEASES\r\n", from: client)
+            try await bench.settle { !($0.sessions[client]?.isWaiting ?? true) }
+            try await bench.turns(1)
+            #expect(try await bench.output(of: client).hasPrefix("-IOERR "))
+            #expect(await bench.script { $0.calls.filter { $0 != .fold } } == [.expire(1), .commit(1)])
+        }
+    }
+
+    @Test func listOfAClientThatWentAwayIsDropped() async throws {
+        try await EngineBench.with { bench in
+            let gone = try await bench.connect()
+            let goesLater = try await bench.connect()
+            await bench.script { $0.addBacklog(1) }
+            try await bench.turn { engine in
+                bench.receive("LEASES\r\nTOKEN\r\n", from: gone, on: engine)
+                bench.hangUp(gone, on: engine)
+                bench.receive("LEASES\r\nTOKEN\r\n", from: goesLater, on: engine)
+            }
+            try await bench.settle { !($0.backend as! ScriptedBackend).reads.isEmpty }
+            #expect(await bench.script { $0.reads.count } == 1)
+            try await bench.turn { engine in bench.hangUp(goesLater, on: engine) }
+            await bench.script { $0.endRead() }
+            try await bench.turns(2)
+            #expect(await bench.script { !$0.calls.contains(.token) })
+            #expect(await bench.engine.run { $0.sessions.isEmpty && $0.listings.isEmpty })
+        }
+    }
+
+    @Test func halfClosedClientGetsItsListAndWhatIsBehindIt() async throws {
+        try await EngineBench.with { bench in
+            let client = try await bench.connect()
+            try await bench.turn { engine in
+                bench.receive("LEASES\r\nTOKEN\r\n", from: client, on: engine)
+                bench.closeInput(of: client, on: engine)
+            }
+            try await bench.settle { !($0.backend as! ScriptedBackend).reads.isEmpty }
+            #expect(try await bench.isOpen(client))
+            await bench.script { $0.endRead() }
+            try await bench.settle { $0.sessions.isEmpty }
+            #expect(try await bench.output(of: client) == "*0\r\n:101\r\n")
+        }
+    }
+
+    // MARK: Too big
+
+    @Test func listOverTheLimitOfElementsIsRefusedAndAsksForOneMoreAtMost() async throws {
+        try await EngineBench.with {
+            $0.limits.listElements = 3
+        } body: { bench in
+            let client = try await bench.connect()
+            for (count, isRefused) in [(3, false), (4, true)] {
+                try await bench.send("LEASES\r\n", from: client)
+                try await bench.settle { !($0.backend as! ScriptedBackend).reads.isEmpty }
+                let list = try tenures(count)
+                await bench.script { $0.endRead(.success(list)) }
+                try await bench.turns(2)
+                let output = try await bench.output(of: client)
+                #expect(output.hasPrefix(isRefused ? "-TOOBIG " : "*3\r\n"))
+            }
+            #expect(await bench.script { $0.pages.map(\.count) } == [4, 4])
+        }
+    }
+
+    @Test func listOverTheLimitOfBytesIsRefusedAndCounted() async throws {
+        try await EngineBench.with {
+            $0.limits.listBytes = 4096
+        } body: { bench in
+            let client = try await bench.connect()
+            try await bench.send("LEASES\r\n", from: client)
+            try await bench.settle { !($0.backend as! ScriptedBackend).reads.isEmpty }
+            let list = try tenures(100, owner: String(repeating: "o", count: 200))
+            await bench.script { $0.endRead(.success(list)) }
+            try await bench.turns(2)
+            let output = try await bench.output(of: client)
+            #expect(output.hasPrefix("-TOOBIG "))
+            #expect(output.utf8.count < 200)
+            #expect(await bench.engine.run { $0.counters.refusals[.tooBig] } == 1)
+        }
+    }
+
+    @Test func pageIsWhatWasAskedFor() async throws {
+        try await EngineBench.with { bench in
+            let client = try await bench.connect()
+            try await bench.send("LEASES PREFIX ab AFTER abc COUNT 7\r\n", from: client)
+            try await bench.settle { !($0.backend as! ScriptedBackend).reads.isEmpty }
+            let page = await bench.script { $0.pages[0] }
+            #expect(page.prefix == Array("ab".utf8))
+            #expect(page.after == (try LeaseName("abc")))
+            #expect(page.count == 7)
+            await bench.script { $0.endRead(.failure(StoreError(.ioError, "the file cannot be read"))) }
+            try await bench.turns(2)
+            #expect(try await bench.output(of: client).hasPrefix("-IOERR the file cannot be read"))
+        }
+    }
+}

@@ -1,0 +1,249 @@
+import LeaseCore
+import LeaseStore
+import NIOCore
+import NIOEmbedded
+import Testing
+
+@testable import LeaseServer
+
+/// What one turn does, in which order.
+@Suite struct EngineTurnTests {
+    @Test func commandsOfATurnAreOneCommitAndAllRepliesComeAfterIt() async throws {
+        try await EngineBench.with { bench in
+            var clients: [SessionID] = []
+            for _ in 0..<5 { clients.append(try await bench.connect()) }
+            let all = clients
+            try await bench.turn { engine in
+                for (index, client) in all.enumerated() {
+                    bench.receive("ACQUIRE lease\(index) 30s\r\n", from: client, on: engine)
+                    bench.atNextFlush(of: client, on: engine) {
+                        engine.assumeIsolated { ($0.backend as! ScriptedBackend).calls.append(.replied) }
+                    }
+                }
+            }
+            let performs = (0..<5).map { ScriptedBackend.Call.perform("lease\($0)") }
+            let replies = [ScriptedBackend.Call](repeating: .replied, count: 5)
+            #expect(await bench.script { $0.calls } == performs + [.commit(5)] + replies)
+            for (index, client) in clients.enumerated() {
+                #expect(try await bench.output(of: client) == ":\(101 + index)\r\n")
+            }
+        }
+    }
+
+    @Test func nothingDecidedCostsNoCommit() async throws {
+        try await EngineBench.with { bench in
+            let client = try await bench.connect()
+            try await bench.send("PING\r\nECHO a\r\nCLIENT ID\r\n", from: client)
+            #expect(try await bench.output(of: client) == "+PONG\r\n$1\r\na\r\n:1\r\n")
+            #expect(await bench.script { $0.calls } == [])
+        }
+    }
+
+    @Test func repliesKeepTheOrderOfTheCommandsWhateverTheyRestOn() async throws {
+        try await EngineBench.with { bench in
+            let client = try await bench.connect()
+            try await bench.send(
+                "ACQUIRE a 30s\r\nPING\r\nTOKEN\r\nNOSUCH\r\nRELEASE a 101\r\nPING b\r\n",
+                from: client
+            )
+            let lines = try await bench.output(of: client).split(separator: "\r\n")
+            #expect(lines.count == 7)
+            #expect(lines[0...2] == [":101", "+PONG", ":102"])
+            #expect(lines[3].hasPrefix("-ERR "))
+            #expect(lines[4...] == ["+OK", "$1", "b"])
+        }
+    }
+
+    @Test func commandInPiecesIsDoneOnceItIsWhole() async throws {
+        try await EngineBench.with { bench in
+            let client = try await bench.connect()
+            for byte in "*2\r\n$4\r\nPING\r\n$2\r\nhi\r\n" {
+                #expect(try await bench.output(of: client) == "")
+                try await bench.send(String(byte), from: client)
+            }
+            #expect(try await bench.output(of: client) == "$2\r\nhi\r\n")
+        }
+    }
+
+    @Test func nothingIsDoneAfterQuit() async throws {
+        try await EngineBench.with { bench in
+            let client = try await bench.connect()
+            try await bench.send("ACQUIRE a 30s\r\nQUIT\r\nACQUIRE b 30s\r\n", from: client)
+            #expect(try await bench.output(of: client) == ":101\r\n+OK\r\n")
+            #expect(try await !bench.isOpen(client))
+            #expect(await bench.script { $0.calls } == [.perform("a"), .commit(1)])
+            #expect(await bench.engine.run { $0.sessions.isEmpty })
+        }
+    }
+
+    @Test func nothingIsDoneAfterAProtocolError() async throws {
+        try await EngineBench.with { bench in
+            let client = try await bench.connect()
+            try await bench.send("ACQUIRE a 30s\r\n*1\r\n!\r\nACQUIRE b 30s\r\n", from: client)
+            try await bench.send("ACQUIRE c 30s\r\n", from: client)
+            let output = try await bench.output(of: client)
+            #expect(output.hasPrefix(":101\r\n-ERR Protocol error: "))
+            #expect(output.split(separator: "\r\n").count == 2)
+            #expect(try await !bench.isOpen(client))
+            #expect(await bench.script { $0.calls } == [.perform("a"), .commit(1)])
+            #expect(await bench.engine.run { $0.counters.protocolErrors } == 1)
+        }
+    }
+
+    // MARK: Half-closed connections
+
+    @Test func whatAHalfClosedConnectionSentIsAnsweredThenItIsClosed() async throws {
+        try await EngineBench.with { bench in
+            let client = try await bench.connect()
+            try await bench.turn { engine in
+                bench.receive("ACQUIRE a 30s\r\nPING\r\nACQ", from: client, on: engine)
+                bench.closeInput(of: client, on: engine)
+            }
+            #expect(try await bench.output(of: client) == ":101\r\n+PONG\r\n")
+            #expect(try await !bench.isOpen(client))
+            #expect(await bench.engine.run { $0.sessions.isEmpty })
+        }
+    }
+
+    // MARK: Clients that do not read
+
+    @Test func clientThatTakesNoRepliesIsNotReadAndNotServedUntilItDoes() async throws {
+        try await EngineBench.with { bench in
+            let client = try await bench.connect()
+            try await bench.turn { engine in
+                bench.setWritable(false, of: client, on: engine)
+                bench.receive("PING\r\n", from: client, on: engine)
+            }
+            #expect(await !bench.isRead(client))
+            try await bench.turn { engine in bench.setWritable(true, of: client, on: engine) }
+            #expect(await bench.isRead(client))
+        }
+    }
+
+    /// A reply to `COMMAND DOCS` is some kilobytes for a line of thirteen bytes.
+    private let flood = String(repeating: "COMMAND DOCS\r\n", count: 200) + "ACQUIRE a 30s\r\n"
+
+    @Test func floodOfRepliesIsCutAndGoesOnWhereItWasCut() async throws {
+        try await EngineBench.with { bench in
+            let client = try await bench.connect()
+            try await bench.turn { engine in
+                bench.receive(flood, from: client, on: engine)
+                bench.setWritable(false, of: client, on: engine)
+            }
+            let first = try await bench.output(of: client)
+            #expect(first.utf8.count > 1 << 20)
+            #expect(first.utf8.count < 2 << 20)
+            try await bench.turns(3)
+            #expect(try await bench.output(of: client) == "")
+            try await bench.turn { engine in bench.setWritable(true, of: client, on: engine) }
+            try await bench.settle { !($0.sessions.values.first?.isCut ?? true) }
+            try await bench.turns(2)
+            let rest = try await bench.output(of: client)
+            #expect(rest.hasSuffix(":101\r\n"))
+            let one = try await Self.docs(bench)
+            #expect((first + rest).utf8.count == 200 * one.utf8.count + 6)
+        }
+    }
+
+    private static func docs(_ bench: EngineBench) async throws -> String {
+        let client = try await bench.connect()
+        try await bench.send("COMMAND DOCS\r\n", from: client)
+        return try await bench.output(of: client)
+    }
+
+    @Test func cutFloodOfAHalfClosedConnectionIsAnsweredToTheEnd() async throws {
+        try await EngineBench.with { bench in
+            let client = try await bench.connect()
+            try await bench.turn { engine in
+                bench.receive(flood, from: client, on: engine)
+                bench.closeInput(of: client, on: engine)
+            }
+            try await bench.settle { $0.sessions.isEmpty }
+            #expect(try await bench.output(of: client).hasSuffix(":101\r\n"))
+        }
+    }
+
+    /// Every wave is cut within a turn, with a request on a lease behind it, while the journal waits to be folded.
+    @Test func foldingIsNeverInTheMiddleOfABatch() async throws {
+        try await EngineBench.with { bench in
+            let client = try await bench.connect()
+            await bench.script { $0.addBacklog(Schedule.foldBacklog + 10 * Int64(Schedule.foldSlice)) }
+            try await bench.turn { engine in bench.receive(flood, from: client, on: engine) }
+            try await bench.settle { !($0.sessions.values.first?.isCut ?? true) }
+            try await bench.turns(2)
+            let calls = await bench.script { $0.calls }
+            #expect(calls.contains(.fold))
+            #expect(calls.contains(.perform("a")))
+        }
+    }
+
+    @Test func bytesThatComeOutOfAFailingWriteAreDoneAfterTheTurn() async throws {
+        try await EngineBench.with { bench in
+            let client = try await bench.connect()
+            await bench.script { $0.addBacklog(Schedule.foldBacklog + 1) }
+            try await bench.turn { engine in
+                // A socket that fails to write is drained first, and then closed.
+                bench.atNextFlush(of: client, on: engine) {
+                    engine.assumeIsolated { engine in
+                        bench.receive("RELEASE a 101\r\n", from: client, on: engine)
+                        bench.hangUp(client, on: engine)
+                    }
+                }
+                bench.receive("ACQUIRE a 30s\r\n", from: client, on: engine)
+            }
+            try await bench.settle { !$0.backend.hasBatch && $0.backend.foldBacklog < Schedule.foldBacklog }
+            try await bench.turns(4)
+            let calls = await bench.script { $0.calls }
+            #expect(calls.filter { $0 == .perform("a") }.count == 2)
+            #expect(calls.filter { $0 == .commit(1) }.count == 2)
+        }
+    }
+
+    // MARK: Work that is left over
+
+    /// What a turn leaves over waits until the sockets have been seen to: a loop that still has something to execute sees
+    /// to none.
+    @Test func longFoldingLetsTheSocketsBeSeenTo() async throws {
+        try await EngineBench.with { bench in
+            await bench.script { $0.addBacklog(Schedule.foldBacklog + 20 * Int64(Schedule.foldSlice)) }
+            let folds = await withCheckedContinuation { continuation in
+                bench.engine.onLoop { engine in
+                    engine.scheduleTurn()
+                    Self.afterExecuting(50, on: engine) { engine in
+                        let calls = (engine.backend as! ScriptedBackend).calls
+                        continuation.resume(returning: calls.count { $0 == .fold })
+                    }
+                }
+            }
+            #expect(folds == 1)
+            try await bench.settle { $0.backend.foldBacklog <= Schedule.foldBacklog }
+        }
+    }
+
+    /// Does `last` after `count` rounds of what the loop has to execute, without a look at the sockets between.
+    private static func afterExecuting(
+        _ count: Int,
+        on engine: isolated Engine,
+        _ last: @escaping @Sendable (isolated Engine) -> Void
+    ) {
+        guard count > 0 else { return last(engine) }
+        engine.onLoop { afterExecuting(count - 1, on: $0, last) }
+    }
+
+    // MARK: Connections
+
+    @Test func connectionThatClosesBeforeItIsActiveIsForgotten() async throws {
+        try await EngineBench.with { bench in
+            try await bench.turn { engine in
+                let channel = EmbeddedChannel()
+                let peer = PeerCredentials(uid: 1, gid: 1, pid: 1)
+                guard case .admitted(let id) = engine.connected(channel, peer: peer) else { return }
+                try channel.pipeline.syncOperations.addHandler(SessionHandler(engine: engine, session: id))
+                channel.close(promise: nil)
+                channel.embeddedEventLoop.run()
+            }
+            #expect(await bench.engine.run { $0.counters.connections } == 1)
+            #expect(await bench.engine.run { $0.sessions.isEmpty })
+        }
+    }
+}

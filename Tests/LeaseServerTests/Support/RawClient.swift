@@ -1,0 +1,142 @@
+import CLinux
+import Dispatch
+import Glibc
+import LeaseWire
+import NIOCore
+import Testing
+
+@testable import LeaseServer
+
+/// A client that sends what it is told, byte for byte.
+///
+/// Its calls block a thread of its own, and give up after a deadline that no healthy server comes near.
+final class RawClient: Sendable {
+    private let descriptor: Int32
+    private let queue = DispatchQueue(label: "client")
+    private let input: Input
+
+    /// What has been read; touched on the queue alone.
+    private final class Input: @unchecked Sendable {
+        // Sound: the client's serial queue is the only one that touches it.
+        var buffer = ByteBuffer()
+        var parser = RESPReplyParser()
+    }
+
+    struct Silence: Error {}
+    struct Hangup: Error {}
+    struct Unreachable: Error { let errorNumber: Int32 }
+
+    private static let patience: Int32 = 30_000
+
+    init(path: String) throws {
+        descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        input = Input()
+        let result = try UnixAddress(path: path).connect(descriptor)
+        guard result == 0 else { throw Unreachable(errorNumber: result) }
+    }
+
+    deinit { Glibc.close(descriptor) }
+
+    private func onQueue<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
+        try await withCheckedThrowingContinuation { continuation in
+            queue.async { continuation.resume(with: Result { try body() }) }
+        }
+    }
+
+    /// Sends all of it.
+    func send(_ text: String) async throws {
+        try await onQueue { [descriptor] in
+            var bytes = Array(text.utf8)[...]
+            while !bytes.isEmpty {
+                try Self.wait(descriptor, for: POLLOUT)
+                let count = bytes.withUnsafeBytes {
+                    Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+                }
+                guard count > 0 else { throw Hangup() }
+                bytes = bytes.dropFirst(count)
+            }
+        }
+    }
+
+    /// Sends what the socket takes without waiting, and tells how many bytes that were.
+    func offer(_ text: String) async throws -> Int {
+        try await onQueue { [descriptor] in
+            let bytes = Array(text.utf8)
+            let count = bytes.withUnsafeBytes {
+                Glibc.send(
+                    descriptor,
+                    $0.baseAddress,
+                    $0.count,
+                    Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT)
+                )
+            }
+            return max(count, 0)
+        }
+    }
+
+    /// The next reply.
+    func reply() async throws -> RESPValue {
+        try await onQueue { [descriptor, input] in
+            while true {
+                if let reply = try input.parser.next(from: &input.buffer) { return reply }
+                guard try Self.receive(descriptor, into: &input.buffer) else { throw Hangup() }
+            }
+        }
+    }
+
+    /// Sends a line and returns its reply.
+    func ask(_ line: String) async throws -> RESPValue {
+        try await send(line + "\r\n")
+        return try await reply()
+    }
+
+    /// All that comes until the server closes.
+    func rest() async throws -> String {
+        try await onQueue { [descriptor, input] in
+            while try Self.receive(descriptor, into: &input.buffer) {}
+            defer { input.buffer.clear() }
+            return String(buffer: input.buffer)
+        }
+    }
+
+    /// Closes the writing side.
+    func finish() {
+        shutdown(descriptor, Int32(SHUT_WR))
+    }
+
+    private static func wait(_ descriptor: Int32, for events: Int32) throws {
+        var entry = pollfd(fd: descriptor, events: Int16(events), revents: 0)
+        guard poll(&entry, 1, patience) > 0 else { throw Silence() }
+    }
+
+    private static func receive(_ descriptor: Int32, into buffer: inout ByteBuffer) throws -> Bool {
+        try wait(descriptor, for: POLLIN)
+        var bytes = [UInt8](repeating: 0, count: 65_536)
+        let count = read(descriptor, &bytes, bytes.count)
+        guard count > 0 else { return false }
+        buffer.writeBytes(bytes[..<count])
+        return true
+    }
+}
+
+extension RESPValue {
+    /// The first word of an error.
+    var errorWord: Substring? {
+        guard case .error(let text) = self else { return nil }
+        return text.split(separator: " ").first
+    }
+}
+
+/// Waits until `condition` holds, which the server brings about by itself; fails the test after a long while.
+func eventually(
+    _ what: Comment,
+    sourceLocation: SourceLocation = #_sourceLocation,
+    _ condition: () async throws -> Bool
+) async throws {
+    let deadline = ContinuousClock.now.advanced(by: .seconds(30))
+    while ContinuousClock.now < deadline {
+        if try await condition() { return }
+        try await Task.sleep(for: .milliseconds(5))
+    }
+    Issue.record(what, sourceLocation: sourceLocation)
+}

@@ -1,0 +1,172 @@
+import LeaseCore
+import Testing
+
+@testable import LeaseServer
+@testable import LeaseStore
+
+/// A store that does as the test says and writes down what it is asked.
+///
+/// It grants every lease, and fails commits, folds and pings as long as it is told to. Reads wait until the test lets
+/// them go on.
+final class ScriptedBackend: LeaseBackend {
+    /// What the engine has done; `replied` is put in by the test's own connections.
+    enum Call: Equatable {
+        case perform(String)
+        case token
+        case expire(Int)
+        case commit(Int)
+        case fold
+        case read
+        case ping
+        case close
+        case abandon
+        case replied
+    }
+
+    var calls: [Call] = []
+    var commitFailure: CommitFailure?
+    var foldFailure: CommitFailure?
+    var pingFailure: CommitFailure?
+
+    /// When tenures end, in order.
+    var ends: [BootInstant] = []
+    private var endsBeforeBatch: [BootInstant] = []
+    /// What is decided and not committed.
+    private(set) var batch = 0
+    private var lastToken: Int64 = 100
+
+    private(set) var lastDurableSequence: Int64 = 0
+    private(set) var foldedThrough: Int64 = 0
+    /// The most that a fold carries over, below what it is asked for.
+    var foldStep = Int64.max
+
+    typealias Read = @Sendable (Result<[(name: LeaseName, tenure: Tenure)], StoreError>) -> Void
+    private(set) var pages: [LeasePage] = []
+    private(set) var reads: [Read] = []
+
+    private(set) var applied: LedgerConfiguration?
+
+    // MARK: - Deciding
+
+    func perform(
+        _ request: LeaseRequest,
+        on name: LeaseName,
+        by caller: Caller,
+        now: Moment
+    ) -> Result<LeaseAnswer, LeaseError> {
+        calls.append(.perform("\(name)"))
+        switch request {
+        case .acquire, .renew:
+            note()
+            lastToken += 1
+            return .success(.token(Token(rawValue: lastToken)!))
+        case .release:
+            note()
+            return .success(.released)
+        default:
+            return .success(.tenure(nil))
+        }
+    }
+
+    func issueToken(now: Moment) throws(LeaseError) -> Token {
+        calls.append(.token)
+        note()
+        lastToken += 1
+        return Token(rawValue: lastToken)!
+    }
+
+    func expire(now: Moment, limit: Int) -> Bool {
+        let due = ends.prefix { $0 <= now.boot }.prefix(limit)
+        guard !due.isEmpty else { return false }
+        note(due.count)
+        calls.append(.expire(due.count))
+        ends.removeFirst(due.count)
+        return ends.first.map { $0 <= now.boot } ?? false
+    }
+
+    func earliestEnd() -> BootInstant? { ends.first }
+
+    private func note(_ count: Int = 1) {
+        if batch == 0 { endsBeforeBatch = ends }
+        batch += count
+    }
+
+    // MARK: - Committing and folding
+
+    var hasBatch: Bool { batch > 0 }
+
+    func commit() throws(CommitFailure) {
+        guard hasBatch else { return }
+        calls.append(.commit(batch))
+        if let commitFailure {
+            if case .refused = commitFailure {
+                ends = endsBeforeBatch
+                batch = 0
+            }
+            throw commitFailure
+        }
+        lastDurableSequence += Int64(batch)
+        batch = 0
+    }
+
+    var foldBacklog: Int64 { lastDurableSequence - foldedThrough }
+
+    func fold(limit: Int) throws(CommitFailure) -> Bool {
+        // The real store stops the process here.
+        #expect(!hasBatch, "a fold in the middle of a batch")
+        #expect(!calls.contains(.abandon) && !calls.contains(.close), "a fold of a store that is closed")
+        calls.append(.fold)
+        if let foldFailure { throw foldFailure }
+        foldedThrough += min(Int64(limit), foldStep, foldBacklog)
+        return foldBacklog > 0
+    }
+
+    /// Adds rows to the journal as if turns before had written them.
+    func addBacklog(_ count: Int64) {
+        lastDurableSequence += count
+    }
+
+    // MARK: - Reading
+
+    func read(_ page: LeasePage, completion: @escaping Read) {
+        #expect(!hasBatch, "a list that lacks what has been decided")
+        calls.append(.read)
+        pages.append(page)
+        reads.append(completion)
+    }
+
+    /// Lets the next read end.
+    func endRead(_ result: Result<[(name: LeaseName, tenure: Tenure)], StoreError> = .success([])) {
+        reads.removeFirst()(result)
+    }
+
+    func ping() throws(CommitFailure) {
+        calls.append(.ping)
+        if let pingFailure { throw pingFailure }
+    }
+
+    // MARK: - Beside
+
+    var leaseCount: Int { ends.count }
+
+    var figures: StoreFigures {
+        StoreFigures(
+            path: "scripted",
+            leases: leaseCount,
+            lastToken: Token(rawValue: lastToken),
+            tokenLead: .zero,
+            sequence: lastDurableSequence,
+            foldBacklog: foldBacklog,
+            historyRows: 0,
+            keyHash: "xxh64",
+            fileBytes: 0,
+            logBytes: 0
+        )
+    }
+
+    func apply(_ configuration: LedgerConfiguration) { applied = configuration }
+
+    func close() throws(StoreError) { calls.append(.close) }
+
+    func abandon() { calls.append(.abandon) }
+}

@@ -1,0 +1,95 @@
+import LeaseCore
+import LeaseStore
+import NIOCore
+import NIOPosix
+import Testing
+
+@testable import LeaseServer
+
+@Suite struct DeadlineTimerTests {
+    /// Runs `body` with a timer, on its loop, and gives it the stream of what fires.
+    private func withTimer(
+        _ body: (NIOLoopBound<DeadlineTimer>, any EventLoop, inout AsyncStream<Void>.Iterator) async throws -> Void
+    ) async throws {
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let loop = group.next()
+        let (fired, fire) = AsyncStream.makeStream(of: Void.self)
+        let bound = try await Starter(eventLoop: loop).start { fire.yield() }
+        var iterator = fired.makeAsyncIterator()
+        try await body(bound, loop, &iterator)
+        try await loop.submit { bound.value.stop() }.get()
+        try await group.shutdownGracefully()
+    }
+
+    /// The loop's isolation, in which a timer is made.
+    private actor Starter {
+        private nonisolated let eventLoop: any EventLoop
+        nonisolated var unownedExecutor: UnownedSerialExecutor { eventLoop.executor.asUnownedSerialExecutor() }
+
+        init(eventLoop: any EventLoop) { self.eventLoop = eventLoop }
+
+        func start(_ fired: @escaping @Sendable () -> Void) async throws -> NIOLoopBound<DeadlineTimer> {
+            let timer = try await DeadlineTimer.start(on: eventLoop, fired: fired)
+            return NIOLoopBound(timer, eventLoop: eventLoop)
+        }
+    }
+
+    private func now() throws -> BootInstant { try SystemLeaseClock().now().boot }
+
+    @Test func pastInstantFiresAtOnce() async throws {
+        let past = [BootInstant(nanoseconds: .min), DeadlineTimer.atOnce, try now().advanced(by: .seconds(-1))]
+        try await withTimer { timer, loop, fired in
+            for instant in past {
+                try await loop.submit { timer.value.arm(at: instant) }.get()
+                #expect(await fired.next() != nil)
+                try await loop.submit { timer.value.hasFired() }.get()
+            }
+        }
+    }
+
+    @Test func futureInstantFiresThenAndNotBefore() async throws {
+        let instant = try now().advanced(by: .milliseconds(50))
+        try await withTimer { timer, loop, fired in
+            try await loop.submit { timer.value.arm(at: instant) }.get()
+            #expect(await fired.next() != nil)
+            #expect(try now() >= instant)
+        }
+    }
+
+    @Test func lastInstantOfTheClockIsTakenAndAnEarlierOneReplacesIt() async throws {
+        try await withTimer { timer, loop, fired in
+            try await loop.submit {
+                timer.value.arm(at: BootInstant(nanoseconds: .max))
+                timer.value.arm(at: DeadlineTimer.atOnce)
+            }.get()
+            #expect(await fired.next() != nil)
+        }
+    }
+
+    @Test func firedTimerFiresAgainAtTheSameInstantOnceItIsArmedAnew() async throws {
+        try await withTimer { timer, loop, fired in
+            for _ in 0..<3 {
+                try await loop.submit {
+                    timer.value.hasFired()
+                    timer.value.arm(at: DeadlineTimer.atOnce)
+                }.get()
+                #expect(await fired.next() != nil)
+            }
+        }
+    }
+
+    @Test func disarmedTimerDoesNotFire() async throws {
+        let soon = try now().advanced(by: .milliseconds(20))
+        try await withTimer { timer, loop, fired in
+            try await loop.submit {
+                timer.value.arm(at: soon)
+                timer.value.arm(at: nil)
+            }.get()
+            // Another timer, later than this one would have been, is the first to fire.
+            let instant = soon.advanced(by: .milliseconds(30))
+            try await loop.submit { timer.value.arm(at: instant) }.get()
+            #expect(await fired.next() != nil)
+            #expect(try now() >= instant)
+        }
+    }
+}

@@ -1,0 +1,111 @@
+import LeaseCore
+import Testing
+
+@testable import LeaseServer
+
+@Suite struct ScheduleTests {
+    private var schedule = Schedule()
+    private let start = BootInstant(nanoseconds: 1_000_000_000_000)
+
+    private func after(_ duration: Duration) -> BootInstant { start.advanced(by: duration) }
+
+    /// All combinations of what a wake-up may be for.
+    @Test(arguments: 0..<8)
+    func wakeUpIsTheEarliestOfWhatIsThereAndNoneOfNothing(mix: Int) {
+        var schedule = Schedule()
+        var expected: [BootInstant] = []
+        let end = mix & 1 != 0 ? after(.milliseconds(700)) : nil
+        if let end { expected.append(end) }
+        if mix & 2 != 0 {
+            schedule.planFold(now: start, backlog: 1)
+            expected.append(after(Schedule.foldDelay))
+        }
+        if mix & 4 != 0 {
+            let told = [-500, 0].map { schedule.mayTell(now: after(.milliseconds($0)), isNew: true) }
+            #expect(told == [true, false])
+            expected.append(after(.milliseconds(500)))
+        }
+        #expect(schedule.nextWakeUp(earliestEnd: end) == expected.min())
+    }
+
+    // MARK: Folding
+
+    @Test mutating func nothingToFoldIsNeverDue() {
+        schedule.planFold(now: start, backlog: 0)
+        #expect(!schedule.isFoldDue(now: after(.seconds(100)), backlog: 0))
+        #expect(schedule.nextWakeUp(earliestEnd: nil) == nil)
+    }
+
+    @Test mutating func foldIsDueOnceTheDelayHasPassedAndNotBefore() {
+        schedule.planFold(now: start, backlog: 1)
+        schedule.planFold(now: after(.milliseconds(900)), backlog: 2)
+        #expect(!schedule.isFoldDue(now: after(Schedule.foldDelay - .nanoseconds(1)), backlog: 2))
+        #expect(schedule.isFoldDue(now: after(Schedule.foldDelay), backlog: 2))
+    }
+
+    @Test func longBacklogIsFoldedAtOnce() {
+        #expect(!schedule.isFoldDue(now: start, backlog: Schedule.foldBacklog))
+        #expect(schedule.isFoldDue(now: start, backlog: Schedule.foldBacklog + 1))
+    }
+
+    @Test mutating func foldGoesOnUntilAllIsFoldedThenRests() {
+        schedule.planFold(now: start, backlog: 2)
+        let due = after(Schedule.foldDelay)
+        schedule.hasFolded(now: due, isMore: true)
+        #expect(schedule.isFoldDue(now: due, backlog: 1))
+        schedule.hasFolded(now: due, isMore: false)
+        #expect(!schedule.isFoldDue(now: due, backlog: 0))
+        #expect(schedule.nextWakeUp(earliestEnd: nil) == nil)
+    }
+
+    @Test mutating func historyIsRemovedAlsoWhenNothingIsToFold() {
+        schedule.hasFolded(now: start, isMore: true)
+        #expect(schedule.isFoldDue(now: start, backlog: 0))
+    }
+
+    @Test(arguments: [Int64(1), Schedule.foldBacklog + 1])
+    mutating func refusedFoldIsLeftAloneForTheDelay(backlog: Int64) {
+        schedule.planFold(now: start, backlog: backlog)
+        let due = after(Schedule.foldDelay)
+        schedule.delayFold(now: due)
+        schedule.planFold(now: due, backlog: backlog)
+        let again = due.advanced(by: Schedule.retryDelay)
+        #expect(!schedule.isFoldDue(now: again.advanced(by: .nanoseconds(-1)), backlog: backlog))
+        #expect(schedule.nextWakeUp(earliestEnd: nil) == again)
+        #expect(schedule.isFoldDue(now: again, backlog: backlog))
+    }
+
+    // MARK: Ends by time
+
+    @Test mutating func refusedSweepDoesNotWakeBeforeTheDelay() {
+        #expect(schedule.maySweep(now: start))
+        schedule.delaySweep(now: start)
+        let again = after(Schedule.retryDelay)
+        #expect(!schedule.maySweep(now: again.advanced(by: .nanoseconds(-1))))
+        #expect(schedule.nextWakeUp(earliestEnd: start) == again)
+        #expect(schedule.maySweep(now: again))
+        let later = after(.seconds(60))
+        #expect(schedule.nextWakeUp(earliestEnd: later) == later)
+    }
+
+    // MARK: The status
+
+    @Test mutating func statusIsToldAtMostOnceASecondAndTheLastOneIsToldInTheEnd() {
+        var told: [BootInstant] = []
+        for step in 0..<50 {
+            let now = after(.milliseconds(100) * step)
+            if schedule.mayTell(now: now, isNew: true) { told.append(now) }
+        }
+        #expect(told == (0..<5).map { after(.seconds(1) * $0) })
+        #expect(schedule.nextWakeUp(earliestEnd: nil) == after(.seconds(5)))
+        let isTold = schedule.mayTell(now: after(.seconds(5)), isNew: true)
+        #expect(isTold)
+        #expect(schedule.nextWakeUp(earliestEnd: nil) == nil)
+    }
+
+    @Test mutating func statusThatIsNotNewWakesNobody() {
+        let told = [true, true, false].map { schedule.mayTell(now: start, isNew: $0) }
+        #expect(told == [true, false, false])
+        #expect(schedule.nextWakeUp(earliestEnd: nil) == nil)
+    }
+}
