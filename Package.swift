@@ -97,7 +97,7 @@ let package = Package(
         .executableTarget(
             name: "leased",
             dependencies: [
-                "LeaseServer", "LeaseStore", "SystemdNotify",
+                "LeaseServer", "LeaseStore", "LeaseCore", "SystemdNotify",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -168,6 +168,6 @@ let package = Package(
             path: "Tests/NotifyProbe",
             swiftSettings: settings
         ),
-        .testTarget(name: "LeasectlTests", dependencies: ["leasectl"], swiftSettings: settings),
+        .testTarget(name: "LeasectlTests", dependencies: ["leasectl", "LeaseCore", "CLinux"], swiftSettings: settings),
     ]
 )

@@ -1,7 +1,6 @@
 #define _GNU_SOURCE
 #include "CLinux.h"
 #include <errno.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 
@@ -43,17 +42,24 @@ int clinux_boot_timer_set(int timer, int64_t nanoseconds) {
     return timerfd_settime(timer, TFD_TIMER_ABSTIME, &when, NULL);
 }
 
+// The kernel's own form of a disposition: the handler comes first; that is all there is to know for "ignored" and
+// "default". The C library's sigaction() refuses the two signals that it keeps to itself, 32 and 33, and its
+// posix_spawn() leaves those ignored in the child, where nobody else could put them right.
+struct kernel_action {
+    void *handler;
+    unsigned long rest[7];
+};
+enum { KERNEL_MASK_SIZE = 8 };
+
 int clinux_is_signal_ignored(int signal) {
-    struct sigaction action;
-    if (sigaction(signal, NULL, &action) != 0) return -1;
-    return !(action.sa_flags & SA_SIGINFO) && action.sa_handler == SIG_IGN;
+    struct kernel_action action = {0};
+    if (syscall(SYS_rt_sigaction, signal, NULL, &action, KERNEL_MASK_SIZE) != 0) return -1;
+    return action.handler == (void *)SIG_IGN;
 }
 
 int clinux_set_signal_ignored(int signal, int ignored) {
-    struct sigaction action;
-    memset(&action, 0, sizeof action);
-    action.sa_handler = ignored ? SIG_IGN : SIG_DFL;
-    return sigaction(signal, &action, NULL);
+    struct kernel_action action = {.handler = (void *)(ignored ? SIG_IGN : SIG_DFL)};
+    return (int)syscall(SYS_rt_sigaction, signal, &action, NULL, KERNEL_MASK_SIZE);
 }
 
 int clinux_pidfd_open(pid_t process) { return (int)syscall(SYS_pidfd_open, process, 0); }
@@ -63,3 +69,5 @@ int clinux_pidfd_send_signal(int descriptor, int signal) {
 }
 
 int clinux_open_placeholder(void) { return open("/", O_PATH | O_CLOEXEC); }
+
+int clinux_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }

@@ -1,3 +1,5 @@
+internal import LeaseWire
+
 extension LeaseClient {
     /// How a client connects, and how long it tries.
     public struct Configuration: Hashable, Sendable {
@@ -30,6 +32,16 @@ extension LeaseClient {
         /// Creates a configuration with the defaults.
         public init(socketPath: String) {
             self.socketPath = socketPath
+        }
+
+        /// Creates a configuration with the defaults, for the daemon that the rule of ``SocketPath`` names.
+        ///
+        /// - Parameters:
+        ///   - socket: a path that was asked for, as by `--socket`; it comes first.
+        ///   - user: whether the user's own daemon was asked for, as by `--user`.
+        ///   - environment: the process's environment, where `LEASED_SOCKET` and `XDG_RUNTIME_DIR` count.
+        public init(socket: String?, user: Bool, environment: [String: String]) {
+            self.init(socketPath: SocketPath.resolve(socket: socket, user: user, environment: environment))
         }
 
         /// The pause before attempt `attempt`, counted from 1.

@@ -23,14 +23,14 @@ extension LeaseClient {
         let answer = try await answer(to: command)
         let fence = try token(answer, of: "ACQUIRE")
         guard !Task.isCancelled else {
-            await abandon(name, token: fence)
+            await giveBack(name, fence: fence, token: fence)
             throw .cancelled
         }
         do {
             let deadline = try await deadline(of: name, token: fence, ttl: ttl, answer: answer)
             return Lease(name: name, fence: fence, token: fence, ttl: ttl, deadline: deadline)
         } catch {
-            if error.code != .expired { await abandon(name, token: fence) }
+            if error.code != .expired { await giveBack(name, fence: fence, token: fence) }
             throw error
         }
     }
@@ -144,13 +144,25 @@ extension LeaseClient {
         return (try status(answer), answer.sentAt)
     }
 
-    /// Releases a lease in a task that may be cancelled.
+    /// Gives a lease back, also in a task that was cancelled.
     ///
-    /// It is tried within a limit of time; if it cannot be done, the lease ends by its TTL.
-    func abandon(_ name: LeaseName, token: Token) async {
-        var command = OutgoingCommand.release(name, token: token)
-        command.isShielded = true
-        try? await release(command, timeout: configuration.connectTimeout)
+    /// If its token is not the newest one, because the job renewed by itself or a renewal was cut off, the newest one of
+    /// the same tenure is used. It is tried within a limit of time; if it cannot be done, the lease ends by its TTL.
+    func giveBack(_ name: LeaseName, fence: Token, token: Token) async {
+        var token = token
+        while true {
+            do {
+                try await release(.release(name, token: token).shielded, timeout: configuration.connectTimeout)
+                return
+            } catch {
+                guard
+                    error.code == .expired,
+                    let answer = try? await answer(to: .holder(name).shielded, timeout: configuration.connectTimeout),
+                    let newest = try? status(answer), newest.fence == fence, newest.token > token
+                else { return }
+                token = newest.token
+            }
+        }
     }
 
     private func release(_ command: OutgoingCommand, timeout: Duration?) async throws(LeaseClientError) {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import LeaseCore
 
 /// The root command: one subcommand a file, under `Commands`.
 struct Leasectl: ParsableCommand {
@@ -20,7 +21,7 @@ struct Leasectl: ParsableCommand {
 
             Completions: leasectl --generate-completion-script bash > /etc/bash_completion.d/leasectl
             """,
-        version: "0.1.0",
+        version: "leasectl \(LeasedVersion.current)",
         subcommands: [
             RunCommand.self, AcquireCommand.self, RenewCommand.self, ReleaseCommand.self, CheckCommand.self,
             TokenCommand.self, ListCommand.self, StatusCommand.self, RevokeCommand.self, PingCommand.self,

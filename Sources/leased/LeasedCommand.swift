@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import LeaseCore
 import LeaseServer
 import LeaseStore
 import Logging

@@ -28,6 +28,11 @@ final class FakeDaemon: Sendable {
             channel.writeAndFlush(buffer, promise: nil)
         }
 
+        /// Returns when the connection that it came by has ended.
+        func connectionEnd() async {
+            try? await channel.closeFuture.get()
+        }
+
         /// Sends bytes as they are, then closes the connection.
         func hangUp(after bytes: String = "") async {
             try? await channel.writeAndFlush(ByteBuffer(string: bytes)).get()

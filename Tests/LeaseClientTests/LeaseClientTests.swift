@@ -141,15 +141,22 @@ import Testing
         #expect(error?.code == .cancelled)
     }
 
-    @Test func anAcquireThatTimedOutIsReleasedWhenItsGrantComes() async throws {
-        let daemon = try await FakeDaemon()
-        let client = LeaseClient(of: daemon) { $0.requestTimeout = .milliseconds(50) }
-        let call = Task { try await client.acquire(name, ttl: ttl) }
-        let acquire = await daemon.next("ACQUIRE")
-        let error = await #expect(throws: LeaseClientError.self) { try await call.value }
+    @Test func aCallThatIsNotAnsweredInTimeSaysSo() async throws {
+        let daemon = try await FakeDaemon(greets: false)
+        let client = LeaseClient(of: daemon) { $0.requestTimeout = .milliseconds(20) }
+        let error = await #expect(throws: LeaseClientError.self) { try await client.ping() }
         #expect(error?.code == .timedOut)
-        acquire.reply(.integer(7))
-        #expect(await daemon.next("RELEASE").text == ["RELEASE", "backup", "7"])
+    }
+
+    @Test func aClientThatIsDroppedEndsItsConnection() async throws {
+        let daemon = try await FakeDaemon()
+        var client: LeaseClient? = LeaseClient(of: daemon)
+        let call = Task { [client] in try await client?.ping() }
+        let ping = await daemon.next("PING")
+        ping.reply(.simpleString("PONG"))
+        try await call.value
+        client = nil
+        await ping.connectionEnd()
     }
 
     @Test func aCallCancelledBeforeItWasSentIsNeverSent() async throws {

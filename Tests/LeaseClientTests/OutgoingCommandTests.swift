@@ -55,6 +55,13 @@ import Testing
         #expect(try parsed(.plain("INFO")) == .info(section: nil))
     }
 
+    @Test func aGrantThatNobodyWaitsForIsReleased() throws {
+        let name = try LeaseName("backup")
+        let acquire = OutgoingCommand.acquire(name, ttl: .min, owner: nil, request: .random())
+        #expect(acquire.undo?(.integer(7)) == OutgoingCommand.release(name, token: try token(7)).bytes)
+        #expect(acquire.undo?(.error("CONFLICT it is held")) == nil)
+    }
+
     @Test func everyAnswerOfTheProtocolHasItsCode() {
         for code in LeaseError.Code.all {
             let error = LeaseClientError(reply: "\(code.word) why")

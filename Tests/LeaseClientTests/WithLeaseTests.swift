@@ -52,6 +52,27 @@ import Testing
         await #expect(throws: (any Error).self) { try await call.value }
     }
 
+    @Test func aRenewalCutOffByTheCancellationDoesNotKeepTheLease() async throws {
+        let daemon = try await FakeDaemon()
+        let client = LeaseClient(of: daemon)
+        let call = Task { [name, ttl] in
+            try await client.withLease(name, ttl: ttl, grace: ttl.duration) { _ in try await waitForCancellation() }
+        }
+        await daemon.next("ACQUIRE").reply(.integer(7))
+        let renew = await daemon.next("RENEW")
+        call.cancel()
+        let release = await daemon.next("RELEASE")
+        #expect(release.text == ["RELEASE", "backup", "7"])
+        // The daemon has renewed: 9 is the newest token now.
+        renew.reply(.integer(9))
+        release.reply(.error("EXPIRED 7 is not the newest"))
+        await daemon.next("HOLDER").reply(try status("backup", token: token(9), fence: token(7)))
+        let again = await daemon.next("RELEASE")
+        #expect(again.text == ["RELEASE", "backup", "9"])
+        again.reply(.simpleString("OK"))
+        await #expect(throws: (any Error).self) { try await call.value }
+    }
+
     @Test func aBodyThatThrowsReleases() async throws {
         struct Failure: Error {}
         let daemon = try await FakeDaemon()

@@ -71,6 +71,15 @@ import Testing
         #expect(words(dashed) == ["cmd"])
     }
 
+    @Test func daemonMayBeNamedBeforeTheSubcommand() throws {
+        let run = try parse("--socket", "/s", "run", "--try", "backup", "cmd", "--user")
+        #expect(run.connection.socket == "/s")
+        #expect(words(run) == ["cmd", "--user"])
+        #expect(JobArguments.shielded(["--user", "list", "a"]) == ["list", "--user", "a"])
+        #expect(JobArguments.shielded(["--socket"]) == ["--socket"])
+        #expect(JobArguments.shielded(["--user", "--help"]) == ["--user", "--help"])
+    }
+
     @Test func nameOfAnyBytesArrives() throws {
         let name = ArgumentText.string([0xFF, 0x20, 0xC3])
         #expect(try parse("run", "--try", name, "cmd").name.bytes == [0xFF, 0x20, 0xC3])
@@ -84,7 +93,9 @@ import Testing
         ["run", "--try", "-E", "3", "--skip-ok", "b", "c"], ["run", "--try", "--at-most", "0s", "b", "c"],
         ["run", "--try", "--release", "never", "b", "c"], ["run", "--try", "--owner", "a\nb", "b", "c"],
         ["run", "--try", "--socket", "x", "--user", "b", "c"], ["acquire", "b", "999ms"], ["acquire", "b", "367d"],
-        ["check", "b", "0"], ["check", "b", "9007199254740992"], ["acquire", "", "30s"], ["list", "a", "b"],
+        ["check", "b", "0"], ["check", "b", "9007199254740992"], ["acquire", "", "30s"], ["acquire", "b"],
+        ["renew", "b", "7"],
+        ["acquire", "b", "30s", "--ttl", "40s"], ["list", "a", "b"],
         ["nonsense"],
     ])
     func usageErrorsExitWith64(line: [String]) {
@@ -98,6 +109,15 @@ import Testing
     @Test func shortestTTLThatFitsTheGraceIsTaken() throws {
         #expect(try parse("run", "--try", "--ttl", "10s", "--grace", "4s", "b", "c").options.graceTime == .seconds(4))
         #expect(try parse("run", "--try", "b", "c").options.graceTime == .seconds(10))
+    }
+
+    @Test func timeOfAVerbIsAnArgumentOrAnOption() throws {
+        for line in [["a", "5m"], ["a", "--ttl", "5m"], ["--ttl", "5m", "a"]] {
+            let acquire = try #require(try Leasectl.parseAsRoot(["acquire"] + line) as? AcquireCommand)
+            #expect(acquire.time.ttl.milliseconds == 300_000)
+        }
+        let renew = try #require(try Leasectl.parseAsRoot(["renew", "a", "7", "5m"]) as? RenewCommand)
+        #expect(renew.time.ttl.milliseconds == 300_000)
     }
 
     @Test func exitCodeOfNotAcquired() throws {

@@ -21,23 +21,23 @@ def ctl(shared: Daemon) -> Ctl:
 
 
 def test_the_verbs_print_the_token_and_nothing_else(ctl: Ctl, name: str) -> None:
-    first = ctl.answer("acquire", "--ttl", "30s", name)
+    first = ctl.answer("acquire", name, "30s")
     assert re.fullmatch(r"\d+", first)
-    second = ctl.answer("renew", name, first)
+    second = ctl.answer("renew", name, first, "30s")
     assert re.fullmatch(r"\d+", second)
     assert int(second) > int(first)
     ctl.answer("check", name, first)
     ctl.answer("check", name, second)
     assert ctl.answer("release", name, second) == ""
     assert ctl("check", name, second).returncode != 0
-    assert ctl("renew", name, second).returncode != 0
+    assert ctl("renew", name, second, "30s").returncode != 0
     with ctl.daemon.connect() as client:
         assert client.call("HOLDER", name) is None
 
 
 def test_acquire_of_a_held_lease_is_75_and_names_the_owner(ctl: Ctl, name: str) -> None:
-    ctl.answer("acquire", "--ttl", "30s", "--owner", "the night job", name)
-    refused = ctl("acquire", "--ttl", "30s", name)
+    ctl.answer("acquire", "--owner", "the night job", name, "30s")
+    refused = ctl("acquire", name, "30s")
     assert refused.returncode == EX_TEMPFAIL
     assert refused.stdout == ""
     assert "the night job" in refused.stderr
@@ -48,7 +48,7 @@ def test_token_is_fresh(ctl: Ctl) -> None:
 
 
 def test_errors_go_to_stderr_with_a_status(ctl: Ctl, name: str) -> None:
-    for arguments in (["renew", name, "1"], ["release", name, "1"], ["check", name, "1"]):
+    for arguments in (["renew", name, "1", "30s"], ["release", name, "1"], ["check", name, "1"]):
         refused = ctl(*arguments)
         assert refused.returncode not in {0, EX_USAGE}, arguments
         assert refused.stdout == ""
@@ -58,8 +58,9 @@ def test_errors_go_to_stderr_with_a_status(ctl: Ctl, name: str) -> None:
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["nonsense"], ["acquire"], ["acquire", "--ttl", "30", "x"], ["acquire", "--ttl", "ten", "x"], ["renew", "x"],
-        ["renew", "x", "abc"], ["release", "x"], ["check", "x"], ["check", "x", "0"], ["run"], ["run", "x"],
+        ["nonsense"], ["acquire"], ["acquire", "x"], ["acquire", "x", "30"], ["acquire", "x", "ten"],
+        ["acquire", "x", "999ms"], ["renew", "x"], ["renew", "x", "1"], ["renew", "x", "0", "30s"],
+        ["renew", "x", "abc", "30s"], ["release", "x"], ["check", "x"], ["check", "x", "0"], ["run"], ["run", "x"],
         ["run", "--nonsense", "x", "true"], ["run", "--ttl", "21s", "--grace", "10s", "x", "true"], ["status"],
     ],
 )  # fmt: skip
@@ -71,7 +72,7 @@ def test_wrong_usage_is_64(ctl: Ctl, arguments: list[str]) -> None:
 
 
 def test_list_and_status_for_people(ctl: Ctl, name: str) -> None:
-    ctl.answer("acquire", "--ttl", "30s", "--owner", "the owner", name)
+    ctl.answer("acquire", "--owner", "the owner", name, "30s")
     for shown in (ctl.answer("list", name), ctl.answer("status", name)):
         assert name in shown
         assert "the owner" in shown
@@ -79,8 +80,8 @@ def test_list_and_status_for_people(ctl: Ctl, name: str) -> None:
 
 
 def test_json_has_the_keys_of_the_protocol(ctl: Ctl, name: str) -> None:
-    token = int(ctl.answer("acquire", "--ttl", "30s", "--owner", "o", name + "/a"))
-    ctl.answer("acquire", "--ttl", "30s", name + "/b")
+    token = int(ctl.answer("acquire", "--owner", "o", name + "/a", "30s"))
+    ctl.answer("acquire", name + "/b", "30s")
     listed = ctl.json("list", name + "/")
     assert [entry["name"] for entry in listed] == [name + "/a", name + "/b"]
     assert set(listed[0]) >= HOLDER_FIELDS
@@ -97,9 +98,9 @@ def test_json_has_the_keys_of_the_protocol(ctl: Ctl, name: str) -> None:
 
 
 def test_each_verb_has_json(ctl: Ctl, name: str) -> None:
-    (acquired,) = ctl.json("acquire", "--ttl", "30s", name)
+    (acquired,) = ctl.json("acquire", name, "30s")
     assert acquired["token"] > 0
-    (renewed,) = ctl.json("renew", name, str(acquired["token"]))
+    (renewed,) = ctl.json("renew", name, str(acquired["token"]), "30s")
     assert renewed["token"] > acquired["token"]
     (checked,) = ctl.json("check", name, str(renewed["token"]))
     assert 0 < checked["remaining_ms"] <= 30_000
@@ -108,7 +109,7 @@ def test_each_verb_has_json(ctl: Ctl, name: str) -> None:
 
 
 def test_revoke_ends_a_tenure(ctl: Ctl, name: str) -> None:
-    token = ctl.answer("acquire", "--ttl", "1h", name)
+    token = ctl.answer("acquire", name, "1h")
     ctl.answer("revoke", "--after", "1h", "--reason", "maintenance", name)
     with ctl.daemon.connect() as client:
         held = client.holder(name)
@@ -124,7 +125,7 @@ def test_ping_and_info(ctl: Ctl) -> None:
 
 
 def test_no_daemon_is_69(tmp_path: Path) -> None:
-    for arguments in (["ping"], ["acquire", "--ttl", "30s", "x"], ["list"], ["run", "--try", "x", "true"]):
+    for arguments in (["ping"], ["acquire", "x", "30s"], ["list"], ["run", "--try", "x", "true"]):
         verb, *rest = arguments
         command = [binaries.path("leasectl"), verb, "--socket", str(tmp_path / "nothing"), *rest]
         refused = subprocess.run(command, capture_output=True, text=True, timeout=30)
@@ -167,7 +168,7 @@ def test_a_socket_that_is_not_leased_is_no_hang(tmp_path: Path) -> None:
 def test_options_stop_at_the_name(ctl: Ctl, name: str) -> None:
     assert ctl.answer("run", "--try", name, "printf", "%s\n", "--ttl") == "--ttl"
     assert ctl.answer("run", "--try", name, "--", "printf", "%s\n", "--owner") == "--owner"
-    assert ctl.answer("run", "--try", "--", name, "echo", "--help") == "--help"
+    assert ctl.answer("run", "--try", "--", name, "printf", "%s\n", "--help") == "--help"
 
 
 def test_help_teaches(ctl: Ctl) -> None:

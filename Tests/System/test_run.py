@@ -157,17 +157,15 @@ def test_the_job_inherits_nothing_of_leasectls(ctl: Ctl, tmp_path: Path, name: s
     assert finish(process)[0] == 0
 
 
-def test_signal_dispositions_and_mask_pass_untouched(ctl: Ctl, tmp_path: Path, name: str) -> None:
+def test_signal_dispositions_and_mask_pass_untouched(ctl: Ctl, name: str) -> None:
     def job_sees(prepare: str) -> tuple[set[int], set[int]]:
-        job = Job(tmp_path)
+        # No shell between: shells clear the mask.
         start = f"import os, signal, sys; {prepare}; os.execv(sys.argv[1], sys.argv[1:])"
-        command = [sys.executable, "-c", start, *ctl.command("run", "--try", name, *job.command)]
-        process = subprocess.Popen(command, env=ctl.environ(), stdin=subprocess.DEVNULL)
-        pid = job.pid()
-        seen = signal_set(pid, "SigIgn"), signal_set(pid, "SigBlk")
-        job.go()
-        assert process.wait(30) == 0
-        return seen
+        command = [sys.executable, "-c", start, *ctl.command("run", "--try", name, "cat", "/proc/self/status")]
+        shown = subprocess.run(
+            command, env=ctl.environ(), stdout=subprocess.PIPE, text=True, timeout=30, check=True
+        ).stdout
+        return signal_set(shown, "SigIgn"), signal_set(shown, "SigBlk")
 
     default = "signal.signal(signal.SIGPIPE, signal.SIG_DFL); signal.signal(signal.SIGXFSZ, signal.SIG_DFL)"
     assert job_sees(default) == (set(), set())
@@ -176,6 +174,8 @@ def test_signal_dispositions_and_mask_pass_untouched(ctl: Ctl, tmp_path: Path, n
     )
     assert job_sees(ignoring) == ({3, 13}, set())
     assert job_sees(default + "; signal.pthread_sigmask(signal.SIG_BLOCK, {10, 12})") == (set(), {10, 12})
+    both = "signal.signal(signal.SIGTERM, signal.SIG_IGN); signal.pthread_sigmask(signal.SIG_BLOCK, {15, 17, 2})"
+    assert job_sees(f"{default}; {both}") == ({15}, {2, 15, 17})
 
 
 def test_at_most_stops_the_job(ctl: Ctl, tmp_path: Path, name: str) -> None:

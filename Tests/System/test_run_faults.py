@@ -144,9 +144,7 @@ def test_a_long_job_is_not_killed_by_an_idle_thread(ctl: Ctl, tmp_path: Path, na
 # Signals without a terminal
 
 
-@pytest.mark.parametrize(
-    "number", [signal.SIGUSR1, signal.SIGUSR2, signal.SIGHUP, signal.SIGQUIT, signal.SIGWINCH, signal.SIGTERM]
-)
+@pytest.mark.parametrize("short", ["USR1", "USR2", "HUP", "QUIT", "WINCH", "TERM"])
 def test_signals_are_forwarded(ctl: Ctl, tmp_path: Path, name: str, short: str) -> None:
     job = Job(tmp_path, f"trap 'tell got {short}; exit 7' {short}; tell trapped 1; while :; do sleep 0.05; done")
     process = ctl.spawn("run", "--try", name, *job.command, start_new_session=True, stdout=None, stderr=None)

@@ -13,6 +13,7 @@ from conftest import MakeDaemon
 from harness import binaries
 from harness.clock import eventually
 from harness.daemon import Daemon, assert_refused
+from harness.notify import NotifyListener
 from harness.resp import OK, Simple
 
 EX_USAGE = 64
@@ -164,7 +165,19 @@ def test_a_configuration_that_is_not_there_is_refused(tmp_path: Path) -> None:
     assert str(missing) in refused.stderr
 
 
-def test_user_needs_a_runtime_directory() -> None:
-    refused = leased("--user")
-    assert 64 <= refused.returncode <= 78, refused.stderr
-    assert "XDG_RUNTIME_DIR" in refused.stderr
+def test_user_is_the_socket_in_the_runtime_directory(tmp_path: Path) -> None:
+    notify = NotifyListener(tmp_path / "n")
+    process = subprocess.Popen(
+        [binaries.path("leased"), "--user", "--store", str(tmp_path / "db")],
+        env={"PATH": "/usr/bin:/bin", "XDG_RUNTIME_DIR": str(tmp_path), "NOTIFY_SOCKET": str(notify.path)},
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        assert notify.wait_for(lambda m: m.fields.get("READY") == "1", 20) is not None
+        assert owner_of(tmp_path / "leased" / "leased.sock") == process.pid
+        assert (tmp_path / "leased").stat().st_mode & 0o022 == 0
+    finally:
+        process.terminate()
+        status = process.wait(20)
+        notify.close()
+    assert status == 0

@@ -188,7 +188,7 @@ def test_lines_for_people_have_a_time(daemon: Daemon) -> None:
     lines = daemon.log().splitlines()
     assert lines, "a start and a stop are logged"
     for line in lines:
-        assert re.search(r"\b\d\d:\d\d:\d\d\b", line), line
+        assert re.search(r"(?<!\d)\d\d:\d\d:\d\d(?!\d)", line), line
 
 
 def test_lines_for_the_journal_have_a_priority(tmp_path: Path) -> None:

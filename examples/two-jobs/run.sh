@@ -11,7 +11,9 @@ export LEASED_SOCKET=$here/leased.sock
 export PATH=$bin:$PATH
 daemon=
 
-say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
+bold= plain=
+if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then bold=$'\033[1m' plain=$'\033[0m'; fi
+say() { printf '\n%s%s%s\n' "$bold" "$*" "$plain"; }
 # Shows a command as it is typed, then runs it.
 run() { printf '$ %s\n' "$*"; "$@"; }
 start() {

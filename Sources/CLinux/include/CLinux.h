@@ -55,7 +55,7 @@ int clinux_boot_timer(void);
 /// timerfd_settime(2), absolute, in nanoseconds since boot; 0 disarms it.
 int clinux_boot_timer_set(int timer, int64_t nanoseconds);
 
-/// sigaction(2): 1 if this process ignores the signal, 0 if not, -1 if there is no such signal for a program to handle.
+/// sigaction(2): 1 if this process ignores the signal, 0 if not, -1 if there is no such signal.
 int clinux_is_signal_ignored(int signal);
 
 /// sigaction(2): ignores the signal, or gives it back its default action.
@@ -75,5 +75,8 @@ int clinux_pidfd_send_signal(int descriptor, int signal);
 
 /// open(2), O_PATH: a close-on-exec descriptor that keeps its number and can be neither read nor written.
 int clinux_open_placeholder(void);
+
+/// pipe2(2): both ends close-on-exec.
+int clinux_pipe(int ends[2]);
 
 #endif

@@ -3,6 +3,14 @@ internal import LeaseWire
 internal import NIOCore
 internal import NIOPosix
 
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
+#elseif canImport(Darwin)
+    internal import Darwin
+#endif
+
 /// The one connection of a client: the shell around ``ConnectionState``.
 ///
 /// An actor on its socket's event loop, so that what arrives is handled where it arrives, without a hop. It connects when
@@ -173,7 +181,8 @@ actor ClientConnection {
             schedule(in: configuration.connectTimeout) { $0.greetingTimedOut(generation: generation) }
         case .failure(let error):
             guard generation == self.generation else { return }
-            let message = "cannot connect to \(configuration.socketPath), is leased running? (\(error))"
+            let reason = (error as? IOError).map { String(cString: strerror($0.errnoCode)) } ?? "\(error)"
+            let message = "cannot connect to \(configuration.socketPath): \(reason); is leased running?"
             perform(state.lost(LeaseClientError(.connectionFailed, message, underlyingError: error), now: .now))
         }
     }

@@ -9,11 +9,18 @@ struct OutgoingCommand: Sendable {
     /// The command that takes back what an answer tells was made, if the caller has gone before the answer came.
     var undo: (@Sendable (RESPValue) -> ByteBuffer?)?
     /// Whether it is done also for a task that was cancelled, because it cleans up.
-    var isShielded = false
+    private(set) var isShielded = false
 
     init(_ words: [[UInt8]], isRepeatable: Bool) {
         self.bytes = ByteBuffer(command: words)
         self.isRepeatable = isRepeatable
+    }
+
+    /// The same command, done also for a task that was cancelled.
+    var shielded: OutgoingCommand {
+        var command = self
+        command.isShielded = true
+        return command
     }
 }
 

@@ -43,7 +43,7 @@ extension LeaseClient {
             return outcome ?? .failure(LeaseClientError.cancelled)
         }
         if held.loss?.reason != .expired {
-            await abandon(name, token: held.lease.token)
+            await giveBack(name, fence: held.fence, token: held.lease.token)
         }
         if let loss = held.loss {
             throw LeaseClientError(loss.reason == .revoked ? .revoked : .expired, loss.message)

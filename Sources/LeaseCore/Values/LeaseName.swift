@@ -45,16 +45,5 @@ public struct LeaseName: Hashable, Comparable, Sendable {
 extension LeaseName: CustomStringConvertible {
     /// The name for people: printable ASCII as it is, every other byte as `\xHH`, so that no name can harm a terminal
     /// or a log.
-    public var description: String {
-        var text = ""
-        text.reserveCapacity(bytes.count)
-        for byte in bytes {
-            switch byte {
-            case 0x5C: text += "\\\\"
-            case 0x20...0x7E: text.unicodeScalars.append(Unicode.Scalar(byte))
-            default: text += (byte < 0x10 ? "\\x0" : "\\x") + String(byte, radix: 16)
-            }
-        }
-        return text
-    }
+    public var description: String { EscapedBytes.text(bytes) }
 }

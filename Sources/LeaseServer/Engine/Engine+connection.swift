@@ -59,7 +59,8 @@ extension Engine {
             session.name = name
             session.reply { $0.writeOK(to: &$1) }
         case .getName:
-            session.reply { $0.writeBulk(session.name.text, to: &$1) }
+            let name = session.name.text
+            session.reply { name.isEmpty ? $0.writeNull(to: &$1) : $0.writeBulk(name, to: &$1) }
         case .id:
             session.reply { $0.writeInteger(session.id.rawValue, to: &$1) }
         case .setInfo(let attribute, let value):

@@ -8,20 +8,24 @@ import Synchronization
 /// A passive checkpoint on a connection of its own copies what is in the log while the writer appends
 /// (sqlite.org/c3ref/wal_checkpoint_v2.html). Under steady writing it never catches up with the writer, and a log that is
 /// not copied to its end is never begun anew, so it would grow, and an append into a growing file syncs at more than
-/// twice the cost. So the last few frames, when they are few, are copied by the writer itself between two commits.
+/// twice the cost. So the last frames are copied by the writer itself between two commits: when they are few, and at the
+/// latest when the log has four times the length at which it is carried over.
 final class Checkpointer: Sendable {
     /// From this many frames (4 KiB each) the log is carried over.
-    private static let threshold: Int32 = 4000
+    private let threshold: Int32
     /// Up to this many frames the writer copies itself.
-    private static let remainder: Int32 = 256
+    private var remainder: Int32 { threshold / 16 }
+    /// From this many frames the writer copies whatever is left: one slow turn, and no log without end.
+    private var limit: Int32 { 4 * threshold }
 
     private let connection: DatabaseQueue
     private let logFrames = Atomic<Int32>(0)
     private let copiedFrames = Atomic<Int32>(0)
-    private let isRunning = Atomic<Bool>(false)
+    private let running = Atomic<Bool>(false)
     private let failedSync = Atomic<Int32>(0)
 
-    init(path: String) throws {
+    init(path: String, threshold: Int32 = 4000) throws {
+        self.threshold = threshold
         var configuration = Configuration()
         configuration.label = "leased.checkpoint"
         configuration.busyMode = .timeout(5)
@@ -45,6 +49,9 @@ final class Checkpointer: Sendable {
         )
     }
 
+    /// Whether a checkpoint beside the writer is under way.
+    var isRunning: Bool { running.load(ordering: .acquiring) }
+
     /// SQLite's code of a sync that failed beside the writer, or `nil`: the file is then in doubt as after a failed COMMIT.
     var failedSyncCode: Int32? {
         let code = failedSync.load(ordering: .acquiring)
@@ -54,9 +61,9 @@ final class Checkpointer: Sendable {
     /// Called between two commits: begins a checkpoint, or ends one, if the log has become long.
     func logHasGrown(on writer: Database) throws {
         let frames = logFrames.load(ordering: .relaxed)
-        guard frames >= Self.threshold, !isRunning.load(ordering: .acquiring) else { return }
+        guard frames >= threshold, !isRunning else { return }
         let copied = copiedFrames.load(ordering: .acquiring)
-        if copied > 0, copied <= frames, frames - copied <= Self.remainder {
+        if copied > 0, copied <= frames, frames - copied <= remainder || frames >= limit {
             copiedFrames.store(0, ordering: .relaxed)
             _ = try writer.checkpoint(.passive)
         } else {
@@ -65,7 +72,7 @@ final class Checkpointer: Sendable {
     }
 
     private func begin() {
-        isRunning.store(true, ordering: .releasing)
+        running.store(true, ordering: .releasing)
         connection.asyncWriteWithoutTransaction { [self] database in
             do {
                 let copied = try database.checkpoint(.passive).checkpointedFrameCount
@@ -78,8 +85,13 @@ final class Checkpointer: Sendable {
                 }
                 copiedFrames.store(0, ordering: .releasing)
             }
-            isRunning.store(false, ordering: .releasing)
+            running.store(false, ordering: .releasing)
         }
+    }
+
+    /// Waits for the checkpoint that is under way, if one is.
+    func settle() {
+        connection.writeWithoutTransaction { _ in }
     }
 
     func close() throws {

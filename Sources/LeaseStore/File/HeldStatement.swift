@@ -12,7 +12,7 @@ import GRDBSQLite
 /// why both take the values with them.
 final class HeldStatement {
     private let connection: OpaquePointer
-    private let statement: OpaquePointer
+    private var statement: OpaquePointer?
 
     init(_ sql: String, on database: Database) throws {
         guard let connection = database.sqliteConnection else { throw DatabaseError(resultCode: .SQLITE_MISUSE) }
@@ -23,9 +23,17 @@ final class HeldStatement {
         self.statement = statement
     }
 
-    /// Frees the statement; nothing may be called on it afterwards.
+    deinit {
+        finalize()
+    }
+
+    /// Frees the statement, so that its connection can be closed; nothing may be called on it afterwards.
+    ///
+    /// A statement that is let go is freed as well, as when an opening fails halfway: the connection then lives on until
+    /// the last one is (sqlite.org/c3ref/close.html, `sqlite3_close_v2`).
     func finalize() {
         sqlite3_finalize(statement)
+        statement = nil
     }
 
     /// Binds the values and runs the statement to its end.
@@ -126,7 +134,7 @@ enum SQLValue {
 
 /// The row that a held statement stands on; valid until the next step.
 struct SQLRow {
-    fileprivate let statement: OpaquePointer
+    fileprivate let statement: OpaquePointer?
 
     func integer(_ column: Int32) -> Int64? {
         sqlite3_column_type(statement, column) == SQLITE_NULL ? nil : sqlite3_column_int64(statement, column)

@@ -17,18 +17,17 @@ final class StoreFile {
     let path: String
     let pool: DatabasePool
     private let checkpointer: Checkpointer
-    private let lock: FileLock
+    private var lock: FileLock?
 
     init(path: String, keyHash: KeyHash) throws(StoreError) {
         self.path = path
         do {
-            let isNew = !FileManager.default.fileExists(atPath: path)
             try Self.makeFolder(of: path)
             lock = try Self.takeLock(beside: path)
-            if isNew {
-                try Self.makeFile(path)
-            } else {
+            if FileManager.default.fileExists(atPath: path) {
                 try Self.inspect(path, keyHash: keyHash)
+            } else {
+                try Self.makeFile(path)
             }
             pool = try DatabasePool(path: path, configuration: Self.writerConfiguration())
             try pool.writeWithoutTransaction { database in
@@ -46,7 +45,7 @@ final class StoreFile {
         }
     }
 
-    /// Closes all connections.
+    /// Closes all connections and gives the lock back.
     ///
     /// The last one to close carries the rest of the log into the file and removes the log.
     func close() throws(StoreError) {
@@ -54,6 +53,7 @@ final class StoreFile {
             // The writer first: the checkpointer's connection is the one that the log's counter points to.
             try pool.close()
             try checkpointer.close()
+            lock = nil
         } catch {
             throw Self.translate(error, path: path)
         }
@@ -144,17 +144,38 @@ final class StoreFile {
         guard stat(path, &information) == 0, information.st_mode & S_IFMT == S_IFREG else {
             throw StoreError(.notAStore, "\(path) is no regular file; name another one for the store")
         }
-        // SQLite takes an empty file for a new database.
-        guard information.st_size > 0 else { return }
+        guard information.st_size > 0 else {
+            // SQLite takes an empty file for a new database, and removes the log of what it was.
+            var log = stat()
+            guard stat(path + "-wal", &log) != 0 || log.st_size == 0 else {
+                throw damaged(path, "it is empty, and its log is not")
+            }
+            return
+        }
+        let isChecked = information.st_size <= checkedSize
+        do {
+            try inspect(path, keyHash: keyHash, isChecked: isChecked, isReadOnly: true)
+        } catch let error as DatabaseError where error.extendedResultCode == .SQLITE_READONLY_ROLLBACK {
+            // A transaction of the time before its log was cut short: a store in the making. What it holds can be seen
+            // once SQLite has rolled that back, as it does for whoever opens the file.
+            try inspect(path, keyHash: keyHash, isChecked: isChecked, isReadOnly: false)
+        }
+    }
+
+    private static func inspect(_ path: String, keyHash: KeyHash, isChecked: Bool, isReadOnly: Bool) throws {
         var configuration = Configuration()
-        configuration.readonly = true
+        configuration.readonly = isReadOnly
         let queue = try DatabaseQueue(path: path, configuration: configuration)
         defer { try? queue.close() }
         try queue.read { database in
             let applicationID = try Int32.fetchOne(database, sql: "PRAGMA application_id")
             guard applicationID == Schema.applicationID else {
-                // A file whose making was cut short has no table yet.
-                let tables = try Int.fetchOne(database, sql: "SELECT count(*) FROM sqlite_schema") ?? 0
+                // A file whose making was cut short has no table yet, or only the one that GRDB makes before ours.
+                let tables =
+                    try Int.fetchOne(
+                        database,
+                        sql: "SELECT count(*) FROM sqlite_schema WHERE tbl_name <> 'grdb_migrations'"
+                    ) ?? 0
                 guard tables > 0 else { return }
                 throw StoreError(
                     .notAStore,
@@ -167,7 +188,7 @@ final class StoreFile {
                     "the store \(path) is of a newer release; run that release, or restore a backup"
                 )
             }
-            if information.st_size <= checkedSize {
+            if isChecked {
                 let verdict = try String.fetchOne(database, sql: "PRAGMA quick_check(1)") ?? "no answer"
                 guard verdict == "ok" else { throw damaged(path, verdict) }
             }
@@ -264,6 +285,9 @@ final class StoreFile {
             )
         case .SQLITE_READONLY, .SQLITE_PERM, .SQLITE_AUTH:
             return StoreError(.denied, "the store \(path) may not be written", underlying: error)
+        case .SQLITE_MISUSE:
+            // What GRDB says of a connection that it has closed.
+            return StoreError(.closed, "the store \(path) has been closed; open it again", underlying: error)
         case .SQLITE_BUSY, .SQLITE_LOCKED:
             return StoreError(
                 .locked,

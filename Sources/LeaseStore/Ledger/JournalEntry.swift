@@ -26,6 +26,14 @@ struct JournalEntry: Hashable {
         }
     }
 
+    /// What the entry makes of its lease; `false`, with the lease left as it was, if it does not follow from its state.
+    func apply(to tenure: inout Tenure?) -> Bool {
+        guard case .lease(_, let fence, let event) = content else { return true }
+        // A grant brings its own fence; whatever follows is of the tenure that is there.
+        guard tenure == nil || tenure?.fence == fence else { return false }
+        return event.apply(to: &tenure)
+    }
+
     /// Whether the row stays as history once the tables hold its effect: who held what, when, and how it ended.
     var isHistory: Bool {
         switch content {

@@ -44,7 +44,7 @@ extension Ledger {
         let statement = try HeldStatement(isAfter ? LeaseTable.selectAfter : LeaseTable.selectFrom, on: database)
         defer { statement.finalize() }
         let start = isAfter ? page.after?.bytes ?? [] : page.prefix
-        try statement.scan(.blob(start), .integer(Int64(page.count))) { row in
+        try statement.scan(.blob(start), .integer(Int64(max(page.count, 0)))) { row in
             let lease = try LeaseTable.decode(row)
             guard lease.name.bytes.starts(with: page.prefix) else { return false }
             rows.append(lease)

@@ -37,6 +37,7 @@ extension Ledger {
         foldedThrough = slice.foldedThrough
         historyCount = slice.historyCount
         historyIsOver = slice.historyIsOver
+        try file.tendLog()
         return foldBacklog > 0 || historyIsOver
     }
 
@@ -54,7 +55,7 @@ extension Ledger {
             } else {
                 passing.append(entry.sequence)
             }
-            guard case .lease(let name, _, let event) = entry.content else { return }
+            guard case .lease(let name, _, _) = entry.content else { return }
             var change: (before: Tenure?, after: Tenure?)
             if let known = touched[name] {
                 change = known
@@ -62,7 +63,7 @@ extension Ledger {
                 let stored = try statements.table.tenure(of: name)
                 change = (stored, stored)
             }
-            guard event.apply(to: &change.after) else { throw MalformedRow(table: "lease_journal") }
+            guard entry.apply(to: &change.after) else { throw MalformedRow(table: "lease_journal") }
             touched[name] = change
         }
         for (name, change) in touched {
@@ -76,14 +77,14 @@ extension Ledger {
     /// Removes the oldest rows of history that are past their time or over their number, up to `limit`.
     private func trimHistory(limit: Int, in slice: inout FoldSlice, _ database: Database) throws {
         let oldestKept = clock.now().wall.advanced(by: .zero - configuration.historyAge)
-        let rows = try Row.fetchAll(
+        let rows = try Row.fetchCursor(
             database,
             sql: "SELECT seq, at_us FROM lease_journal WHERE seq <= ? ORDER BY seq LIMIT ?",
             arguments: [slice.foldedThrough, limit]
         )
         var last: Int64?
         var removed: Int64 = 0
-        for row in rows {
+        while let row = try rows.next() {
             let isOverNumber = slice.historyCount - removed > configuration.historyRows
             guard isOverNumber || row["at_us"] < oldestKept.microseconds else { break }
             last = row["seq"]

@@ -280,14 +280,19 @@ package final class Ledger {
                 foldedThrough,
                 Int64.fetchOne(database, sql: "SELECT max(seq) FROM lease_journal") ?? 0
             )
+            var sequence = foldedThrough
             try statements.selectEntries.forEach(.integer(foldedThrough), .integer(Int64.max)) { row in
-                guard let entry = JournalEntry(row) else { throw MalformedRow(table: "lease_journal") }
+                // Rows that are not folded have no gap: a missing one was taken away.
+                guard let entry = JournalEntry(row), entry.sequence == sequence + 1 else {
+                    throw MalformedRow(table: "lease_journal")
+                }
+                sequence = entry.sequence
                 if let token = entry.issuedToken {
                     tokens.raise(to: token)
                 }
-                guard case .lease(let name, _, let event) = entry.content else { return }
+                guard case .lease(let name, _, _) = entry.content else { return }
                 var tenure = leases[name]
-                guard event.apply(to: &tenure) else { throw MalformedRow(table: "lease_journal") }
+                guard entry.apply(to: &tenure) else { throw MalformedRow(table: "lease_journal") }
                 leases.set(tenure, for: name)
             }
         }

@@ -23,6 +23,9 @@ struct LiveLeases {
     /// How many leases are in force.
     var count: Int { tenures.count }
 
+    /// How many entries the heap has, left-overs included.
+    var heapCount: Int { ends.count }
+
     /// All of them, in no order.
     var all: [LeaseName: Tenure] { tenures }
 

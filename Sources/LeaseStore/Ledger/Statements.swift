@@ -48,7 +48,9 @@ struct Statements {
     ///
     /// An error before COMMIT, or of COMMIT before its sync, leaves nothing behind. SQLite writes the log first and syncs
     /// it last (wal.c), and tells the two apart: SQLITE_FULL and SQLITE_IOERR_WRITE come from the writing,
-    /// SQLITE_IOERR_FSYNC from the sync. Whatever else COMMIT may say is taken for unknown.
+    /// SQLITE_IOERR_FSYNC from the sync. Last, after the sync, it enters the frames into the log's index, and to find no
+    /// room or memory for that (SQLITE_IOERR_SHMSIZE, SQLITE_IOERR_SHMMAP, SQLITE_NOMEM) comes too late for a refusal: a
+    /// start would find the rows. Whatever else COMMIT may say is taken for unknown too.
     func transaction(_ body: () throws -> Void) throws(CommitFailure) {
         do {
             try begin.run()
@@ -87,10 +89,8 @@ struct Statements {
 
     private static func isBeforeSync(_ error: any Error) -> Bool {
         guard let error = error as? DatabaseError else { return false }
-        return switch error.extendedResultCode {
-        case .SQLITE_IOERR_WRITE, .SQLITE_IOERR_SHMSIZE, .SQLITE_IOERR_SHMMAP, .SQLITE_IOERR_NOMEM: true
-        default: [.SQLITE_FULL, .SQLITE_BUSY, .SQLITE_NOMEM].contains(error.resultCode)
-        }
+        return error.extendedResultCode == .SQLITE_IOERR_WRITE
+            || [.SQLITE_FULL, .SQLITE_BUSY].contains(error.resultCode)
     }
 
     private static func isSync(_ error: DatabaseError) -> Bool {

@@ -84,8 +84,9 @@ public actor LeaseStore {
     ///
     /// - Throws: ``StoreError`` if that failed; what was answered is durable all the same.
     public func close() async throws(StoreError) {
-        guard let ledger else { return }
         endTurn()
+        // The turn may have ended the ledger.
+        guard let ledger else { return }
         self.ledger = nil
         try ledger.close()
     }
@@ -196,6 +197,10 @@ public actor LeaseStore {
         case token
         /// Ends all whose time has come, and folds, so that the tables show what is in force.
         case sweep
+
+        var isSweep: Bool {
+            if case .sweep = self { true } else { false }
+        }
     }
 
     /// Joins the turn that is gathering; the first call to join has it ended after whatever is queued behind it.
@@ -218,9 +223,10 @@ public actor LeaseStore {
         guard let ledger else { return turn.forEach { $0.continuation.resume(throwing: closed) } }
         let now = clock.now()
         let answers = turn.map { pending in perform(pending.work, now: now, ledger) }
+        let refusalOfSweeps: LeaseError?
         do {
             try ledger.commit()
-            try tidy(ledger, isFoldedWhole: turn.contains { if case .sweep = $0.work { true } else { false } })
+            refusalOfSweeps = try tidy(ledger, isFoldedWhole: turn.contains { $0.work.isSweep })
         } catch {
             switch error {
             case .refused(let refusal):
@@ -234,7 +240,11 @@ public actor LeaseStore {
             return
         }
         for (pending, answer) in zip(turn, answers) {
-            pending.continuation.resume(with: answer.mapError { $0 })
+            if let refusalOfSweeps, pending.work.isSweep {
+                pending.continuation.resume(throwing: refusalOfSweeps)
+            } else {
+                pending.continuation.resume(with: answer.mapError { $0 })
+            }
         }
     }
 
@@ -251,11 +261,20 @@ public actor LeaseStore {
     }
 
     /// Folds when the journal has grown, and whole when the tables are about to be read.
-    private func tidy(_ ledger: Ledger, isFoldedWhole: Bool) throws(CommitFailure) {
-        if isFoldedWhole {
-            while ledger.foldBacklog > 0 { _ = try ledger.fold(limit: 4096) }
-        } else if ledger.foldBacklog > 8192 {
-            _ = try ledger.fold(limit: 4096)
+    ///
+    /// Returns why the tables could not follow, or `nil`: the turn's commit is durable all the same, and only who reads
+    /// the tables has to know.
+    private func tidy(_ ledger: Ledger, isFoldedWhole: Bool) throws(CommitFailure) -> LeaseError? {
+        do throws(CommitFailure) {
+            if isFoldedWhole {
+                while ledger.foldBacklog > 0 { _ = try ledger.fold(limit: 4096) }
+            } else if ledger.foldBacklog > 8192 {
+                _ = try ledger.fold(limit: 4096)
+            }
+            return nil
+        } catch {
+            guard case .refused(let refusal) = error else { throw error }
+            return refusal
         }
     }
 

@@ -66,13 +66,10 @@ struct ArgumentReader {
         var index = first + valueCount
         while index < frame.arguments.count {
             guard !spec.options.isEmpty else { throw Self.wrongCount(spec, in: parent) }
-            let word = PrintableBytes.text(of: bytes(at: index).readableBytesView, limit: 32)
-            guard let option = option(at: index) else {
-                throw Self.misfit("'\(word)' is no keyword here", spec, in: parent)
-            }
-            guard optionIndices[option] == 0 else { throw Self.misfit("'\(word)' came twice", spec, in: parent) }
+            guard let option = option(at: index) else { throw misfit(at: index, "is no keyword here", in: parent) }
+            guard optionIndices[option] == 0 else { throw misfit(at: index, "came twice", in: parent) }
             guard index + 1 < frame.arguments.count else {
-                throw Self.misfit("'\(word)' wants a value behind it", spec, in: parent)
+                throw misfit(at: index, "wants a value behind it", in: parent)
             }
             optionIndices[option] = Int32(index + 1)
             index += 2
@@ -96,6 +93,11 @@ struct ArgumentReader {
     private static func wrongCount(_ spec: CommandSpec, in parent: CommandSpec?) -> LeaseError {
         let name = [parent?.name, spec.name].compactMap(\.self).joined(separator: "|")
         return misfit("wrong number of arguments for '\(name)' command", spec, in: parent)
+    }
+
+    private func misfit(at index: Int, _ what: String, in parent: CommandSpec?) -> LeaseError {
+        let word = PrintableBytes.text(of: bytes(at: index).readableBytesView, limit: 32)
+        return Self.misfit("'\(word)' \(what)", spec, in: parent)
     }
 
     private static func misfit(_ what: String, _ spec: CommandSpec, in parent: CommandSpec?) -> LeaseError {

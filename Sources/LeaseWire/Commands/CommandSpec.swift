@@ -2,8 +2,9 @@ package import LeaseCore
 
 /// A command, or a subcommand: all that is known of it beside what it does.
 ///
-/// Parsing, arity errors, usage lines and the replies of `COMMAND` all come from here, so they cannot disagree.
-package struct CommandSpec: Sendable {
+/// Parsing, arity errors, usage lines and the replies of `COMMAND` all come from here, so they cannot disagree. A
+/// class, because each command that arrives looks one up and none is ever changed.
+package final class CommandSpec: Sendable {
     /// What a command is good for, as `COMMAND DOCS` groups it.
     package enum Group: String, Hashable, Sendable {
         case lease, connection, server

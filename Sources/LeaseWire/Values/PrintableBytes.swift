@@ -1,23 +1,17 @@
+import LeaseCore
+
 /// Bytes of unknown origin, compared with words and shown in sentences.
 package enum PrintableBytes {
     /// The bytes for people: printable ASCII as it is, every other byte as `\xHH`, cut after `limit` bytes.
     package static func text(of bytes: some Collection<UInt8>, limit: Int = 64) -> String {
-        var text = ""
-        for byte in bytes.prefix(limit) {
-            switch byte {
-            case 0x5C: text += "\\\\"
-            case 0x20...0x7E: text.unicodeScalars.append(Unicode.Scalar(byte))
-            default: text += (byte < 0x10 ? "\\x0" : "\\x") + String(byte, radix: 16)
-            }
-        }
+        let text = EscapedBytes.text(bytes.prefix(limit))
         return bytes.count > limit ? text + "..." : text
     }
 
     /// Whether the bytes are `word` when case is ignored as ASCII has it.
     package static func equal(_ bytes: some Collection<UInt8>, _ word: String) -> Bool {
-        let word = word.utf8
-        guard bytes.count == word.count else { return false }
-        return zip(bytes, word).allSatisfy { lowercased($0) == lowercased($1) }
+        guard bytes.count == word.utf8.count else { return false }
+        return bytes.elementsEqual(word.utf8) { lowercased($0) == lowercased($1) }
     }
 
     /// The byte in lower case, if it is a letter of ASCII.

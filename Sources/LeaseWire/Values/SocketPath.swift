@@ -11,9 +11,9 @@
 ///
 /// The first that is given: a path, the wish for the user's own daemon, `$LEASED_SOCKET`, the daemon of the machine. A
 /// flag comes before the environment, since it is nearer to the one who typed it.
-public enum SocketPath {
+package enum SocketPath {
     /// The socket of the machine's daemon.
-    public static let system = "/run/leased/leased.sock"
+    package static let system = "/run/leased/leased.sock"
 
     /// The path to listen on or to connect to.
     ///
@@ -23,7 +23,7 @@ public enum SocketPath {
     ///     under cron, its value under systemd stands in for it, `/run/user/UID` (pam_systemd(8)), so that the path is
     ///     the same one.
     ///   - environment: the process's environment. An empty variable counts as none.
-    public static func resolve(socket: String?, user: Bool, environment: [String: String]) -> String {
+    package static func resolve(socket: String?, user: Bool, environment: [String: String]) -> String {
         if let socket { return socket }
         if user {
             return "\(value(of: "XDG_RUNTIME_DIR", in: environment) ?? "/run/user/\(getuid())")/leased/leased.sock"

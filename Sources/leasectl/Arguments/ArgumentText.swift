@@ -1,4 +1,5 @@
 import Glibc
+import LeaseCore
 
 /// Arguments are bytes, strings are Unicode: a way there and back that loses nothing.
 ///

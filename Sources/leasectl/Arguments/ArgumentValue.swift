@@ -29,11 +29,9 @@ enum ArgumentValue {
     }
 
     /// Text beside a lease: an owner label or a reason.
-    @Sendable static func label(_ text: String) throws -> LabelText {
-        guard let label = LabelText(bytes: ArgumentText.bytes(text)) else {
-            throw ValidationError("this is UTF-8 without control characters, up to \(LabelText.maximumLength) bytes")
-        }
-        return label
+    @Sendable static func label(_ text: String) throws -> Label {
+        guard let text = ArgumentText.unicode(text) else { throw ValidationError("a label is UTF-8") }
+        return try refused { () throws(LeaseError) in try Label(text) }
     }
 
     /// A path.
@@ -55,19 +53,4 @@ enum ArgumentValue {
     private static func refused<Value>(_ read: () throws(LeaseError) -> Value) throws(ValidationError) -> Value {
         do throws(LeaseError) { return try read() } catch { throw ValidationError(error.message) }
     }
-}
-
-/// Text for people beside a lease, an owner label or a reason: UTF-8 without control characters, up to 256 bytes.
-struct LabelText: Hashable, Sendable, CustomStringConvertible {
-    static let maximumLength = 256
-
-    let text: String
-
-    init?(bytes: [UInt8]) {
-        guard bytes.count <= Self.maximumLength, let text = String(validating: bytes, as: UTF8.self) else { return nil }
-        guard !text.unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) else { return nil }
-        self.text = text
-    }
-
-    var description: String { text }
 }

@@ -3,13 +3,26 @@ import Glibc
 import LeaseClient
 
 extension ConnectionOptions {
+    /// How long a daemon that has greeted may take for an answer: a slow disk is no reason to give up, a daemon that
+    /// hangs is.
+    private static let patience: Duration = .seconds(30)
+
+    /// A client of the daemon that was asked for.
+    var client: LeaseClient {
+        var configuration = configuration
+        configuration.requestTimeout = Self.patience
+        return LeaseClient(configuration: configuration)
+    }
+
     /// Where the daemon is, by the rule that it shares with its clients.
-    var socketPath: String {
+    var socketPath: String { configuration.socketPath }
+
+    private var configuration: LeaseClient.Configuration {
         var environment: [String: String] = [:]
         for name in ["LEASED_SOCKET", "XDG_RUNTIME_DIR"] {
             environment[name] = getenv(name).map { String(cString: $0) }
         }
-        return SocketPath.resolve(socket: socket, user: user, environment: environment)
+        return LeaseClient.Configuration(socket: socket, user: user, environment: environment)
     }
 
     /// The same for a job, which may move to another folder.
@@ -33,7 +46,7 @@ extension ConnectionOptions {
         } catch {
             throw Failure(ExitStatus.internalError, "the machine refuses what leasectl needs: \(error.sentence)")
         }
-        let client = LeaseClient(socketPath: socketPath)
+        let client = client
         // The main thread waits for exactly this task, so it cannot outlive the command.
         Task.detached {
             let answer: Result<Value, LeaseClientError>

@@ -21,9 +21,10 @@ enum JobArguments {
     ///
     /// A `--` before the name, or between the name and the command, is accepted and left out.
     static func shielded(_ arguments: [String]) -> [String] {
+        let arguments = subcommandFirst(arguments)
         guard let subcommand = arguments.first, subcommands.contains(subcommand) else { return arguments }
         var index = 1
-        while index < arguments.count, arguments[index].hasPrefix("-"), arguments[index] != "-" {
+        while index < arguments.count, isOption(arguments[index]) {
             if arguments[index] == "--" {
                 return Array(arguments[..<index]) + job(arguments[(index + 1)...])
             }
@@ -31,6 +32,20 @@ enum JobArguments {
         }
         guard index < arguments.count else { return arguments }
         return Array(arguments[..<index]) + job(arguments[index...])
+    }
+
+    /// Which daemon is meant may be said before the subcommand, too: the parser knows it only behind.
+    private static func subcommandFirst(_ arguments: [String]) -> [String] {
+        var index = 0
+        while index < arguments.count, arguments[index] == "--user" || arguments[index].hasPrefix("--socket") {
+            index += arguments[index] == "--socket" ? 2 : 1
+        }
+        guard index > 0, index < arguments.count, !isOption(arguments[index]) else { return arguments }
+        return [arguments[index]] + arguments[..<index] + arguments[(index + 1)...]
+    }
+
+    private static func isOption(_ argument: String) -> Bool {
+        argument.hasPrefix("-") && argument != "-"
     }
 
     /// The name and the command, shielded.

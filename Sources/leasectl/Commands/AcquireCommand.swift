@@ -27,18 +27,17 @@ struct AcquireCommand: ParsableCommand {
         help: ArgumentHelp("What others are shown as the holder (default: leasectl).", valueName: "text"),
         transform: ArgumentValue.label
     )
-    var owner: LabelText?
+    var owner: Label?
 
     @Argument(help: "The lease.", transform: ArgumentValue.name)
     var name: LeaseName
 
-    @Argument(help: "How long it lasts, as in 30s, 5m or 1h30m.", transform: ArgumentValue.ttl)
-    var ttl: TTL
+    @OptionGroup var time: TTLOptions
 
     func run() throws {
-        let lease = try connection.ask { [name, ttl, owner] client throws(LeaseClientError) in
-            try await client.acquire(name, ttl: ttl, owner: owner?.text)
+        let lease = try connection.ask { [name, time, owner] client throws(LeaseClientError) in
+            try await client.acquire(name, ttl: time.ttl, owner: owner?.text)
         }
-        try output.show(lease.fence, name: name)
+        try output.show(lease.token, fence: lease.fence, name: name)
     }
 }

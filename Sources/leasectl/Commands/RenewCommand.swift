@@ -25,12 +25,11 @@ struct RenewCommand: ParsableCommand {
     @Argument(help: "The newest token, as acquire or renew printed it.", transform: ArgumentValue.token)
     var token: Token
 
-    @Argument(help: "How long it lasts from now, as in 30s, 5m or 1h30m.", transform: ArgumentValue.ttl)
-    var ttl: TTL
+    @OptionGroup var time: TTLOptions
 
     func run() throws {
-        let newest = try connection.ask { [name, token, ttl] client throws(LeaseClientError) in
-            try await client.renew(name, token: token, ttl: ttl)
+        let newest = try connection.ask { [name, token, time] client throws(LeaseClientError) in
+            try await client.renew(name, token: token, ttl: time.ttl)
         }
         try output.show(newest, name: name)
     }

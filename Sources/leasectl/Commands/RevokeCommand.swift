@@ -29,7 +29,7 @@ struct RevokeCommand: ParsableCommand {
         help: ArgumentHelp("What the holder is told.", valueName: "text"),
         transform: ArgumentValue.label
     )
-    var reason: LabelText?
+    var reason: Label?
 
     @Argument(help: "The lease.", transform: ArgumentValue.name)
     var name: LeaseName

@@ -72,7 +72,7 @@ struct RunCommand: ParsableCommand {
         let inbox = try SignalInbox(Supervision.forwarded, start: .ofThisProcess)
         let mailbox = try Mailbox<Tenancy.Event>()
         let keeper = TenancyKeeper(
-            client: LeaseClient(socketPath: connection.socketPath),
+            client: connection.client,
             name: name,
             ttl: options.ttl,
             grace: options.graceTime,

@@ -13,7 +13,7 @@ struct RunOptions: ParsableArguments {
         ),
         transform: ArgumentValue.ttl
     )
-    var ttl: TTL = RunOptions.defaultTTL
+    var ttl: TTL = .usual
 
     @Option(
         help: ArgumentHelp(
@@ -37,7 +37,7 @@ struct RunOptions: ParsableArguments {
         ),
         transform: ArgumentValue.label
     )
-    var owner: LabelText?
+    var owner: Label?
 
     @Option(
         help: ArgumentHelp(
@@ -87,11 +87,6 @@ struct RunOptions: ParsableArguments {
 
     /// What to exit with if another holds the lease.
     var notAcquiredStatus: Int32 { skipOk ? ExitStatus.success : notAcquiredCode ?? ExitStatus.notAcquired }
-
-    private static let defaultTTL: TTL = {
-        guard let ttl = try? TTL(.seconds(30)) else { preconditionFailure("30 s is a TTL") }
-        return ttl
-    }()
 }
 
 extension SupervisionPolicy.Release: ExpressibleByArgument {}

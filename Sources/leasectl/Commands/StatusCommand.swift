@@ -26,7 +26,7 @@ struct StatusCommand: ParsableCommand {
         help: ArgumentHelp("Exit 0 if the holder's owner label is this, else 1.", valueName: "text"),
         transform: ArgumentValue.label
     )
-    var expectedOwner: LabelText?
+    var expectedOwner: Label?
 
     @Argument(help: "The lease.", transform: ArgumentValue.name)
     var name: LeaseName

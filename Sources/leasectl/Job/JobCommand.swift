@@ -1,3 +1,5 @@
+import LeaseCore
+
 /// The command of a job as bytes, since neither an argument nor a path needs to be UTF-8.
 struct JobCommand: Hashable, Sendable {
     /// The program, a path if it has a slash in it, otherwise looked up in PATH.
@@ -20,7 +22,8 @@ struct JobCommand: Hashable, Sendable {
     /// The label under which the job's lease is held if the caller names none: the last part of the program's path.
     var ownerLabel: String {
         let name = program.split(separator: UInt8(ascii: "/")).last.map(Array.init) ?? program
-        return LabelText(bytes: name)?.text ?? "leasectl"
+        let label = Label(sanitizing: name)
+        return label == .empty ? "leasectl" : label.text
     }
 }
 

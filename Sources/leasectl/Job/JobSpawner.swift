@@ -38,7 +38,7 @@ struct JobSpawner: Sendable {
     /// - Throws: Why there is no job. Nothing is left behind.
     func spawn(_ command: JobCommand, environment: JobEnvironment) throws(SpawnFailure) -> pid_t {
         var ends: [Int32] = [-1, -1]
-        guard pipe2(&ends, O_CLOEXEC) == 0 else { throw .refused(errno) }
+        guard clinux_pipe(&ends) == 0 else { throw .refused(errno) }
         defer { close(ends[0]) }
         var process: pid_t = 0
         let error = spawn(command, environment, errorPipe: ends[1], into: &process)

@@ -1,4 +1,5 @@
 import Glibc
+import LeaseCore
 
 /// One process, for ever: its number may be used again, its number and its start together never are.
 struct ProcessIdentity: Hashable, Sendable {

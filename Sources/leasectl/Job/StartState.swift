@@ -10,6 +10,8 @@ struct StartState: Hashable, Sendable {
     let ignored: SignalSet
     /// The signals that were blocked.
     let blocked: SignalSet
+    /// The descriptors that were open, those of the standard streams left out.
+    let descriptors: DescriptorSet
 
     /// What this process was started with, if it was recorded before a second thread was there.
     static let ofThisProcess = record()
@@ -24,16 +26,23 @@ struct StartState: Hashable, Sendable {
         pthread_sigmask(SIG_BLOCK, nil, &mask)
         return StartState(
             ignored: SignalSet((1...SignalSet.highest).filter { clinux_is_signal_ignored($0) == 1 }),
-            blocked: SignalSet(mask)
+            blocked: SignalSet(mask),
+            descriptors: .open()
         )
     }
 
     /// Gives this process the recorded state, as the last thing before it executes the job.
     ///
+    /// Every other descriptor is marked close-on-exec. Those of `leasectl` are already, but a library may open one and mark
+    /// it a moment later, and the job may be started in that moment.
+    ///
     /// A signal that came in while it was blocked is delivered in here, and may end the process, as it would have
     /// ended the job.
     func restore() {
-        // Numbers that belong to the C library are refused by it, and were never changed.
+        for descriptor in DescriptorSet.open().numbers.subtracting(descriptors.numbers) {
+            clinux_set_close_on_exec(descriptor, 1)
+        }
+        // KILL and STOP are refused, and were never changed.
         for signal in 1...SignalSet.highest {
             clinux_set_signal_ignored(signal, ignored.contains(signal) ? 1 : 0)
         }

@@ -9,11 +9,12 @@ import Glibc
 /// 1. asks to be killed when the thread that spawned it ends (the main thread of `leasectl`, which lives as long as
 ///    `leasectl`), and looks whether its parent is still there, before and after: a parent that died in between would
 ///    never send the signal;
-/// 2. restores the ignored signals and the mask that `leasectl` itself was started with;
+/// 2. restores the ignored signals, the mask and the descriptors that `leasectl` itself was started with;
 /// 3. executes the job. If that fails it writes errno, and whether there is such a file, into a pipe that a successful
 ///    execution closes; so `leasectl` tells "not found" from "cannot be executed" without guessing at exit codes.
 ///
-/// Its arguments: ``marker``, the parent's process id, the ignored and the blocked signals, the pipe, the command.
+/// Its arguments: ``marker``, the parent's process id, the ignored and the blocked signals, the inherited descriptors,
+/// the pipe, the command.
 /// The parent-death signal is best effort: the kernel takes it away at a set-user-ID program (prctl(2)).
 enum Trampoline {
     /// The hidden subcommand.
@@ -22,11 +23,14 @@ enum Trampoline {
     static let marker = "---job"
 
     /// How many arguments stand before the command, the program's own name included.
-    private static let headCount = 6
+    private static let headCount = 7
 
     /// The arguments that start the trampoline.
     static func arguments(parent: pid_t, start: StartState, errorPipe: Int32, command: JobCommand) -> [[UInt8]] {
-        let head = ["leasectl", marker, "\(parent)", start.ignored.text, start.blocked.text, "\(errorPipe)"]
+        let head = [
+            "leasectl", marker, "\(parent)", start.ignored.text, start.blocked.text, start.descriptors.text,
+            "\(errorPipe)",
+        ]
         return head.map { Array($0.utf8) } + command.arguments
     }
 
@@ -38,14 +42,15 @@ enum Trampoline {
             let parent = texts[0].flatMap({ pid_t($0) }),
             let ignored = texts[1].flatMap({ SignalSet(text: $0) }),
             let blocked = texts[2].flatMap({ SignalSet(text: $0) }),
-            let errorPipe = texts[3].flatMap({ Int32($0) }),
+            let descriptors = texts[3].flatMap({ DescriptorSet(text: $0) }),
+            let errorPipe = texts[4].flatMap({ Int32($0) }),
             clinux_set_close_on_exec(errorPipe, 1) == 0
         else { _exit(ExitStatus.usage) }
 
         guard getppid() == parent else { _exit(ExitStatus.internalError) }
         clinux_set_parent_death_signal(SIGKILL)
         guard getppid() == parent else { _exit(ExitStatus.internalError) }
-        StartState(ignored: ignored, blocked: blocked).restore()
+        StartState(ignored: ignored, blocked: blocked, descriptors: descriptors).restore()
         let failure = ProgramSearch.execute(arguments + headCount)
         withUnsafeBytes(of: failure) { _ = write(errorPipe, $0.baseAddress, $0.count) }
         _exit(ExitStatus.cannotExecute)

@@ -1,3 +1,5 @@
+import LeaseCore
+
 /// A JSON value for the machine output: written in one line, its keys in the order in which they are given.
 enum JSONText: Hashable, Sendable {
     case null

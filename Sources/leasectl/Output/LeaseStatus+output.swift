@@ -4,22 +4,23 @@ import LeaseCore
 extension LeaseStatus {
     /// The members of the JSON object, with the keys of `HOLDER`.
     var json: [JSONText.Member] {
-        JSONText.bytes("name", name.bytes) + [
-            .init("token", .integer(token.rawValue)),
-            .init("fence", .integer(fence.rawValue)),
-            .init("owner", .string(owner)),
-            .init("uid", .integer(Int64(uid))),
-            .init("gid", .integer(Int64(gid))),
-            .init("pid", .integer(Int64(pid))),
-            .init("ttl_ms", .integer(ttl.milliseconds)),
-            .init("remaining_ms", .integer(remaining.wholeMilliseconds)),
-            .init("acquired_at_ms", .integer(acquiredAtMilliseconds)),
-            .init("renewals", .integer(Int64(renewals))),
-            .init("bound", .integer(isBound ? 1 : 0)),
-            .init("tied", .integer(isTied ? 1 : 0)),
-            .init("state", .string(state.description)),
-            .init("waiters", .integer(Int64(waiters))),
-        ]
+        var members = JSONText.bytes("name", name.bytes)
+        func add(_ key: String, _ value: Int64) { members.append(.init(key, .integer(value))) }
+        add("token", token.rawValue)
+        add("fence", fence.rawValue)
+        members.append(.init("owner", .string(owner)))
+        add("uid", Int64(uid))
+        add("gid", Int64(gid))
+        add("pid", Int64(pid))
+        add("ttl_ms", ttl.wholeMilliseconds)
+        add("remaining_ms", remaining.wholeMilliseconds)
+        add("acquired_at_ms", acquiredAtMilliseconds)
+        add("renewals", renewals)
+        add("bound", isBound ? 1 : 0)
+        add("tied", isTied ? 1 : 0)
+        members.append(.init("state", .string(state.rawValue)))
+        add("waiters", Int64(waiters))
+        return members
     }
 
     /// The columns of `list`.
@@ -45,7 +46,7 @@ extension LeaseStatus {
             ("state", (isCalm ? state.description : style.warning(state.description)) + ending),
             ("owner", "\(owner) (uid \(uid), gid \(gid), pid \(pid))"),
             ("since", "\(TimeText.local(milliseconds: acquiredAtMilliseconds)), renewed \(renewals) times"),
-            ("left", "\(TimeText.short(remaining)) of \(ttl)"),
+            ("left", "\(TimeText.short(remaining)) of \(DurationText.format(ttl))"),
             ("fence", fence.description),
             ("token", token.description),
             ("waiters", "\(waiters)"),

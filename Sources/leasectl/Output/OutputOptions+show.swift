@@ -6,9 +6,10 @@ extension OutputOptions {
         try Console.writeLine(JSONText.object(members).text)
     }
 
-    /// Prints a lease's newest token: nothing else, or an object with the name beside it.
-    func show(_ token: Token, name: LeaseName) throws(Failure) {
+    /// Prints a lease's newest token: nothing else, or an object with the name, and the fence if it is known, beside it.
+    func show(_ token: Token, fence: Token? = nil, name: LeaseName) throws(Failure) {
         guard json else { return try Console.writeLine("\(token)") }
-        try showObject(JSONText.bytes("name", name.bytes) + [.init("token", .integer(token.rawValue))])
+        let tail: [JSONText.Member] = fence.map { [.init("fence", .integer($0.rawValue))] } ?? []
+        try showObject(JSONText.bytes("name", name.bytes) + [.init("token", .integer(token.rawValue))] + tail)
     }
 }

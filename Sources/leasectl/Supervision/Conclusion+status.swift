@@ -54,3 +54,13 @@ extension Refusal.Kind {
         }
     }
 }
+
+extension Loss {
+    /// What is said on stderr.
+    var sentence: String {
+        switch self {
+        case .revoked(let reason): "the lease was revoked, the job is being stopped: \(reason)"
+        case .expired(let reason): "the lease was lost, the job is being stopped: \(reason)"
+        }
+    }
+}

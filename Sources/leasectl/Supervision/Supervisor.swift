@@ -50,10 +50,9 @@ struct Supervisor: ~Copyable {
     mutating func run() -> Conclusion {
         while true {
             wait()
-            for signal in inbox.take() {
-                let event: Supervision.Event =
-                    signal.number == SIGCHLD
-                    ? .timerFired : .signal(signal.number, fromTerminal: signal.isFromKernel)
+            // SIGCHLD only wakes: children are looked for each time.
+            for signal in inbox.take() where signal.number != SIGCHLD {
+                let event = Supervision.Event.signal(signal.number, fromTerminal: signal.isFromKernel)
                 if let conclusion = handle(event) { return conclusion }
             }
             for event in mailbox.take() {
@@ -164,24 +163,6 @@ struct Supervisor: ~Copyable {
             Console.complain("the lease was over before the job had ended and it could be released")
         case .failed(let reason):
             Console.complain("the lease could not be released and stays until its TTL is over: \(reason)")
-        }
-    }
-}
-
-extension JobStatus {
-    /// How a child ended, from what waitpid(2) says of one that has.
-    init(waitStatus: Int32) {
-        let code = clinux_exit_code(waitStatus)
-        self = code >= 0 ? .exited(code) : .signalled(clinux_ending_signal(waitStatus))
-    }
-}
-
-extension Loss {
-    /// What is said on stderr.
-    fileprivate var sentence: String {
-        switch self {
-        case .revoked(let reason): "the lease was revoked, the job is being stopped: \(reason)"
-        case .expired(let reason): "the lease was lost, the job is being stopped: \(reason)"
         }
     }
 }

@@ -1,3 +1,4 @@
+import LeaseCore
 import Glibc
 import LeaseWire
 import Testing

@@ -30,10 +30,9 @@ def gone(pid: int, within: float = 10.0) -> None:
     eventually(lambda: not alive(pid), within, f"the end of process {pid}")
 
 
-def signal_set(pid: int | str, field_name: str) -> set[int]:
-    """A signal set of a process (`SigBlk`, `SigIgn`, `SigCgt`), from /proc."""
-    with open(f"/proc/{pid}/status") as status:
-        mask = next(int(line.split()[1], 16) for line in status if line.startswith(field_name))
+def signal_set(status: str, field_name: str) -> set[int]:
+    """A signal set (`SigBlk`, `SigIgn`) from the text of a /proc/PID/status."""
+    mask = next(int(line.split()[1], 16) for line in status.splitlines() if line.startswith(field_name))
     return {number for number in range(1, 65) if mask >> (number - 1) & 1}
 
 

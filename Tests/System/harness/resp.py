@@ -5,6 +5,7 @@ and `None` (every null). Nothing is converted further: a test that asks for an i
 """
 
 import socket
+import struct
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -66,7 +67,8 @@ class Connection:
     ) -> None:
         if connected is None:
             connected = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            connected.settimeout(timeout)
+            # A blocking connect waits its turn when the listener's queue is full; a non-blocking one would fail.
+            connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", int(timeout) + 1, 0))
             try:
                 connected.connect(path)
             except BaseException:

@@ -1,7 +1,7 @@
 /// Bytes for people and logs.
-enum EscapedBytes {
+package enum EscapedBytes {
     /// Printable ASCII as it is, a backslash doubled, every other byte as `\xHH`: nothing can harm a terminal.
-    static func text(_ bytes: some Sequence<UInt8>) -> String {
+    package static func text(_ bytes: some Sequence<UInt8>) -> String {
         var text = ""
         for byte in bytes {
             switch byte {

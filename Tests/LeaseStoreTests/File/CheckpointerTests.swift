@@ -1,0 +1,75 @@
+import Dispatch
+import Foundation
+import GRDB
+import Testing
+
+@testable import LeaseStore
+
+@Suite struct CheckpointerTests {
+    /// Pages that each commit writes: a few, or more at once than the writer copies itself between two commits.
+    @Test(arguments: [1, 3, 40])
+    func theLogStaysBoundedUnderCommitsThatNeverPause(pages: Int) throws {
+        let folder = try StoreFolder()
+        let disk = FaultyDisk(folder: folder.path)
+        defer { disk.detach() }
+        var configuration = Configuration()
+        configuration.prepareDatabase { try $0.execute(sql: "PRAGMA wal_autocheckpoint = 0") }
+        let pool = try DatabasePool(path: folder.store, configuration: configuration)
+        let checkpointer = try Checkpointer(path: folder.store, threshold: 100)
+        try pool.writeWithoutTransaction { database in
+            checkpointer.observe(database)
+            try database.execute(sql: "CREATE TABLE pages (bytes BLOB)")
+        }
+        // A checkpoint beside the writer ends only when one more commit has been made.
+        let nextCommit = DispatchSemaphore(value: 0)
+        disk.fail { operation in
+            if operation.call == .sync, operation.file == "store.db", checkpointer.isRunning {
+                nextCommit.wait()
+            }
+            return nil
+        }
+        var commits = 0
+        var largest = 0
+        while commits * pages < 4000 {
+            try pool.writeWithoutTransaction { database in
+                try database.execute(sql: "INSERT INTO pages VALUES (randomblob(?))", arguments: [pages * 4000])
+                if checkpointer.isRunning {
+                    nextCommit.signal()
+                    checkpointer.settle()
+                }
+                try checkpointer.logHasGrown(on: database)
+            }
+            commits += 1
+            let attributes = try FileManager.default.attributesOfItem(atPath: folder.store + "-wal")
+            largest = max(largest, (attributes[.size] as? NSNumber)?.intValue ?? .max)
+        }
+        nextCommit.signal()
+        checkpointer.settle()
+        disk.fail(nil)
+        // Four times the threshold, and a commit or two beyond.
+        #expect(largest / (StoreImage.pageSize + StoreImage.frameHeader) <= 400 + 2 * (pages + 4))
+        let count = try pool.read { try Int.fetchOne($0, sql: "SELECT count(*) FROM pages") }
+        #expect(count == commits)
+        try pool.close()
+        try checkpointer.close()
+    }
+
+    @Test func aReaderThatStaysHoldsUpNobody() throws {
+        let folder = try StoreFolder()
+        let ledger = try Ledger(path: folder.store, configuration: LedgerConfiguration(), clock: ManualClock())
+        defer { ledger.abandon() }
+        let checkpointer = try Checkpointer(path: folder.store, threshold: 10)
+        let reader = try ledger.file.pool.makeSnapshot()
+        ledger.file.pool.writeWithoutTransaction { checkpointer.observe($0) }
+        for _ in 0..<60 {
+            _ = try ledger.issueToken(now: ledger.clock.now())
+            try ledger.commit()
+            try ledger.file.pool.writeWithoutTransaction { try checkpointer.logHasGrown(on: $0) }
+            checkpointer.settle()
+        }
+        try reader.close()
+        #expect(ledger.lastDurableSequence == 60)
+        #expect(checkpointer.failedSyncCode == nil)
+        try checkpointer.close()
+    }
+}

@@ -1,0 +1,128 @@
+import LeaseCore
+import Testing
+
+@testable import LeaseStore
+
+/// Cuts: the files as a SIGKILL leaves them, at every place where it can come, opened again.
+@Suite struct LedgerCrashTests {
+    @Test(arguments: [1, 2, 3] as [UInt64])
+    func everyCommitAndFoldLeavesTheSameState(seed: UInt64) throws {
+        let folder = try StoreFolder()
+        let copy = try StoreFolder()
+        let clock = ManualClock()
+        var configuration = LedgerConfiguration()
+        configuration.historyRows = 7
+        configuration.historyAge = .seconds(60)
+        let ledger = try Ledger(path: folder.store, configuration: configuration, clock: clock)
+        defer { ledger.abandon() }
+        var workload = try Workload(seed: seed)
+
+        func expectSameStateAfterCut(_ place: String) throws {
+            try copy.write(folder.image())
+            let found = try LedgerState(openingIn: copy, clock: clock, configuration: configuration)
+            #expect(found == LedgerState(ledger).started(at: clock.now()), "seed \(seed), \(place)")
+        }
+
+        for step in 0..<40 {
+            try workload.batch(on: ledger, clock: clock)
+            try ledger.commit()
+            try expectSameStateAfterCut("commit \(step)")
+            while workload.generator.oneIn(2) {
+                _ = try ledger.fold(limit: [1, 2, 3, 7, 100].randomElement(using: &workload.generator) ?? 1)
+                try expectSameStateAfterCut("fold in \(step)")
+            }
+        }
+    }
+
+    @Test(arguments: [11, 12] as [UInt64])
+    func aLogCutAnywhereHoldsTheStateOfTheLastWholeCommit(seed: UInt64) throws {
+        let folder = try StoreFolder()
+        let copy = try StoreFolder()
+        let clock = ManualClock()
+        let ledger = try Ledger(path: folder.store, configuration: LedgerConfiguration(), clock: clock)
+        defer { ledger.abandon() }
+        var workload = try Workload(seed: seed)
+        var states = [(frames: try folder.image().frames, state: LedgerState(ledger))]
+        for _ in 0..<25 {
+            try workload.batch(on: ledger, clock: clock)
+            try ledger.commit()
+            states.append((try folder.image().frames, LedgerState(ledger)))
+            if workload.generator.oneIn(3) {
+                _ = try ledger.fold(limit: 5)
+                states.append((try folder.image().frames, LedgerState(ledger)))
+            }
+        }
+
+        let image = try folder.image()
+        for frames in states[0].frames...image.frames {
+            let last = try #require(states.last { $0.frames <= frames })
+            for torn in [0, 24, 2000] {
+                try copy.write(image.cut(after: frames, bytes: torn))
+                let found = try LedgerState(openingIn: copy, clock: clock)
+                #expect(
+                    found == last.state.started(at: clock.now()),
+                    "seed \(seed), \(frames) frames and \(torn) bytes"
+                )
+            }
+        }
+    }
+
+    @Test func aStoreWhoseMakingWasCutShortIsMadeAtTheNextStart() throws {
+        let folder = try StoreFolder()
+        let copy = try StoreFolder()
+        let clock = ManualClock()
+        let ledger = try Ledger(path: folder.store, configuration: LedgerConfiguration(), clock: clock)
+        defer { ledger.abandon() }
+        let image = try folder.image()
+        #expect(image.frames > 3)
+        for frames in 0...image.frames {
+            try copy.write(image.cut(after: frames))
+            let again = try Ledger(path: copy.store, configuration: LedgerConfiguration(), clock: clock)
+            defer { again.abandon() }
+            _ = try again.issueToken(now: clock.now())
+            try again.commit()
+            #expect(again.lastDurableSequence == 1, "\(frames) frames")
+        }
+        try copy.write(StoreImage(database: [], log: nil))
+        _ = try LedgerState(openingIn: copy, clock: clock)
+    }
+
+    @Test func aHistoryEmptiedByRetentionNeverHidesAGrant() throws {
+        let folder = try StoreFolder()
+        let copy = try StoreFolder()
+        let clock = ManualClock()
+        var configuration = LedgerConfiguration()
+        configuration.historyRows = 0
+        let ledger = try Ledger(path: folder.store, configuration: configuration, clock: clock)
+        defer { ledger.abandon() }
+        let caller = Caller(uid: 1, gid: 1, pid: 1, isAdministrator: false)
+        for number in 0..<5 {
+            let name = try LeaseName("job \(number)")
+            let acquire = LeaseRequest.acquire(ttl: .max, owner: .empty, request: nil)
+            _ = try ledger.perform(acquire, on: name, by: caller, now: clock.now()).get()
+            try ledger.commit()
+            while try ledger.fold(limit: 1) {}
+            #expect(ledger.historyCount == 0)
+            try copy.write(folder.image())
+            let found = try LedgerState(openingIn: copy, clock: clock, configuration: configuration)
+            #expect(found.lastSequence == Int64(4 * number + 1))
+
+            let fresh = try LeaseName("fresh \(number)")
+            _ = try ledger.perform(acquire, on: fresh, by: caller, now: clock.now()).get()
+            try ledger.commit()
+            try copy.write(folder.image())
+            let after = try LedgerState(openingIn: copy, clock: clock, configuration: configuration)
+            #expect(after.leases[fresh] == ledger.leases[fresh])
+            #expect(after == LedgerState(ledger))
+            _ = try ledger.perform(.revoke(after: nil, reason: .empty), on: fresh, by: caller, now: clock.now()).get()
+            _ = try ledger.perform(.revoke(after: nil, reason: .empty), on: name, by: caller, now: clock.now()).get()
+            try ledger.commit()
+            while try ledger.fold(limit: 100) {}
+            // Nothing in any table but the numbers in meta: the next row still takes the next place.
+            try copy.write(folder.image())
+            let emptied = try LedgerState(openingIn: copy, clock: clock, configuration: configuration)
+            #expect(emptied == LedgerState(ledger))
+            #expect(ledger.lastDurableSequence == Int64(4 * number + 4))
+        }
+    }
+}

@@ -1,0 +1,90 @@
+import LeaseCore
+import Testing
+
+@testable import LeaseStore
+
+@Suite struct LiveLeasesTests {
+    private func tenure(end: Int64, revocation: Int64? = nil, uid: UInt32) -> Tenure {
+        func moment(_ nanoseconds: Int64) -> Moment {
+            Moment(boot: BootInstant(nanoseconds: nanoseconds), wall: WallInstant(microseconds: 0))
+        }
+        return Tenure(
+            fence: .min,
+            token: .min,
+            holder: Holder(uid: uid, gid: 1, pid: 1, owner: .empty),
+            ttl: .min,
+            deadline: moment(end),
+            acquiredAt: WallInstant(microseconds: 0),
+            renewals: 0,
+            request: nil,
+            revocation: revocation.map { Revocation(end: moment($0), reason: .empty) },
+            isExtended: false
+        )
+    }
+
+    @Test(arguments: [71, 72, 73, 74] as [UInt64])
+    func theEarliestEndAndTheCountsAreThoseOfAPlainList(seed: UInt64) throws {
+        var generator = SeededGenerator(seed: seed)
+        var leases = LiveLeases()
+        var model: [LeaseName: Tenure] = [:]
+        let names = try (0..<40).map { try LeaseName([UInt8($0)]) }
+        for step in 0..<4000 {
+            let name = try #require(names.randomElement(using: &generator))
+            let previous = model[name]
+            if generator.oneIn(4) {
+                #expect(leases.set(nil, for: name) == previous)
+                model[name] = nil
+            } else {
+                let tenure = tenure(
+                    end: Int64.random(in: 0...50, using: &generator),
+                    revocation: generator.oneIn(4) ? Int64.random(in: 0...50, using: &generator) : nil,
+                    uid: UInt32.random(in: 0...3, using: &generator)
+                )
+                #expect(leases.set(tenure, for: name) == previous)
+                model[name] = tenure
+            }
+            // Not at every step, so that left-overs gather.
+            if generator.oneIn(3) {
+                let earliest = leases.earliestEnd()
+                #expect(earliest?.instant == model.values.map(\.end).min(), "seed \(seed), step \(step)")
+                #expect(earliest.map { model[$0.name]?.end == $0.instant } ?? model.isEmpty)
+            }
+            #expect(leases.count == model.count)
+            for uid in UInt32(0)...3 {
+                #expect(
+                    leases.count(of: uid) == model.values.count { $0.holder.uid == uid },
+                    "seed \(seed), step \(step)"
+                )
+            }
+        }
+        #expect(leases.all == model)
+    }
+
+    @Test func theHeapStaysInProportion() throws {
+        var leases = LiveLeases()
+        let names = try (0..<10).map { try LeaseName([UInt8($0)]) }
+        for round in 0..<20_000 {
+            // Granted and ended again and again, nobody asks for the earliest end.
+            leases.set(tenure(end: Int64(round), uid: 1), for: names[round % 10])
+            if round % 3 == 0 {
+                leases.set(nil, for: names[(round / 3) % 10])
+            }
+            // Ever nearer ends, too.
+            leases.set(tenure(end: Int64(1_000_000 - round), uid: 1), for: names[0])
+        }
+        #expect(leases.heapCount <= 2 * leases.count + 1024)
+    }
+
+    @Test func namesThatAreGoneAreForgotten() throws {
+        var leases = LiveLeases()
+        #expect(leases.earliestEnd() == nil)
+        let name = try LeaseName("a")
+        leases.set(tenure(end: 5, uid: 1), for: name)
+        #expect(leases.earliestEnd()?.instant.nanoseconds == 5)
+        leases.set(nil, for: name)
+        #expect(leases.earliestEnd() == nil)
+        #expect(leases.heapCount == 0)
+        leases.set(tenure(end: 9, uid: 1), for: name)
+        #expect(leases.earliestEnd()?.instant.nanoseconds == 9)
+    }
+}

@@ -1,0 +1,76 @@
+import LeaseCore
+
+@testable import LeaseStore
+
+/// A random history: requests of three users on a few leases, among them those that are refused.
+struct Workload {
+    private static let callers = [
+        Caller(uid: 0, gid: 0, pid: 1, isAdministrator: true),
+        Caller(uid: 1000, gid: 1000, pid: 100, isAdministrator: false),
+        Caller(uid: 1001, gid: 1001, pid: 101, isAdministrator: false),
+    ]
+
+    var generator: SeededGenerator
+    private let names: [LeaseName]
+    private var ids: [RequestID] = []
+
+    init(seed: UInt64, names count: Int = 12) throws {
+        generator = SeededGenerator(seed: seed)
+        names = try (0..<count).map { index in
+            // Some names are long and of odd bytes.
+            try LeaseName([UInt8(truncatingIfNeeded: index * 37)] + [UInt8](repeating: 0xFF, count: index % 3 * 450))
+        }
+    }
+
+    /// Asks up to four things of the ledger, without a commit.
+    mutating func batch(on ledger: Ledger, clock: ManualClock) throws {
+        for _ in 0..<Int.random(in: 1...4, using: &generator) {
+            switch Int.random(in: 0..<20, using: &generator) {
+            case 0: _ = try ledger.issueToken(now: clock.now())
+            case 1: _ = ledger.expire(now: clock.now(), limit: Int.random(in: 1...3, using: &generator))
+            case 2: clock.advance(by: .milliseconds(Int64.random(in: 0...6000, using: &generator)))
+            case 3: clock.stepWall(by: .seconds(Int64.random(in: -40...40, using: &generator)))
+            default: try request(on: ledger, now: clock.now())
+            }
+        }
+    }
+
+    private mutating func request(on ledger: Ledger, now: Moment) throws {
+        guard let name = names.randomElement(using: &generator),
+            let caller = Self.callers.randomElement(using: &generator)
+        else { return }
+        let held = ledger.leases[name]
+        let token = generator.oneIn(6) ? held?.fence : held?.token
+        let request: LeaseRequest =
+            switch Int.random(in: 0..<10, using: &generator) {
+            case 0...3: .acquire(ttl: try ttl(), owner: try label(), request: try id())
+            case 4...6: .renew(token: token ?? .min, ttl: try ttl(), request: try id())
+            case 7: .release(token: token ?? .min)
+            case 8: .revoke(after: .seconds(Int64.random(in: 0...9, using: &generator)), reason: try label())
+            default: .check(token: token ?? .min)
+            }
+        _ = ledger.perform(request, on: name, by: caller, now: now)
+    }
+
+    private mutating func ttl() throws -> TTL {
+        try TTL(.milliseconds(Int64.random(in: 1000...40_000, using: &generator)))
+    }
+
+    private mutating func label() throws -> Label {
+        let texts = ["", "cron", "größer ✓", String(repeating: "x", count: 256)]
+        return try Label(texts.randomElement(using: &generator) ?? "")
+    }
+
+    private mutating func id() throws -> RequestID? {
+        if generator.oneIn(2) {
+            return nil
+        }
+        if let old = ids.randomElement(using: &generator), generator.oneIn(3) {
+            return old
+        }
+        let length = Int.random(in: 16...128, using: &generator)
+        let id = try RequestID((0..<length).map { _ in UInt8.random(in: 0...255, using: &generator) })
+        ids.append(id)
+        return id
+    }
+}

@@ -1,0 +1,135 @@
+import Foundation
+import Glibc
+import Testing
+
+@testable import leasectl
+
+@Suite struct ProcessTableTests {
+    private func stat(_ process: Int, _ name: String, _ state: String, _ parent: Int, start: Int) -> [UInt8] {
+        Array("\(process) (\(name)) \(state) \(parent) 1 1 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 1 0 \(start) 0 0\n".utf8)
+    }
+
+    @Test(arguments: ["sleep", "a b", "x) S 1 (y", "(", ")", ""])
+    func entryIsReadWhateverTheName(name: String) throws {
+        let entry = try #require(ProcessEntry(stat: stat(12, name, "S", 7, start: 99)))
+        #expect(entry.identity == ProcessIdentity(process: 12, startTicks: 99))
+        #expect(entry.parent == 7)
+        #expect(entry.name == name)
+        #expect(!entry.isZombie)
+    }
+
+    @Test func zombieIsKnown() throws {
+        #expect(try #require(ProcessEntry(stat: stat(12, "x", "Z", 7, start: 99))).isZombie)
+    }
+
+    @Test(arguments: ["", "12", "12 (x", "12 (x) S", "a (x) S 1 1 1", "12 )x( S 7"])
+    func whatIsNoEntryIsNone(text: String) {
+        #expect(ProcessEntry(stat: Array(text.utf8)) == nil)
+    }
+
+    private func descendants(of root: pid_t, _ pairs: [(Int, Int)], excluding: Set<pid_t> = []) throws -> Set<pid_t> {
+        let entries = try pairs.map { try #require(ProcessEntry(stat: stat($0.0, "x", "S", $0.1, start: 1))) }
+        return Set(ProcessTable.descendants(of: root, among: entries, excluding: excluding).map(\.process))
+    }
+
+    @Test func descendantsAreChildrenOfChildren() throws {
+        #expect(try descendants(of: 5, [(6, 5), (8, 7), (7, 6), (9, 1), (5, 1)]) == [6, 7, 8])
+        #expect(try descendants(of: 5, [(9, 1)]) == [])
+    }
+
+    @Test func excludedChildrenAndTheirsAreLeftOut() throws {
+        #expect(try descendants(of: 5, [(6, 5), (7, 6), (8, 5), (9, 8)], excluding: [6]) == [8, 9])
+    }
+
+    @Test func circleOfReusedNumbersEnds() throws {
+        #expect(try descendants(of: 5, [(6, 5), (7, 6), (6, 7), (5, 7)]) == [6, 7])
+    }
+
+    @Test func thisProcessIsInTheTable() throws {
+        let own = try #require(ProcessTable.entry(getpid()))
+        #expect(own.parent == getppid())
+        #expect(ProcessTable.all().contains { $0.identity == own.identity })
+    }
+}
+
+@Suite struct ProcessTreeTests {
+    /// A job that stands for `leasectl`: its descendants are the tree.
+    private static let family = #"""
+        sleep 1000 & first=$!
+        setsid sh -c 'trap "" TERM; sleep 1000 & echo $$ $! > "$0/inner"; wait; wait; wait' "$1" & second=$!
+        while [ ! -s "$1/inner" ]; do sleep 0.01; done
+        echo $first $second $(cat "$1/inner") > "$1/ready"
+        wait
+        """#
+
+    @Test func treeIsFoundTerminatedAndKilled() throws {
+        let harness = try JobHarness()
+        try harness.makeReadyPipe()
+        let root = try harness.spawner().spawn(harness.shell(Self.family), environment: JobHarness.environment())
+        let members = try harness.awaitReady().compactMap { pid_t($0) }
+        try #require(members.count == 4, "two children, and the second's own number and child")
+        var tree = ProcessTree(root: root)
+        #expect(Set(tree.living().map(\.process)) == Set(members))
+
+        tree.terminate()
+        // Who ignores TERM stays, and its child, which does so, too; nobody is asked twice.
+        let second = members[1]
+        while tree.living().contains(where: { $0.process == members[0] }) { sched_yield() }
+        #expect(tree.living().contains { $0.process == second })
+        tree.terminate()
+        #expect(tree.living().contains { $0.process == second })
+
+        tree.kill()
+        #expect(JobHarness.wait(for: root) == .exited(0), "the shell has waited for both of its children")
+        #expect(tree.living().isEmpty)
+    }
+
+    @Test(.timeLimit(.minutes(1)))
+    func stoppedProcessCanEnd() throws {
+        let harness = try JobHarness()
+        try harness.makeReadyPipe()
+        let root = try harness.spawner().spawn(harness.shell(Self.sleeper), environment: JobHarness.environment())
+        let child = try #require(harness.awaitReady().first.flatMap { pid_t($0) })
+        kill(child, SIGSTOP)
+        while try !String(contentsOfFile: "/proc/\(child)/stat", encoding: .utf8).contains(") T ") { sched_yield() }
+        var tree = ProcessTree(root: root)
+        tree.terminate()
+        #expect(JobHarness.wait(for: root) == .exited(0), "the shell has waited for its child")
+    }
+
+    @Test func emptinessIsWhatWaitpidSays() {
+        #expect(ProcessTree(root: getpid()).isEmpty(hasChildren: false))
+        #expect(!ProcessTree(root: getpid()).isEmpty(hasChildren: true))
+    }
+
+    @Test func foreignChildrenDoNotCount() throws {
+        let harness = try JobHarness()
+        try harness.makeReadyPipe()
+        let root = try harness.spawner().spawn(harness.shell(Self.sleeper), environment: JobHarness.environment())
+        let child = try #require(harness.awaitReady().first.flatMap { pid_t($0) })
+        var tree = ProcessTree(root: root, foreign: [child, getpid()])
+        #expect(tree.isEmpty(hasChildren: true))
+        #expect(tree.living().isEmpty)
+        #expect(!ProcessTree(root: root, foreign: [getpid()]).isEmpty(hasChildren: true))
+        tree.ended(child)
+        #expect(tree.living().map(\.process) == [child], "its number may be used again, by one of the job's")
+        tree.kill()
+        #expect(JobHarness.wait(for: root) == .exited(0))
+    }
+
+    /// A shell with one child.
+    private static let sleeper = #"sleep 1000 & echo $! > "$1/ready"; wait"#
+}
+
+@Suite struct MailboxTests {
+    @Test func eventsArriveInOrderAndWake() async throws {
+        let mailbox = try Mailbox<Int>()
+        #expect(mailbox.take().isEmpty)
+        await Task.detached { (0..<100).forEach { mailbox.post($0) } }.value
+        var descriptor = pollfd(fd: mailbox.descriptor, events: Int16(POLLIN), revents: 0)
+        #expect(poll(&descriptor, 1, 0) == 1)
+        #expect(mailbox.take() == Array(0..<100))
+        #expect(poll(&descriptor, 1, 0) == 0)
+        #expect(mailbox.take().isEmpty)
+    }
+}
