@@ -1,4 +1,5 @@
 import CLinux
+import Glibc
 import LeaseCore
 import LeaseWire
 public import Logging
@@ -44,7 +45,10 @@ public struct SocketService: Service {
             .serverChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     // When descriptors run out, accepting waits a while instead of trying for ever.
-                    try channel.pipeline.syncOperations.addHandler(AcceptBackoffHandler())
+                    let pause = AcceptBackoffHandler { error in
+                        [EMFILE, ENFILE, ENOBUFS, ENOMEM].contains(error.errnoCode) ? .milliseconds(100) : nil
+                    }
+                    try channel.pipeline.syncOperations.addHandler(pause)
                 }
             }
             .childChannelOption(.allowRemoteHalfClosure, value: true)
