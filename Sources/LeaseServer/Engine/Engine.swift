@@ -462,6 +462,17 @@ actor Engine {
         schedule.planFold(now: now.boot, backlog: backend.foldBacklog)
     }
 
+    /// Goes through the engine to the store and back, once.
+    ///
+    /// - Throws: ``StoreError`` if the store does not answer.
+    func probe() throws(StoreError) {
+        do throws(CommitFailure) {
+            try backend.ping()
+        } catch {
+            throw error.storeError
+        }
+    }
+
     /// Calls `done` once a turn has gone through engine and store.
     func ping(then done: @escaping @Sendable () -> Void) {
         pings.append(done)

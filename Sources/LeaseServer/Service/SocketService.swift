@@ -38,10 +38,31 @@ public struct SocketService: Service {
     }
 
     /// Accepts until a graceful shutdown.
+    ///
+    /// - Throws: ``LeaseStore/StoreError`` if the store does not answer at the start, and what NIO throws if the socket cannot
+    ///   be served; the socket is gone then, if it was the daemon's own.
     public func run() async throws {
+        let channel: any Channel
+        do {
+            channel = try await listen()
+        } catch {
+            // A socket that will not be served is not left for clients to find.
+            listener.removeSocket()
+            throw error
+        }
+        logger.info("listening", metadata: ["socket": "\(listener.path ?? "passed by the service manager")"])
+        await ready()
+        try? await gracefulShutdown()
+        listener.removeSocket()
+        try await channel.close()
+    }
+
+    /// Serves on the socket, once the store has answered.
+    private func listen() async throws -> any Channel {
         let engine = server.engine
         let logger = logger
-        let channel = try await ServerBootstrap(group: server.group)
+        try await engine.probe()
+        return try await ServerBootstrap(group: server.group)
             .serverChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     // When descriptors run out, accepting waits a while instead of trying for ever.
@@ -59,14 +80,6 @@ public struct SocketService: Service {
             }
             .withBoundSocket(listener.descriptor)
             .get()
-        await withCheckedContinuation { continuation in
-            server.ping { continuation.resume() }
-        }
-        logger.info("listening", metadata: ["socket": "\(listener.path ?? "passed by the service manager")"])
-        await ready()
-        try? await gracefulShutdown()
-        listener.removeSocket()
-        try await channel.close()
     }
 
     private static func admit(_ channel: any Channel, to engine: Engine, logger: Logger) throws {
