@@ -31,6 +31,11 @@ public struct LeaseName: Hashable, Comparable, Sendable {
         try self.init(string.utf8)
     }
 
+    /// Creates the name of the lease that a key has.
+    public init(_ key: Key) {
+        bytes = key.bytes
+    }
+
     /// Compares names by their bytes, unsigned.
     public static func < (left: LeaseName, right: LeaseName) -> Bool {
         left.bytes.lexicographicallyPrecedes(right.bytes)

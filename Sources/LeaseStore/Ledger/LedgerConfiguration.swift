@@ -8,6 +8,10 @@ package struct LedgerConfiguration: Sendable {
     package var maximumLeasesPerUser = 1_000_000
     /// How many of the leases are kept for administrators, above what others may take.
     package var leasesReservedForAdministrators = 16
+    /// The size of the file from which values, children and imports are refused; leases go on.
+    ///
+    /// Room that removed keys have left in the file counts as free.
+    package var maximumFileBytes: Int64 = .max
     /// How long the history of ended tenures is kept.
     package var historyAge: Duration = .seconds(30 * 86_400)
     /// How many rows of history are kept.

@@ -1,0 +1,50 @@
+package import LeaseCore
+
+/// A question that is answered from the tables, on a snapshot beside the writer.
+package enum StoreQuery: Sendable {
+    /// The simple value of a key.
+    case value(Key)
+    /// Whether the key has the child.
+    case contains(Key, child: Key)
+    /// The leases in force, by name.
+    case leases(LeasePage)
+    /// The children of a key, in byte order, after one that need not be there.
+    case children(of: Key, after: Key?, count: Int)
+    /// The keys that begin with these bytes, with what they have, by key.
+    case keys(prefix: [UInt8], after: Key?, count: Int)
+    /// The keys whose hash lies in the ring interval (low, high], by ascending hash, then key.
+    case range(low: UInt64, high: UInt64, after: Key?, count: Int)
+    /// What a key has, and its hash.
+    case tracker(Key)
+    /// All that each of the keys has, with leases as they are at this instant.
+    case export([Key], at: Moment)
+}
+
+/// The answer to a ``StoreQuery``, case by case.
+package enum StoreListing: Sendable {
+    case value([UInt8]?)
+    case flag(Bool)
+    case leases([(name: LeaseName, tenure: Tenure)])
+    /// Of a query for children, and of one for a range.
+    case keys([Key])
+    case trackedKeys([(key: Key, kinds: [KeyKind])])
+    case tracker(KeyTracker?)
+    case entries([StoreEntry])
+}
+
+/// How long a list may become before it is refused with `TOOBIG`.
+package struct ListLimits: Sendable {
+    /// No limit but memory.
+    package static let none = ListLimits(elements: .max, bytes: .max)
+
+    /// The most elements: leases, keys or children; of an export also values and children.
+    package var elements: Int
+    /// The most bytes of names, keys, children and values together.
+    package var bytes: Int
+
+    /// Creates limits.
+    package init(elements: Int, bytes: Int) {
+        self.elements = elements
+        self.bytes = bytes
+    }
+}
