@@ -16,7 +16,7 @@ struct ArgumentReader {
     private let first: Int
     /// How many values there are by position.
     private(set) var valueCount: Int
-    /// The index of each option's value in the frame, in the order of the grammar; 0 where it was left out.
+    /// The index of each option's first value in the frame, in the order of the grammar; 0 where it was left out.
     private var optionIndices = SIMD8<Int32>(repeating: 0)
 
     /// Finds the arguments of the command `spec`, or of the subcommand `spec` of `parent`.
@@ -45,16 +45,33 @@ struct ArgumentReader {
 
     /// The value behind a keyword, if it is there.
     subscript(keyword: String) -> ArgumentValue? {
+        firstIndex(behind: keyword).map { ArgumentValue(bytes: bytes(at: $0), limits: limits) }
+    }
+
+    /// The two values behind a keyword that has two, if it is there.
+    func pair(behind keyword: String) -> (ArgumentValue, ArgumentValue)? {
+        firstIndex(behind: keyword).map { index in
+            (
+                ArgumentValue(bytes: bytes(at: index), limits: limits),
+                ArgumentValue(bytes: bytes(at: index + 1), limits: limits)
+            )
+        }
+    }
+
+    private func firstIndex(behind keyword: String) -> Int? {
         guard let option = spec.options.firstIndex(where: { $0.keyword == keyword }) else {
             preconditionFailure("\(spec.name) has no keyword \(keyword)")
         }
         let index = Int(optionIndices[option])
-        return index == 0 ? nil : ArgumentValue(bytes: bytes(at: index), limits: limits)
+        return index == 0 ? nil : index
     }
 
     // MARK: - The shape
 
     private mutating func countOptionalValues() {
+        if spec.hasRepeatedValue {
+            valueCount = frame.arguments.count - first
+        }
         for value in spec.optionalValues {
             let next = first + valueCount
             guard next < frame.arguments.count, option(at: next) == nil else { return }
@@ -68,11 +85,13 @@ struct ArgumentReader {
             guard !spec.options.isEmpty else { throw Self.wrongCount(spec, in: parent) }
             guard let option = option(at: index) else { throw misfit(at: index, "is no keyword here", in: parent) }
             guard optionIndices[option] == 0 else { throw misfit(at: index, "came twice", in: parent) }
-            guard index + 1 < frame.arguments.count else {
-                throw misfit(at: index, "wants a value behind it", in: parent)
+            let words = spec.options[option].leastWords
+            guard index + words <= frame.arguments.count else {
+                let what = words == 2 ? "a value" : "\(words - 1) values"
+                throw misfit(at: index, "wants \(what) behind it", in: parent)
             }
             optionIndices[option] = Int32(index + 1)
-            index += 2
+            index += words
         }
     }
 

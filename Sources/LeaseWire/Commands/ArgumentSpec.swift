@@ -5,16 +5,19 @@
 ///             └────┴ values known by their position
 ///
 /// Values without a keyword come first, those that must be there before those that may; the keywords follow, in any
-/// order, each at most once.
+/// order, each at most once. A block is several arguments that come together: the two values of `IF lease token`, or
+/// an entry of `IMPORT`.
 package struct ArgumentSpec: Hashable, Sendable {
     /// What the value is, as `COMMAND DOCS` names it.
     package enum Kind: String, Hashable, Sendable {
-        /// A lease name: what a Redis client calls a key.
+        /// A lease name or a key of the store: what a Redis client calls a key.
         case key
         /// Any other text or bytes.
         case string
         /// A decimal integer.
         case integer
+        /// Its ``ArgumentSpec/parts``.
+        case block
     }
 
     /// The value's name in usage lines.
@@ -24,43 +27,86 @@ package struct ArgumentSpec: Hashable, Sendable {
     /// The word before the value, in upper case, if the value is not known by its position.
     package let keyword: String?
     /// Whether it may be left out.
-    package let isOptional: Bool
-    /// Whether it may come more than once.
+    package private(set) var isOptional: Bool
+    /// Whether it may come more than once, with its keyword if it has one.
     ///
-    /// Only the last value of a command may.
-    package let isMultiple: Bool
+    /// Of a command's own arguments only the last value by position may.
+    package private(set) var isMultiple = false
+    /// What a block is made of.
+    package let parts: [ArgumentSpec]
 
-    private init(_ name: String, _ kind: Kind, keyword: String?, isOptional: Bool, isMultiple: Bool) {
+    private init(
+        _ name: String,
+        _ kind: Kind,
+        keyword: String? = nil,
+        isOptional: Bool,
+        parts: [ArgumentSpec] = []
+    ) {
         self.name = name
         self.kind = kind
         self.keyword = keyword
         self.isOptional = isOptional
-        self.isMultiple = isMultiple
+        self.parts = parts
     }
 
     /// A value that must be there.
     static func required(_ name: String, _ kind: Kind = .string) -> ArgumentSpec {
-        ArgumentSpec(name, kind, keyword: nil, isOptional: false, isMultiple: false)
+        ArgumentSpec(name, kind, isOptional: false)
+    }
+
+    /// A keyword with its value, which must be there.
+    static func required(_ keyword: String, _ name: String, _ kind: Kind = .string) -> ArgumentSpec {
+        ArgumentSpec(name, kind, keyword: keyword, isOptional: false)
+    }
+
+    /// Several arguments that must be there.
+    static func required(_ name: String, parts: [ArgumentSpec]) -> ArgumentSpec {
+        ArgumentSpec(name, .block, isOptional: false, parts: parts)
     }
 
     /// A value that may be there.
     static func optional(_ name: String, _ kind: Kind = .string) -> ArgumentSpec {
-        ArgumentSpec(name, kind, keyword: nil, isOptional: true, isMultiple: false)
+        ArgumentSpec(name, kind, isOptional: true)
     }
 
     /// Any number of values, also none.
     static func any(_ name: String, _ kind: Kind = .string) -> ArgumentSpec {
-        ArgumentSpec(name, kind, keyword: nil, isOptional: true, isMultiple: true)
+        optional(name, kind).repeated
     }
 
     /// A keyword with its value, which may be there.
     static func option(_ keyword: String, _ name: String, _ kind: Kind = .string) -> ArgumentSpec {
-        ArgumentSpec(name, kind, keyword: keyword, isOptional: true, isMultiple: false)
+        ArgumentSpec(name, kind, keyword: keyword, isOptional: true)
     }
 
-    /// The argument in a usage line: `name`, `[OWNER label]`, `[name ...]`.
+    /// A keyword with several arguments behind it, which may be there.
+    static func option(_ keyword: String, parts: [ArgumentSpec]) -> ArgumentSpec {
+        ArgumentSpec(keyword.lowercased(), .block, keyword: keyword, isOptional: true, parts: parts)
+    }
+
+    /// The same argument, once or more often.
+    var repeated: ArgumentSpec {
+        var argument = self
+        argument.isMultiple = true
+        return argument
+    }
+}
+
+extension ArgumentSpec {
+    /// The fewest words that it takes where it stands: its keyword, its value or what of a block must be there.
+    var leastWords: Int {
+        (keyword == nil ? 0 : 1) + (kind == .block ? parts.filter { !$0.isOptional }.map(\.leastWords).reduce(0, +) : 1)
+    }
+
+    /// The argument in a usage line: `name`, `[OWNER label]`, `key [key ...]`, `[CHILD child] ...`.
     package var usage: String {
-        let text = (keyword.map { "\($0) " } ?? "") + name + (isMultiple ? " ..." : "")
-        return isOptional ? "[\(text)]" : text
+        let value = kind == .block ? parts.map(\.usage).joined(separator: " ") : name
+        let text = (keyword.map { "\($0) " } ?? "") + value
+        switch (isOptional, isMultiple) {
+        case (false, false): return text
+        case (true, false): return "[\(text)]"
+        case (false, true): return "\(text) [\(name) ...]"
+        case (true, true): return keyword == nil ? "[\(text) ...]" : "[\(text)] ..."
+        }
     }
 }

@@ -33,6 +33,33 @@ struct ArgumentValue {
         return Array(bytes.readableBytesView)
     }
 
+    /// A key of the store; `what` it is to the command, in a sentence.
+    func key(_ what: String = "key") throws(LeaseError) -> Key {
+        guard bytes.readableBytes <= limits.name else {
+            throw LeaseError(.tooBig, "the \(what) has \(bytes.readableBytes) bytes; the most is \(limits.name)")
+        }
+        guard bytes.readableBytes > 0 else {
+            throw LeaseError(.invalidRequest, "a \(what) has at least one byte")
+        }
+        return try Key(bytes.readableBytesView)
+    }
+
+    /// A simple value; may be empty.
+    func simpleValue() throws(LeaseError) -> ByteBuffer {
+        guard bytes.readableBytes <= limits.value else {
+            throw LeaseError(.tooBig, "the value has \(bytes.readableBytes) bytes; the most is \(limits.value)")
+        }
+        return bytes
+    }
+
+    /// A key's place on the ring of hashes.
+    func hash() throws(LeaseError) -> UInt64 {
+        guard let hash = number(UInt64.self) else {
+            throw LeaseError(.invalidRequest, "\(quoted) is not a hash; a hash is an integer from 0 to \(UInt64.max)")
+        }
+        return hash
+    }
+
     /// A token.
     func token() throws(LeaseError) -> Token {
         guard let value = integer(), let token = Token(rawValue: value) else {
@@ -86,13 +113,19 @@ struct ArgumentValue {
 
     /// Decimal digits as a number, or `nil` if they are none or do not fit.
     func integer() -> Int64? {
+        number(Int64.self)
+    }
+
+    /// Decimal digits as a number of a type, or `nil` if they are none or do not fit.
+    func number<Number: FixedWidthInteger>(_ type: Number.Type) -> Number? {
         guard bytes.readableBytes > 0 else { return nil }
-        var value: Int64 = 0
+        var value: Number = 0
         for byte in bytes.readableBytesView {
-            let digit = Int64(byte) - 0x30
+            guard (0x30...0x39).contains(byte) else { return nil }
             let (shifted, overflow) = value.multipliedReportingOverflow(by: 10)
-            guard (0...9).contains(digit), !overflow, shifted <= Int64.max - digit else { return nil }
-            value = shifted + digit
+            let (sum, overflowSum) = shifted.addingReportingOverflow(Number(byte - 0x30))
+            guard !overflow, !overflowSum else { return nil }
+            value = sum
         }
         return value
     }

@@ -15,6 +15,24 @@ package enum Command: Hashable, Sendable {
     case revoke(RevokeCommand)
     case token
 
+    // Store
+    case put(key: Key, value: ByteBuffer, if: LeaseGuard?)
+    case get(key: Key)
+    case delete(key: Key, if: LeaseGuard?)
+    case prefixAppend(key: Key, child: Key, if: LeaseGuard?)
+    case prefixList(PrefixListCommand)
+    case prefixContains(key: Key, child: Key)
+    case prefixRemove(key: Key, child: Key, if: LeaseGuard?)
+    case keysList(KeysListCommand)
+    case keysRange(KeysRangeCommand)
+    case keysTracker(key: Key)
+    /// At least one key.
+    case keysRemove(keys: [Key])
+    /// At least one key.
+    case export(keys: [Key])
+    /// At least one entry.
+    case importEntries([StoreEntry])
+
     // Connection
     case ping(message: ByteBuffer?)
     case echo(message: ByteBuffer)
@@ -62,6 +80,39 @@ package struct RevokeCommand: Hashable, Sendable {
     /// When the tenure ends; the default depends on the tenure.
     package let after: Duration?
     package let reason: Label
+}
+
+/// `PREFIX LIST key [AFTER child] [COUNT n]`.
+package struct PrefixListCommand: Hashable, Sendable {
+    package let key: Key
+    /// Only children behind this one.
+    package let after: Key?
+    /// At most so many; without it, a list over the server's limit is refused.
+    package let count: Int?
+}
+
+/// `KEYS LIST [PREFIX bytes] [AFTER key] [COUNT n]`.
+package struct KeysListCommand: Hashable, Sendable {
+    /// What the keys begin with; empty for all.
+    package let prefix: [UInt8]
+    /// Only keys behind this one.
+    package let after: Key?
+    /// At most so many; without it, a list over the server's limit is refused.
+    package let count: Int?
+}
+
+/// `KEYS RANGE low high [AFTER key] [COUNT n]`: the keys whose hash lies in the ring interval (low, high].
+package struct KeysRangeCommand: Hashable, Sendable {
+    /// The hash before the interval.
+    ///
+    /// From ``high`` on it wraps, so that equal bounds are the whole ring.
+    package let low: UInt64
+    /// The last hash of the interval.
+    package let high: UInt64
+    /// Only keys behind this one, in the order of hash and key.
+    package let after: Key?
+    /// At most so many; without it, a list over the server's limit is refused.
+    package let count: Int?
 }
 
 /// `HELLO [2|3] [SETNAME name]`.

@@ -7,12 +7,12 @@ package import LeaseCore
 package final class CommandSpec: Sendable {
     /// What a command is good for, as `COMMAND DOCS` groups it.
     package enum Group: String, Hashable, Sendable {
-        case lease, connection, server
+        case lease, store, connection, server
     }
 
     /// Properties in the words of Redis, for clients that route or restrict by them.
     package enum Flag: String, Hashable, Sendable, CaseIterable {
-        /// Changes leases.
+        /// Changes leases or the store.
         case write
         /// Changes nothing.
         case readonly
@@ -20,6 +20,8 @@ package final class CommandSpec: Sendable {
         case fast
         /// For administrators.
         case admin
+        /// Has keys elsewhere than its first key, last key and step tell.
+        case movableKeys = "movablekeys"
         /// May be sent while the server starts.
         case loading
         /// May be sent before a client has said who it is.
@@ -50,8 +52,10 @@ package final class CommandSpec: Sendable {
     /// How its arguments are read, or `nil` if it is none without a subcommand.
     let decode: Decoder?
 
-    /// Values that must be there.
+    /// How many words behind the name must be there.
     let requiredCount: Int
+    /// Whether the last of those that must be there may come more than once.
+    let hasRepeatedValue: Bool
     /// Values that may be there, known by their position.
     let optionalValues: [ArgumentSpec]
     /// Values with a keyword.
@@ -79,7 +83,8 @@ package final class CommandSpec: Sendable {
         self.subcommands = subcommands
         self.errors = errors
         self.decode = decode
-        self.requiredCount = arguments.prefix { !$0.isOptional }.count
+        self.requiredCount = arguments.prefix { !$0.isOptional }.map(\.leastWords).reduce(0, +)
+        self.hasRepeatedValue = arguments.contains { !$0.isOptional && $0.isMultiple }
         self.optionalValues = arguments.filter { $0.isOptional && $0.keyword == nil }
         self.options = arguments.filter { $0.keyword != nil }
         precondition(options.count <= ArgumentReader.mostOptions, "\(name) has more keywords than a reader has places")
@@ -93,12 +98,22 @@ extension CommandSpec {
     package func arity(in parent: CommandSpec? = nil) -> Int {
         let words = requiredCount + (parent == nil ? 1 : 2)
         guard subcommands.isEmpty else { return decode == nil ? -(words + 1) : -words }
-        return arguments.count == requiredCount ? words : -words
+        return arguments.allSatisfy { !$0.isOptional && !$0.isMultiple } ? words : -words
     }
 
-    /// The position of the first lease name among the words, or 0 if the command names none.
-    package var firstKey: Int {
-        (arguments.firstIndex { $0.kind == .key && $0.keyword == nil } ?? -1) + 1
+    /// The argument, known by its position, that is a lease name or key, and its index, if there is one.
+    private var keyArgument: (index: Int, argument: ArgumentSpec)? {
+        arguments.enumerated().first { $0.element.kind == .key && $0.element.keyword == nil }.map { ($0, $1) }
+    }
+
+    /// The position of the first lease name or key among the words, or 0 if the command has none at a fixed one.
+    package func firstKey(in parent: CommandSpec? = nil) -> Int {
+        keyArgument.map { $0.index + (parent == nil ? 1 : 2) } ?? 0
+    }
+
+    /// The position of the last one: that of the first, or −1 for the last word.
+    package func lastKey(in parent: CommandSpec? = nil) -> Int {
+        keyArgument?.argument.isMultiple == true ? -1 : firstKey(in: parent)
     }
 
     /// How it is written: `ACQUIRE name ttl [OWNER label] [REQUEST id]`.
@@ -114,5 +129,21 @@ extension CommandSpec {
     /// The subcommand of that name, case ignored.
     func subcommand(_ name: some Collection<UInt8>) -> CommandSpec? {
         subcommands.first { PrintableBytes.equal(name, $0.name) }
+    }
+
+    /// The same command under another name.
+    func alias(_ alias: String) -> CommandSpec {
+        CommandSpec(
+            alias,
+            "Is another name of \(name.uppercased()).",
+            group: group,
+            since: since,
+            complexity: complexity,
+            flags: flags,
+            arguments: arguments,
+            subcommands: subcommands,
+            errors: errors,
+            decode: decode
+        )
     }
 }

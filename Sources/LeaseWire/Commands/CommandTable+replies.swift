@@ -36,17 +36,17 @@ extension CommandSpec {
     /// An element of `COMMAND INFO`: name, arity, flags, first key, last key, step, categories, tips, key
     /// specifications, subcommands.
     fileprivate func information(in parent: CommandSpec? = nil) -> RESPValue {
-        let key = Int64(firstKey)
+        let key = Int64(firstKey(in: parent))
         return .array([
             .text(fullName(in: parent)),
             .integer(Int64(arity(in: parent))),
             .set(flags.map { .simpleString($0.rawValue) }),
             .integer(key),
-            .integer(key),
+            .integer(Int64(lastKey(in: parent))),
             .integer(key == 0 ? 0 : 1),
             .set(categories.map { .simpleString($0) }),
             .set([]),
-            .set(keySpecifications),
+            .set(keySpecifications(in: parent)),
             .array(subcommands.map { $0.information(in: self) }),
         ])
     }
@@ -79,15 +79,23 @@ extension CommandSpec {
         return categories
     }
 
-    private var keySpecifications: [RESPValue] {
-        guard firstKey > 0 else { return [] }
-        let access: [String] = flags.contains(.write) ? ["RW", "access", "update"] : ["RO", "access"]
+    /// Where the keys are: from a fixed position on, or behind each keyword `KEY`.
+    private func keySpecifications(in parent: CommandSpec?) -> [RESPValue] {
+        let hasMovableKeys = flags.contains(.movableKeys)
+        let first = firstKey(in: parent)
+        guard first > 0 || hasMovableKeys else { return [] }
+        let access = flags.contains(.write) ? ["RW", "access", "update"] : ["RO", "access"]
+        let start: [(String, RESPValue)] =
+            hasMovableKeys
+            ? [("keyword", .text("KEY")), ("startfrom", .integer(1))] : [("index", .integer(Int64(first)))]
+        // A last key counts from the first one, or from the end if it is negative.
+        let last: Int64 = lastKey(in: parent) < 0 ? -1 : 0
         return [
             .fields([
-                ("flags", .set(access.map { .simpleString($0) })),
+                ("flags", .set((access + (hasMovableKeys ? ["incomplete"] : [])).map { .simpleString($0) })),
                 (
                     "begin_search",
-                    .fields([("type", .text("index")), ("spec", .fields([("index", .integer(Int64(firstKey)))]))])
+                    .fields([("type", .text(hasMovableKeys ? "keyword" : "index")), ("spec", .fields(start))])
                 ),
                 (
                     "find_keys",
@@ -95,7 +103,7 @@ extension CommandSpec {
                         ("type", .text("range")),
                         (
                             "spec",
-                            .fields([("lastkey", .integer(0)), ("keystep", .integer(1)), ("limit", .integer(0))])
+                            .fields([("lastkey", .integer(last)), ("keystep", .integer(1)), ("limit", .integer(0))])
                         ),
                     ])
                 ),
@@ -114,9 +122,14 @@ extension ArgumentSpec {
         if let keyword {
             fields.append(("token", .text(keyword)))
         }
-        let flags = (isOptional ? ["optional"] : []) + (isMultiple ? ["multiple"] : [])
+        var flags = isOptional ? ["optional"] : []
+        if isMultiple { flags.append("multiple") }
+        if isMultiple, keyword != nil { flags.append("multiple_token") }
         if !flags.isEmpty {
             fields.append(("flags", .set(flags.map { .simpleString($0) })))
+        }
+        if !parts.isEmpty {
+            fields.append(("arguments", .array(parts.map(\.documentation))))
         }
         return .fields(fields)
     }

@@ -1,0 +1,193 @@
+internal import LeaseCore
+internal import NIOCore
+
+/// The words of one or more entries, joined: what `IMPORT` takes, and for each key `EXPORT` answers.
+///
+///     KEY k [SIMPLE v] [CHILD c]… [LEASE token expires_at_ms [FENCE f] [TTL ms] [UID u] [OWNER label]]
+///     │     └─────────────┬───────────────────────────────────┘ └────────── in any order ────────────┘
+///     │                   └ in any order, CHILD any number of times
+///     └ begins an entry
+///
+/// Words are read strictly: what is not of this form is refused, and the sentence says in which entry and at which word.
+/// So is a fence above its token. Every value is within the limits of `docs/PROTOCOL.md`, section 2.
+struct EntryWords {
+    /// The grammar of an entry, as `COMMAND DOCS` tells it.
+    static let grammar = ArgumentSpec.required(
+        "entry",
+        parts: [
+            .required("KEY", "key", .key), .option("SIMPLE", "value"), .option("CHILD", "child").repeated,
+            .option(
+                "LEASE",
+                parts: [
+                    .required("token", .integer), .required("expires-at-ms", .integer),
+                    .option("FENCE", "fence", .integer), .option("TTL", "ms", .integer),
+                    .option("UID", "uid", .integer), .option("OWNER", "label"),
+                ]
+            ),
+        ]
+    )
+
+    private enum Keyword: String, CaseIterable {
+        case key = "KEY"
+        case simple = "SIMPLE"
+        case child = "CHILD"
+        case lease = "LEASE"
+    }
+
+    private enum LeaseKeyword: String, CaseIterable {
+        case fence = "FENCE"
+        case ttl = "TTL"
+        case uid = "UID"
+        case owner = "OWNER"
+    }
+
+    private let count: Int
+    private let value: (Int) -> ArgumentValue
+    /// The next word.
+    private var index = 0
+    /// The number of the entry that is being read, from 1.
+    private var entry = 0
+
+    /// Creates a reader of `count` words, each found by its index.
+    init(count: Int, value: @escaping (Int) -> ArgumentValue) {
+        self.count = count
+        self.value = value
+    }
+
+    /// Reads the next entry, or returns `nil` behind the last word.
+    ///
+    /// - Throws: ``LeaseError/Code/invalidRequest`` or, if a value is over its limit, ``LeaseError/Code/tooBig``.
+    mutating func next() throws(LeaseError) -> StoreEntry? {
+        guard index < count else { return nil }
+        entry += 1
+        guard keyword(Keyword.self) == .key else { throw refused("is not KEY, with which an entry begins") }
+        let key = try located(values(1)[0]) { value throws(LeaseError) in try value.key() }
+        var entry = StoreEntry(key: key)
+        while index < count, let keyword = keyword(Keyword.self), keyword != .key {
+            switch keyword {
+            case .key: break
+            case .simple:
+                guard entry.value == nil else { throw refused("came twice") }
+                entry.value = try located(values(1)[0]) { value throws(LeaseError) in
+                    Array(try value.simpleValue().readableBytesView)
+                }
+            case .child:
+                let child = try located(values(1)[0]) { value throws(LeaseError) in try value.key("child") }
+                entry.children.append(child)
+            case .lease:
+                guard entry.lease == nil else { throw refused("came twice") }
+                entry.lease = try lease()
+            }
+        }
+        guard index == count || keyword(Keyword.self) == .key else { throw refused("is no keyword here") }
+        return entry
+    }
+
+    private mutating func lease() throws(LeaseError) -> EntryLease {
+        let words = try values(2)
+        let token = try located(words[0]) { value throws(LeaseError) in try value.token() }
+        let expiry = try located(words[1]) { value throws(LeaseError) in try value.wallMilliseconds() }
+        var lease = EntryLease(token: token, expiresAt: WallInstant(milliseconds: expiry))
+        while index < count, let keyword = keyword(LeaseKeyword.self) {
+            switch keyword {
+            case .fence:
+                guard lease.fence == nil else { throw refused("came twice") }
+                lease.fence = try located(values(1)[0]) { value throws(LeaseError) in
+                    let fence = try value.token()
+                    guard fence <= token else {
+                        throw LeaseError(.invalidRequest, "the fence \(fence) is above its token \(token)")
+                    }
+                    return fence
+                }
+            case .ttl:
+                guard lease.ttl == nil else { throw refused("came twice") }
+                lease.ttl = try located(values(1)[0]) { value throws(LeaseError) in try value.ttlMilliseconds() }
+            case .uid:
+                guard lease.uid == nil else { throw refused("came twice") }
+                lease.uid = try located(values(1)[0]) { value throws(LeaseError) in try value.uid() }
+            case .owner:
+                guard lease.owner == nil else { throw refused("came twice") }
+                lease.owner = try located(values(1)[0]) { value throws(LeaseError) in try value.label() }
+            }
+        }
+        return lease
+    }
+
+    // MARK: - Words
+
+    /// The word at hand as a keyword, case ignored.
+    private func keyword<Word: RawRepresentable<String> & CaseIterable>(_ type: Word.Type) -> Word? {
+        let word = value(index).bytes.readableBytesView
+        return Word.allCases.first { PrintableBytes.equal(word, $0.rawValue) }
+    }
+
+    /// The values behind the keyword at hand; goes on behind them.
+    private mutating func values(_ needed: Int) throws(LeaseError) -> [ArgumentValue] {
+        guard index + needed < count else {
+            throw refused(needed == 1 ? "wants a value behind it" : "wants \(needed) values behind it")
+        }
+        let values = (1...needed).map { value(index + $0) }
+        index += needed + 1
+        return values
+    }
+
+    /// A reading whose refusal says where.
+    private func located<Value>(
+        _ value: ArgumentValue,
+        _ read: (ArgumentValue) throws(LeaseError) -> Value
+    ) throws(LeaseError) -> Value {
+        do {
+            return try read(value)
+        } catch {
+            throw LeaseError(error.code, "in entry \(entry), before word \(index + 1): \(error.message)")
+        }
+    }
+
+    private func refused(_ what: String) -> LeaseError {
+        let word = PrintableBytes.text(of: value(index).bytes.readableBytesView, limit: 32)
+        return LeaseError(.invalidRequest, "in entry \(entry), word \(index + 1): '\(word)' \(what)")
+    }
+}
+
+extension StoreEntry {
+    /// Refuses a lease whose token a store could not go on from: tokens are above those that were imported, and must
+    /// not run out.
+    ///
+    /// - Parameter number: which of the entries it is, from 1.
+    func checkTokenForImport(number: Int) throws(LeaseError) {
+        guard let token = lease?.token, token.rawValue > EntryLease.highestToken else { return }
+        throw LeaseError(
+            .invalidRequest,
+            "in entry \(number): the token \(token) is above \(EntryLease.highestToken), the most that is imported"
+        )
+    }
+}
+
+extension ArgumentValue {
+    /// Milliseconds since 1970.
+    fileprivate func wallMilliseconds() throws(LeaseError) -> Int64 {
+        guard let milliseconds = integer() else {
+            throw LeaseError(.invalidRequest, "\(quoted) is not an instant; write milliseconds since 1970")
+        }
+        return milliseconds
+    }
+
+    /// A TTL as a bare number of milliseconds.
+    fileprivate func ttlMilliseconds() throws(LeaseError) -> TTL {
+        guard let milliseconds = integer(), let ttl = try? TTL(.milliseconds(milliseconds)) else {
+            throw LeaseError(
+                .invalidRequest,
+                "\(quoted) is not a TTL here; write milliseconds from \(TTL.min.milliseconds) to \(TTL.max.milliseconds)"
+            )
+        }
+        return ttl
+    }
+
+    /// The number of a user.
+    fileprivate func uid() throws(LeaseError) -> UInt32 {
+        guard let uid = number(UInt32.self) else {
+            throw LeaseError(.invalidRequest, "\(quoted) is not a user's number; it is from 0 to \(UInt32.max)")
+        }
+        return uid
+    }
+}

@@ -1,0 +1,91 @@
+package import LeaseCore
+package import NIOCore
+
+/// An element of `KEYS LIST`: a key and which kinds of value it has.
+package struct ListedKeyReply: Hashable, Sendable {
+    package let key: Key
+    /// In the order of the protocol.
+    package let kinds: [KeyKind]
+
+    package init(key: Key, kinds: [KeyKind]) {
+        self.key = key
+        self.kinds = kinds
+    }
+}
+
+/// What `KEYS TRACKER` answers: a key's place on the ring, and which kinds of value it has.
+package struct TrackerReply: Hashable, Sendable {
+    package let hash: UInt64
+    /// In the order of the protocol.
+    package let kinds: [KeyKind]
+
+    package init(hash: UInt64, kinds: [KeyKind]) {
+        self.hash = hash
+        self.kinds = kinds
+    }
+}
+
+// MARK: - Writing
+
+extension RESPEncoder {
+    /// Writes `[key, kind…]`.
+    package func writeListedKey(_ listed: ListedKeyReply, to buffer: inout ByteBuffer) {
+        writeArrayHeader(1 + listed.kinds.count, to: &buffer)
+        writeBulk(listed.key.bytes, to: &buffer)
+        writeKinds(listed.kinds, to: &buffer)
+    }
+
+    /// Writes the map of a tracker.
+    ///
+    /// The hash is decimal digits, since it need not fit into an integer of the protocol.
+    package func writeTracker(_ tracker: TrackerReply, to buffer: inout ByteBuffer) {
+        writeMapHeader(2, to: &buffer)
+        writeBulk("hash", to: &buffer)
+        writeBulk(String(tracker.hash), to: &buffer)
+        writeBulk("kinds", to: &buffer)
+        writeArrayHeader(tracker.kinds.count, to: &buffer)
+        writeKinds(tracker.kinds, to: &buffer)
+    }
+
+    private func writeKinds(_ kinds: [KeyKind], to buffer: inout ByteBuffer) {
+        for kind in kinds {
+            writeBulk(kind.rawValue, to: &buffer)
+        }
+    }
+}
+
+// MARK: - Reading
+
+extension ListedKeyReply {
+    /// Reads an element of a list of keys; kinds that this release does not know are passed over.
+    ///
+    /// Returns `nil` if it is none.
+    package init?(_ reply: RESPValue) {
+        guard let elements = reply.elements, let bytes = elements.first?.bytes, let key = try? Key(bytes) else {
+            return nil
+        }
+        self.init(key: key, kinds: KeyKind.kinds(elements.dropFirst()))
+    }
+}
+
+extension TrackerReply {
+    /// Reads a reply of either version; fields and kinds that this release does not know are passed over.
+    ///
+    /// Returns `nil` if it is no such map.
+    package init?(_ reply: RESPValue) {
+        guard let entries = reply.entries else { return nil }
+        func field(_ name: String) -> RESPValue? {
+            entries.first { $0.key.text == name }?.value
+        }
+        guard let hash = field("hash")?.text.flatMap({ UInt64($0) }), let kinds = field("kinds")?.elements else {
+            return nil
+        }
+        self.init(hash: hash, kinds: KeyKind.kinds(kinds))
+    }
+}
+
+extension KeyKind {
+    fileprivate static func kinds(_ words: some Sequence<RESPValue>) -> [KeyKind] {
+        words.compactMap { $0.text.flatMap(KeyKind.init(rawValue:)) }
+    }
+}
