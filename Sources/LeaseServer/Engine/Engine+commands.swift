@@ -27,7 +27,14 @@ extension Engine {
             let token = try backend.issueToken(now: now)
             session.replyOnCommit { $0.writeInteger(token.rawValue, to: &$1) }
         case .leases(let query):
-            list(query, for: session, now: now)
+            list(
+                .leases(LeasePage(prefix: query.prefix, after: query.after, count: query.count ?? .max)),
+                for: session,
+                now: now
+            )
+        case .put, .get, .delete, .prefixAppend, .prefixList, .prefixContains, .prefixRemove, .keysList, .keysRange,
+            .keysTracker, .keysRemove, .export, .importEntries:
+            store(command, for: session, now: now)
         case .info(let section):
             let text = information(section: section, now: now)
             session.replyOnCommit { $0.writeText(text, to: &$1) }

@@ -3,16 +3,16 @@ import LeaseStore
 import LeaseWire
 import NIOCore
 
-/// A `LEASES` that is under way.
+/// A list that is under way: `LEASES`, or one of the store's.
 ///
-/// The list is read from the tables, on a snapshot beside the loop, so that a long one delays nobody. For it to be the
-/// leases of this instant three things come first, each in slices between turns: whatever had ended by time is ended,
+/// The list is read from the tables, on a snapshot beside the loop, so that a long one delays nobody. For it to be what
+/// is so at this instant three things come first, each in slices between turns: whatever had ended by time is ended,
 /// that is committed, and the journal is folded that far.
 struct Listing {
     let session: SessionID
     /// How the session's replies are written.
     let encoder: RESPEncoder
-    let query: LeasesCommand
+    let query: StoreQuery
     /// The instant that the list shows.
     let now: Moment
     /// How far the tables must be, once that is known.
@@ -21,7 +21,7 @@ struct Listing {
 
 extension Engine {
     /// Begins a list; the session waits for it.
-    func list(_ query: LeasesCommand, for session: Session, now: Moment) {
+    func list(_ query: StoreQuery, for session: Session, now: Moment) {
         session.isWaiting = true
         listings.append(Listing(session: session.id, encoder: session.encoder, query: query, now: now, target: nil))
         scheduleTurn()
@@ -74,15 +74,8 @@ extension Engine {
     }
 
     private func read(_ listing: Listing) {
-        let limits = configuration.limits
-        let count = listing.query.count ?? .max
-        // One more than there may be tells that there are too many.
-        let page = LeasePage(
-            prefix: listing.query.prefix,
-            after: listing.query.after,
-            count: min(count, limits.listElements + 1)
-        )
-        backend.read(page) { result in
+        let limits = ListLimits(elements: configuration.limits.listElements, bytes: configuration.limits.listBytes)
+        backend.read(listing.query, limits: limits) { result in
             let rendered = Self.render(result, of: listing, limits: limits)
             self.onLoop { $0.finish(listing, rendered) }
         }
@@ -90,32 +83,40 @@ extension Engine {
 
     /// The list as it is to be written, or why there is none.
     private static func render(
-        _ result: Result<[(name: LeaseName, tenure: Tenure)], StoreError>,
+        _ result: Result<StoreListing, any Error>,
         of listing: Listing,
-        limits: Limits
+        limits: ListLimits
     ) -> Result<ByteBuffer, LeaseError> {
-        let leases: [(name: LeaseName, tenure: Tenure)]
-        switch result {
-        case .success(let read): leases = read
-        case .failure(let failure): return .failure(LeaseError(.ioError, "\(failure.message); try again"))
-        }
-        guard leases.count <= limits.listElements else {
-            return .failure(tooBig("there are more than \(limits.listElements) leases"))
-        }
-        var list = ByteBuffer()
-        listing.encoder.writeArrayHeader(leases.count, to: &list)
-        for lease in leases {
-            let status = LeaseStatusReply(name: lease.name, tenure: lease.tenure, now: listing.now)
-            listing.encoder.writeStatus(status, to: &list)
-            guard list.readableBytes <= limits.listBytes else {
-                return .failure(tooBig("the list is over \(limits.listBytes) bytes"))
+        var list = ListBuffer(encoder: listing.encoder, limits: limits)
+        do {
+            switch try result.get() {
+            case .leases(let leases):
+                try list.writeArray(of: leases) { lease, encoder, buffer in
+                    let status = LeaseStatusReply(name: lease.name, tenure: lease.tenure, now: listing.now)
+                    encoder.writeStatus(status, to: &buffer)
+                }
+            case .keys(let keys):
+                try list.writeArray(of: keys) { $1.writeBulk($0.bytes, to: &$2) }
+            case .trackedKeys(let keys):
+                try list.writeArray(of: keys) { tracked, encoder, buffer in
+                    encoder.writeListedKey(ListedKeyReply(key: tracked.key, kinds: tracked.kinds), to: &buffer)
+                }
+            case .entries(let entries):
+                try list.writeArray(of: entries) { $1.writeEntry($0, to: &$2) }
+            case .tracker(let tracker):
+                list.write { encoder, buffer in
+                    guard let tracker else { return encoder.writeNull(to: &buffer) }
+                    encoder.writeTracker(TrackerReply(hash: tracker.hash, kinds: tracker.kinds), to: &buffer)
+                }
+            case .value, .flag:
+                preconditionFailure("\(listing.query) is answered in its turn")
             }
+            return .success(list.bytes)
+        } catch let error as LeaseError {
+            return .failure(error)
+        } catch {
+            return .failure(LeaseError(.ioError, "\(error); try again"))
         }
-        return .success(list)
-    }
-
-    private static func tooBig(_ what: String) -> LeaseError {
-        LeaseError(.tooBig, "\(what); page with AFTER and COUNT")
     }
 
     private func finish(_ listing: Listing, _ result: Result<ByteBuffer, LeaseError>) {

@@ -14,6 +14,14 @@ protocol LeaseBackend: AnyObject {
         now: Moment
     ) -> Result<LeaseAnswer, LeaseError>
 
+    /// Decides a request on values, prefixes and keys, and writes what it does.
+    func perform(
+        _ request: StoreRequest,
+        if guard: LeaseGuard?,
+        by caller: Caller,
+        now: Moment
+    ) -> Result<StoreAnswer, LeaseError>
+
     /// Issues a token without a lease.
     func issueToken(now: Moment) throws(LeaseError) -> Token
 
@@ -29,22 +37,23 @@ protocol LeaseBackend: AnyObject {
     /// Makes durable what was decided since the last call.
     func commit() throws(CommitFailure)
 
-    /// How much is to be folded before ``read(_:completion:)`` shows what is durable.
+    /// How much is to be folded before ``read(_:limits:completion:)`` shows what is durable.
     var foldBacklog: Int64 { get }
 
     /// The place of the last thing that is durable.
     var lastDurableSequence: Int64 { get }
 
-    /// The last place that ``read(_:completion:)`` shows.
+    /// The last place that ``read(_:limits:completion:)`` shows.
     var foldedThrough: Int64 { get }
 
     /// Folds a slice between two turns, and tells whether there is more.
     func fold(limit: Int) throws(CommitFailure) -> Bool
 
-    /// Reads a page of the leases beside the loop.
+    /// Answers a query from the tables, beside the loop.
     func read(
-        _ page: LeasePage,
-        completion: @escaping @Sendable (Result<[(name: LeaseName, tenure: Tenure)], StoreError>) -> Void
+        _ query: StoreQuery,
+        limits: ListLimits,
+        completion: @escaping @Sendable (Result<StoreListing, any Error>) -> Void
     )
 
     /// Goes to the store and back, for the watchdog.

@@ -40,8 +40,15 @@ final class ScriptedBackend: LeaseBackend {
     /// The most that a fold carries over, below what it is asked for.
     var foldStep = Int64.max
 
-    typealias Read = @Sendable (Result<[(name: LeaseName, tenure: Tenure)], StoreError>) -> Void
-    private(set) var pages: [LeasePage] = []
+    typealias Read = @Sendable (Result<StoreListing, any Error>) -> Void
+    private(set) var queries: [StoreQuery] = []
+    private(set) var listLimits: [ListLimits] = []
+    /// The pages of leases that were asked for.
+    var pages: [LeasePage] {
+        queries.compactMap { if case .leases(let page) = $0 { page } else { nil } }
+    }
+    /// What is in the store: only whether something is.
+    private var values: [Key: [UInt8]] = [:]
     private(set) var reads: [Read] = []
 
     private(set) var applied: LedgerConfiguration?
@@ -65,6 +72,25 @@ final class ScriptedBackend: LeaseBackend {
             return .success(.released)
         default:
             return .success(.tenure(nil))
+        }
+    }
+
+    func perform(
+        _ request: StoreRequest,
+        if guard: LeaseGuard?,
+        by caller: Caller,
+        now: Moment
+    ) -> Result<StoreAnswer, LeaseError> {
+        switch request {
+        case .put(let key, let value):
+            calls.append(.perform("\(key)"))
+            note()
+            values[key] = value
+            return .success(.done)
+        case .get(let key):
+            return .success(.value(values[key]))
+        default:
+            return .success(.flag(false))
         }
     }
 
@@ -128,16 +154,17 @@ final class ScriptedBackend: LeaseBackend {
 
     // MARK: - Reading
 
-    func read(_ page: LeasePage, completion: @escaping Read) {
+    func read(_ query: StoreQuery, limits: ListLimits, completion: @escaping Read) {
         #expect(!hasBatch, "a list that lacks what has been decided")
         calls.append(.read)
-        pages.append(page)
+        queries.append(query)
+        listLimits.append(limits)
         reads.append(completion)
     }
 
     /// Lets the next read end.
     func endRead(_ result: Result<[(name: LeaseName, tenure: Tenure)], StoreError> = .success([])) {
-        reads.removeFirst()(result)
+        reads.removeFirst()(result.map { .leases($0) }.mapError { $0 })
     }
 
     func ping() throws(CommitFailure) {
