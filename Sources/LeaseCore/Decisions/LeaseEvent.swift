@@ -5,6 +5,8 @@
 public enum LeaseEvent: Hashable, Sendable {
     /// A tenure began.
     case granted(Tenure)
+    /// A tenure was brought in from elsewhere, or the one with its fence was replaced by it.
+    case imported(Tenure)
     /// The tenure was renewed.
     case renewed(Renewal)
     /// The tenure is being ended by force.
@@ -16,13 +18,17 @@ public enum LeaseEvent: Hashable, Sendable {
 
     /// What the event makes of a lease.
     ///
-    /// The order of events is an invariant of the store: a grant finds the lease free, every other event finds a tenure.
+    /// The order of events is an invariant of the store: a grant finds the lease free, an import finds it free or in the
+    /// tenure with its fence, every other event finds a tenure.
     /// A store that breaks it is damaged, and the event says so by returning `false` with the lease left as it was.
     public func apply(to tenure: inout Tenure?) -> Bool {
         switch self {
         case .granted(let granted):
             guard tenure == nil else { return false }
             tenure = granted
+        case .imported(let imported):
+            guard tenure == nil || tenure?.fence == imported.fence else { return false }
+            tenure = imported
         case .renewed(let renewal):
             guard tenure != nil else { return false }
             tenure?.renew(renewal)

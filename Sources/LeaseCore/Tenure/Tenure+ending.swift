@@ -15,6 +15,9 @@ public struct TenureEnd: Hashable, Sendable {
     /// Why it was revoked, for people; empty otherwise, or if nobody said.
     public let reason: Label
 
+    /// The end of a tenure whose key was removed with all that it had.
+    public static let removal = TenureEnd(.revoked, reason: .removed)
+
     /// Creates an end.
     public init(_ cause: Cause, reason: Label = .empty) {
         self.cause = cause

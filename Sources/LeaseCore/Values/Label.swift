@@ -9,6 +9,9 @@ public struct Label: Hashable, Sendable, CustomStringConvertible {
     /// The empty label.
     public static let empty = Label(unchecked: "")
 
+    /// The reason of a revocation by the removal of a key.
+    static let removed = Label(unchecked: "removed")
+
     /// The text.
     public let text: String
 

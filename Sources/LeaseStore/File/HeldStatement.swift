@@ -54,6 +54,18 @@ final class HeldStatement {
         }
     }
 
+    /// Binds the values and tells whether there is a row.
+    func hasRow(_ values: SQLValue...) throws -> Bool {
+        var isThere = false
+        try withBound(values[...]) {
+            try scan { _ in
+                isThere = true
+                return false
+            }
+        }
+        return isThere
+    }
+
     /// Binds the values and hands each row to `body`, until there are no more or `body` answers `false`.
     func scan(_ values: SQLValue..., while body: (SQLRow) throws -> Bool) throws {
         try withBound(values[...]) { try scan(body) }

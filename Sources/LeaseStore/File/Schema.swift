@@ -3,7 +3,8 @@ import GRDB
 /// The tables of a store, and how an older file becomes a newer one.
 ///
 /// `lease_journal` is the promise: one row for each thing that happened, in order. `leases` and `key_trackers` are what
-/// the journal's rows up to `meta.folded_through` amount to. Wall clock columns are microseconds since 1970 (`…_us`),
+/// the journal's rows up to `meta.folded_through` amount to. `simple_entries` and `prefix_entries` are written at once, in
+/// the transaction of their batch, and the bits of `key_trackers.kinds` that speak of them, too. Wall clock columns are microseconds since 1970 (`…_us`),
 /// boot clock columns nanoseconds on CLOCK_BOOTTIME (`…_ns`) of the boot that `meta.boot_identity` names.
 enum Schema {
     /// `PRAGMA application_id`, so that file(1) and this library know a store: "LSED".
@@ -14,6 +15,9 @@ enum Schema {
         migrator.registerMigration("1 leases") { database in
             try database.execute(sql: "PRAGMA application_id = \(applicationID)")
             try database.execute(sql: createLeases)
+        }
+        migrator.registerMigration("2 store") { database in
+            try database.execute(sql: createStore)
         }
         return migrator
     }
@@ -80,5 +84,18 @@ enum Schema {
         ) STRICT, WITHOUT ROWID;
 
         CREATE INDEX key_trackers_by_hash ON key_trackers (hash, key);
+        """
+
+    private static let createStore = """
+        CREATE TABLE simple_entries (
+            key   BLOB NOT NULL PRIMARY KEY,
+            value BLOB NOT NULL
+        ) STRICT, WITHOUT ROWID;
+
+        CREATE TABLE prefix_entries (
+            prefix BLOB NOT NULL,
+            child  BLOB NOT NULL,
+            PRIMARY KEY (prefix, child)
+        ) STRICT, WITHOUT ROWID;
         """
 }

@@ -60,11 +60,11 @@ final class StoreFile {
     }
 
     /// Runs `body` on the writer's connection, on the calling thread; GRDB's own method forgets the error's type.
-    func write(_ body: (Database) throws(CommitFailure) -> Void) throws(CommitFailure) {
-        let result: Result<Void, CommitFailure> = pool.writeWithoutTransaction { database in
+    func write<Value>(_ body: (Database) throws(CommitFailure) -> Value) throws(CommitFailure) -> Value {
+        let result: Result<Value, CommitFailure> = pool.writeWithoutTransaction { database in
             Result { () throws(CommitFailure) in try body(database) }
         }
-        try result.get()
+        return try result.get()
     }
 
     /// Sees to the log between two commits.
@@ -215,6 +215,8 @@ final class StoreFile {
         var configuration = Configuration()
         configuration.label = "leased.store"
         configuration.busyMode = .timeout(5)
+        // A batch that writes values keeps its transaction open from one request to the next, up to its commit.
+        configuration.allowsUnsafeTransactions = true
         configuration.prepareDatabase { database in
             try database.execute(sql: "PRAGMA wal_autocheckpoint = 0; PRAGMA temp_store = MEMORY")
         }

@@ -24,15 +24,16 @@ public struct KeyHash: Sendable {
     ///
     /// SQLite's integers are signed; with the top bit flipped their order is that of the unsigned hashes.
     func stored(_ key: [UInt8]) -> Int64 {
-        Int64(bitPattern: function(key) ^ (1 << 63))
+        Self.stored(function(key))
     }
-}
 
-/// Which kinds of value a key has, as bits in its tracker.
-struct KeyKinds: OptionSet {
-    let rawValue: Int64
+    /// A hash as it is stored.
+    static func stored(_ hash: UInt64) -> Int64 {
+        Int64(bitPattern: hash ^ (1 << 63))
+    }
 
-    static let simple = KeyKinds(rawValue: 1)
-    static let prefix = KeyKinds(rawValue: 2)
-    static let lease = KeyKinds(rawValue: 4)
+    /// The hash that is stored as this number.
+    static func hash(stored number: Int64) -> UInt64 {
+        UInt64(bitPattern: number) ^ (1 << 63)
+    }
 }

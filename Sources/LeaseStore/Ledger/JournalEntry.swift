@@ -16,11 +16,11 @@ struct JournalEntry: Hashable {
         case token(Token)
     }
 
-    /// The token that this entry issued, if it issued one.
+    /// The token that this entry issued or brought in, if it did: later ones are greater.
     var issuedToken: Token? {
         switch content {
         case .token(let token): token
-        case .lease(_, _, .granted(let tenure)): tenure.token
+        case .lease(_, _, .granted(let tenure)), .lease(_, _, .imported(let tenure)): tenure.token
         case .lease(_, _, .renewed(let renewal)): renewal.token
         case .lease: nil
         }
@@ -37,7 +37,7 @@ struct JournalEntry: Hashable {
     /// Whether the row stays as history once the tables hold its effect: who held what, when, and how it ended.
     var isHistory: Bool {
         switch content {
-        case .lease(_, _, .granted), .lease(_, _, .revoking), .lease(_, _, .ended): true
+        case .lease(_, _, .granted), .lease(_, _, .imported), .lease(_, _, .revoking), .lease(_, _, .ended): true
         case .lease(_, _, .renewed), .lease(_, _, .resumed), .token: false
         }
     }
@@ -53,6 +53,7 @@ struct JournalEntry: Hashable {
 ///     4 resumed   deadline, revocation, detail = 1 if the grant's one extension is used up
 ///     5 ended     detail = the cause, reason
 ///     6 token     token
+///     7 imported  fence, token, uid, gid, pid, owner, ttl, deadline
 extension JournalEntry {
     private enum Kind: Int64 {
         case granted = 1
@@ -61,6 +62,7 @@ extension JournalEntry {
         case resumed = 4
         case ended = 5
         case token = 6
+        case imported = 7
     }
 
     static let insertion = """
@@ -108,22 +110,23 @@ extension JournalEntry {
         let revocationEnd = row.moment(17)
         let reason = row.label(19)
         switch kind {
-        case .granted:
-            guard let holder = row.holder(7), let ttl = row.ttl(11), let deadline else { return nil }
-            return .granted(
-                Tenure(
-                    fence: fence,
-                    token: fence,
-                    holder: holder,
-                    ttl: ttl,
-                    deadline: deadline,
-                    acquiredAt: at,
-                    renewals: 0,
-                    request: row.request(.acquire, 14),
-                    revocation: nil,
-                    isExtended: false
-                )
+        case .granted, .imported:
+            guard let token = row.token(6), token >= fence, let holder = row.holder(7), let ttl = row.ttl(11),
+                let deadline
+            else { return nil }
+            let tenure = Tenure(
+                fence: fence,
+                token: token,
+                holder: holder,
+                ttl: ttl,
+                deadline: deadline,
+                acquiredAt: at,
+                renewals: 0,
+                request: row.request(.acquire, 14),
+                revocation: nil,
+                isExtended: false
             )
+            return kind == .granted ? .granted(tenure) : .imported(tenure)
         case .renewed:
             guard let token = row.token(6), let ttl = row.ttl(11), let deadline else { return nil }
             return .renewed(Renewal(token: token, ttl: ttl, deadline: deadline, request: row.request(.renew, 14)))
@@ -154,12 +157,13 @@ extension JournalEntry {
 
         mutating func fill(from event: LeaseEvent) -> Kind {
             switch event {
-            case .granted(let tenure):
+            case .granted(let tenure), .imported(let tenure):
                 token = tenure.token
                 holder = tenure.holder
                 ttl = tenure.ttl
                 deadline = tenure.deadline
                 request = tenure.request
+                if case .imported = event { return .imported }
                 return .granted
             case .renewed(let renewal):
                 token = renewal.token

@@ -1,7 +1,7 @@
 import GRDB
 import LeaseCore
 
-/// The tables `leases` and `key_trackers`, as folding writes and a start reads them.
+/// The table `leases`, as folding writes and a start reads it.
 struct LeaseTable {
     private static let columns = """
         name, fence, token, uid, gid, pid, owner, ttl_ms, deadline_ns, deadline_us, acquired_us, renewals, is_extended,
@@ -14,34 +14,26 @@ struct LeaseTable {
     static let selectFrom = "SELECT \(columns) FROM leases WHERE name >= ? ORDER BY name, slot LIMIT ?"
     /// The leases after one name, by name.
     static let selectAfter = "SELECT \(columns) FROM leases WHERE name > ? ORDER BY name, slot LIMIT ?"
+    /// One lease.
+    static let selectOne = "SELECT \(columns) FROM leases WHERE name = ? AND slot = 0"
 
     private let selectOne: HeldStatement
     private let upsert: HeldStatement
     private let delete: HeldStatement
-    private let track: HeldStatement
-    private let untrack: HeldStatement
-    private let dropTracker: HeldStatement
-    private let keyHash: KeyHash
+    private let trackers: TrackerTable
 
-    init(on database: Database, keyHash: KeyHash) throws {
-        self.keyHash = keyHash
-        selectOne = try HeldStatement("SELECT \(Self.columns) FROM leases WHERE name = ? AND slot = 0", on: database)
+    init(on database: Database, trackers: TrackerTable) throws {
+        self.trackers = trackers
+        selectOne = try HeldStatement(Self.selectOne, on: database)
         upsert = try HeldStatement(
             "INSERT OR REPLACE INTO leases (\(Self.columns), slot) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
             on: database
         )
         delete = try HeldStatement("DELETE FROM leases WHERE name = ? AND slot = 0", on: database)
-        // The hash is computed when the tracker is made; a tracker that is there keeps its own.
-        track = try HeldStatement(
-            "INSERT INTO key_trackers (key, hash, kinds) VALUES (?, ?, ?) ON CONFLICT (key) DO UPDATE SET kinds = kinds | excluded.kinds",
-            on: database
-        )
-        untrack = try HeldStatement("UPDATE key_trackers SET kinds = kinds & ~? WHERE key = ?", on: database)
-        dropTracker = try HeldStatement("DELETE FROM key_trackers WHERE key = ? AND kinds = 0", on: database)
     }
 
     func finalize() {
-        for statement in [selectOne, upsert, delete, track, untrack, dropTracker] {
+        for statement in [selectOne, upsert, delete] {
             statement.finalize()
         }
     }
@@ -58,16 +50,11 @@ struct LeaseTable {
         if let tenure {
             try insert(tenure, for: name)
             if previous == nil {
-                try track.run(
-                    .blob(name.bytes),
-                    .integer(keyHash.stored(name.bytes)),
-                    .integer(KeyKinds.lease.rawValue)
-                )
+                try trackers.add(.lease, to: name.bytes)
             }
         } else if previous != nil {
             try delete.run(.blob(name.bytes))
-            try untrack.run(.integer(KeyKinds.lease.rawValue), .blob(name.bytes))
-            try dropTracker.run(.blob(name.bytes))
+            try trackers.remove(.lease, from: name.bytes)
         }
     }
 

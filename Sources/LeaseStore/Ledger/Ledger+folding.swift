@@ -48,7 +48,8 @@ extension Ledger {
             guard let entry = JournalEntry(row) else { throw MalformedRow(table: "lease_journal") }
             slice.foldedThrough = entry.sequence
             if let token = entry.issuedToken {
-                slice.lastToken = token
+                // An imported token may be lower than one before it.
+                slice.lastToken = max(token, slice.lastToken ?? token)
             }
             if entry.isHistory {
                 slice.historyCount += 1

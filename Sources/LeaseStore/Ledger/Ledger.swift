@@ -1,9 +1,10 @@
 import GRDB
 package import LeaseCore
 
-/// The ledger: leases decided in memory, made durable by one sequential journal.
+/// The ledger: leases decided in memory, made durable by one sequential journal, and values beside them in tables.
 ///
-///     perform, perform, issueToken, …      decided at once on the leases in memory, noted in the batch
+///     perform, perform, issueToken, …      decided at once on the leases in memory, noted in the batch;
+///                                          values are written at once, in the batch's transaction
 ///     commit                               the batch's rows in one transaction: the promise behind every answer
 ///     fold                                 now and then, the journal's effects into the tables, in slices
 ///
@@ -22,10 +23,14 @@ package final class Ledger {
     private(set) var configuration: LedgerConfiguration
     let clock: any LeaseClock
 
-    private(set) var leases = LiveLeases()
-    private(set) var tokens = TokenSequence()
-    private var lastSequence: Int64 = 0
-    private var batch: Batch
+    /// The leases in force, as decided; moved by the batch.
+    var leases = LiveLeases()
+    /// The tokens that come; moved by deciding.
+    var tokens = TokenSequence()
+    /// The place of the last row, durable or not.
+    var lastSequence: Int64 = 0
+    /// What has been decided and is not durable yet.
+    var batch = Batch()
     let statements: Statements
 
     /// How far the tables are; moved by folding.
@@ -56,7 +61,6 @@ package final class Ledger {
             statements = try file.pool.writeWithoutTransaction {
                 try Statements(on: $0, keyHash: configuration.keyHash)
             }
-            batch = Batch(tokens: tokens, lastSequence: 0)
             try load()
             try resume(at: clock.now())
         } catch {
@@ -80,7 +84,11 @@ package final class Ledger {
 
     /// Closes the file as it is: what is not folded is replayed at the next start.
     package func abandon() {
-        file.pool.writeWithoutTransaction { _ in statements.finalize() }
+        file.pool.writeWithoutTransaction { _ in
+            // A batch that is under way is dropped. If not even that can be done, closing does it.
+            try? statements.rollBackTransaction()
+            statements.finalize()
+        }
         try? file.close()
     }
 
@@ -182,76 +190,6 @@ package final class Ledger {
             )
         }
         return nil
-    }
-
-    // MARK: - The batch
-
-    /// What has been decided and is not durable yet, with the way back.
-    private struct Batch {
-        var entries: [JournalEntry] = []
-        var previous: [(name: LeaseName, tenure: Tenure?)] = []
-        var tokens: TokenSequence
-        var lastSequence: Int64
-    }
-
-    /// Whether something was decided that is not durable yet.
-    package var hasBatch: Bool { !batch.entries.isEmpty }
-
-    /// The place of the last row that is on disk.
-    package var lastDurableSequence: Int64 { batch.lastSequence }
-
-    private func append(_ content: JournalEntry.Content, _ now: Moment) {
-        lastSequence += 1
-        batch.entries.append(JournalEntry(sequence: lastSequence, at: now.wall, content: content))
-        if case .lease(let name, _, let event) = content {
-            var tenure = leases[name]
-            let isSound = event.apply(to: &tenure)
-            precondition(isSound, "a decision on lease '\(name)' does not follow from its state")
-            batch.previous.append((name, leases.set(tenure, for: name)))
-        }
-    }
-
-    /// Makes the batch durable: when this returns, its rows are on disk.
-    ///
-    /// Costs nothing if nothing was decided.
-    package func commit() throws(CommitFailure) {
-        guard hasBatch else {
-            // A token that was refused to its caller has not been given out either.
-            tokens = batch.tokens
-            return
-        }
-        commitBegan.start(at: clock.now().boot)
-        defer { commitBegan.stop() }
-        do throws(CommitFailure) {
-            try file.write { _ throws(CommitFailure) in
-                try statements.transaction { () throws(any Error) in
-                    for entry in batch.entries {
-                        try entry.insert(with: statements.insertEntry)
-                    }
-                }
-            }
-        } catch {
-            putBack()
-            throw error
-        }
-        beginBatch()
-        try file.tendLog()
-    }
-
-    private func beginBatch() {
-        batch.entries.removeAll(keepingCapacity: batch.entries.count < 4096)
-        batch.previous.removeAll(keepingCapacity: batch.previous.count < 4096)
-        batch.tokens = tokens
-        batch.lastSequence = lastSequence
-    }
-
-    private func putBack() {
-        for (name, tenure) in batch.previous.reversed() {
-            leases.set(tenure, for: name)
-        }
-        tokens = batch.tokens
-        lastSequence = batch.lastSequence
-        beginBatch()
     }
 
     // MARK: - Opening

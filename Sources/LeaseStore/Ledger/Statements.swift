@@ -24,7 +24,12 @@ struct Statements {
     let selectEntries: HeldStatement
     let deleteEntry: HeldStatement
     let ping: HeldStatement
+    private let pageCount: HeldStatement
+    private let freePageCount: HeldStatement
+    private let pageSize: Int64
     let table: LeaseTable
+    let store: StoreTables
+    private let trackers: TrackerTable
     private let begin: HeldStatement
     private let commit: HeldStatement
     private let rollback: HeldStatement
@@ -42,53 +47,92 @@ struct Statements {
         selectEntries = try HeldStatement(JournalEntry.selection, on: database)
         deleteEntry = try HeldStatement("DELETE FROM lease_journal WHERE seq = ?", on: database)
         ping = try HeldStatement("SELECT value FROM meta WHERE name = '\(Meta.foldedThrough)'", on: database)
-        table = try LeaseTable(on: database, keyHash: keyHash)
+        pageCount = try HeldStatement("PRAGMA page_count", on: database)
+        freePageCount = try HeldStatement("PRAGMA freelist_count", on: database)
+        pageSize = try Int64.fetchOne(database, sql: "PRAGMA page_size") ?? 4096
+        trackers = try TrackerTable(on: database, keyHash: keyHash)
+        table = try LeaseTable(on: database, trackers: trackers)
+        store = try StoreTables(on: database, trackers: trackers)
     }
 
     func finalize() {
-        for statement in [begin, commit, rollback, insertEntry, selectEntries, deleteEntry, ping] {
+        for statement in [
+            begin, commit, rollback, insertEntry, selectEntries, deleteEntry, ping, pageCount, freePageCount,
+        ] {
             statement.finalize()
         }
         table.finalize()
+        store.finalize()
+        trackers.finalize()
+    }
+
+    /// How many bytes of the file hold something, as the transaction under way has made it.
+    func usedBytes() throws -> Int64 {
+        var pages: Int64 = 0
+        try pageCount.forEach { pages = $0.integer(0) ?? 0 }
+        try freePageCount.forEach { pages -= $0.integer(0) ?? 0 }
+        return pages * pageSize
     }
 
     /// Runs `body` in one transaction and commits it.
+    func transaction(_ body: () throws -> Void) throws(CommitFailure) {
+        try beginTransaction()
+        try step(body)
+        try commitTransaction()
+    }
+
+    /// Begins a transaction that ``commitTransaction()`` or a failed ``step(_:)`` ends.
+    func beginTransaction() throws(CommitFailure) {
+        try step { try begin.run() }
+    }
+
+    /// Runs `body`; if it throws, what the transaction has done so far is taken back, and the transaction is over.
+    func step<Value>(_ body: () throws -> Value) throws(CommitFailure) -> Value {
+        do {
+            return try body()
+        } catch {
+            throw rollBack(after: error)
+        }
+    }
+
+    /// Makes the transaction durable.
     ///
     /// An error before COMMIT, or of COMMIT before its sync, leaves nothing behind. SQLite writes the log first and syncs
     /// it last (wal.c), and tells the two apart: SQLITE_FULL and SQLITE_IOERR_WRITE come from the writing,
     /// SQLITE_IOERR_FSYNC from the sync. Last, after the sync, it enters the frames into the log's index, and to find no
     /// room or memory for that (SQLITE_IOERR_SHMSIZE, SQLITE_IOERR_SHMMAP, SQLITE_NOMEM) comes too late for a refusal: a
     /// start would find the rows. Whatever else COMMIT may say is taken for unknown too.
-    func transaction(_ body: () throws -> Void) throws(CommitFailure) {
-        do {
-            try begin.run()
-            try body()
-        } catch {
-            try rollBack(after: error)
-        }
+    func commitTransaction() throws(CommitFailure) {
         do {
             try commit.run()
         } catch {
-            guard Self.isBeforeSync(error) else { throw unknown(error) }
-            try rollBack(after: error)
+            throw Self.isBeforeSync(error) ? rollBack(after: error) : unknown(error)
         }
     }
 
-    private func rollBack(after error: any Error) throws(CommitFailure) {
-        // SQLite may have rolled back by itself (lang_transaction.html, "Response To Errors Within A Transaction").
-        if sqlite3_get_autocommit(connection) == 0 {
-            do {
-                try rollback.run()
-            } catch {
-                throw unknown(error)
-            }
+    /// Takes back what the transaction under way has done, if one is.
+    func rollBackTransaction() throws(CommitFailure) {
+        guard sqlite3_get_autocommit(connection) == 0 else { return }
+        do {
+            try rollback.run()
+        } catch {
+            throw unknown(error)
+        }
+    }
+
+    private func rollBack(after error: any Error) -> CommitFailure {
+        do throws(CommitFailure) {
+            // SQLite may have rolled back by itself (lang_transaction.html, "Response To Errors Within A Transaction").
+            try rollBackTransaction()
+        } catch {
+            return error
         }
         // A sync can come before COMMIT, when the log begins anew; its failure is no less a failed sync.
         if let error = error as? DatabaseError, Self.isSync(error) {
-            throw unknown(error)
+            return unknown(error)
         }
         let cause = StoreFile.translate(error, path: path)
-        throw .refused(LeaseError(.ioError, "\(cause.message); nothing was done, try again"))
+        return .refused(LeaseError(.ioError, "\(cause.message); nothing was done, try again"))
     }
 
     private func unknown(_ error: any Error) -> CommitFailure {

@@ -1,4 +1,4 @@
-package import LeaseCore
+import LeaseCore
 
 extension Ledger {
     /// Answers a query from the tables, on a snapshot beside the writer.

@@ -1,6 +1,9 @@
 package import LeaseCore
 
 /// Values, prefixes and keys beside the leases.
+///
+/// Each request is decided in Swift, on what the tables and the leases in memory say, before anything of it is written: a
+/// request that is refused is never half done.
 extension Ledger {
     /// Decides a request and writes what it does within the batch's transaction.
     ///
@@ -13,6 +16,93 @@ extension Ledger {
         by caller: Caller,
         now: Moment
     ) -> Result<StoreAnswer, LeaseError> {
-        .failure(LeaseError(.ioError, "not yet"))
+        Result { () throws(LeaseError) in
+            if let `guard` {
+                let check = LeaseRequest.check(token: `guard`.token)
+                _ = try perform(check, on: `guard`.lease, by: caller, now: now).get()
+            }
+            return try answer(to: request, by: caller, now: now)
+        }
+    }
+
+    private func answer(to request: StoreRequest, by caller: Caller, now: Moment) throws(LeaseError) -> StoreAnswer {
+        let store = statements.store
+        switch request {
+        case .put(let key, let value):
+            try refuseGrowth()
+            try write { try store.put(value, for: key) }
+            return .done
+        case .get(let key):
+            return .value(try look { try store.value(of: key) })
+        case .delete(let key):
+            guard try look({ try store.kinds(of: key).contains(.simple) }) else { return .flag(false) }
+            try write { try store.removeValue(of: key) }
+            return .flag(true)
+        case .append(let key, let child):
+            guard try !look({ try store.contains(child, under: key) }) else {
+                throw LeaseError(.exists, "the child '\(child)' is already under '\(key)'")
+            }
+            try refuseGrowth()
+            try write { try store.insert(child, under: key) }
+            return .done
+        case .contains(let key, let child):
+            return .flag(try look { try store.contains(child, under: key) })
+        case .removeChild(let key, let child):
+            guard try look({ try store.contains(child, under: key) }) else { return .flag(false) }
+            try write { try store.remove(child, under: key) }
+            return .flag(true)
+        case .removeKeys(let keys):
+            return .count(try removeKeys(keys, by: caller, now: now))
+        case .importEntries(let entries):
+            try importEntries(entries, by: caller, now: now)
+            return .done
+        }
+    }
+
+    // MARK: - Removing
+
+    private func removeKeys(_ keys: [Key], by caller: Caller, now: Moment) throws(LeaseError) -> Int {
+        if !caller.isAdministrator {
+            for key in keys {
+                let name = LeaseName(key)
+                guard let tenure = leases[name], tenure.ending(at: now.boot) == nil else { continue }
+                throw LeaseError(
+                    .denied,
+                    "uid \(caller.uid) may not remove key '\(key)', whose lease is held by '\(tenure.holder.owner)'; ask an administrator"
+                )
+            }
+        }
+        let store = statements.store
+        // One look at each key: a key that is named twice is removed once.
+        let keys = Set(keys)
+        let stored = try look { try keys.filter { try !store.kinds(of: $0).isEmpty } }
+        if !stored.isEmpty {
+            try write {
+                for key in stored {
+                    try store.removeAll(of: key)
+                }
+            }
+        }
+        var count = stored.count
+        for key in keys {
+            let name = LeaseName(key)
+            endIfOver(name, now: now)
+            guard let tenure = leases[name] else { continue }
+            append(.lease(name, fence: tenure.fence, .ended(.removal)), now)
+            count += stored.contains(key) ? 0 : 1
+        }
+        return count
+    }
+
+    // MARK: - The file's size
+
+    /// Refuses what makes the file larger once it has its full size.
+    func refuseGrowth() throws(LeaseError) {
+        let limit = configuration.maximumFileBytes
+        guard limit < .max else { return }
+        let size = try look { try statements.usedBytes() }
+        guard size < limit else {
+            throw LeaseError(.busy, "the store has \(size) bytes, and \(limit) is its limit; remove keys, or raise it")
+        }
     }
 }

@@ -1,0 +1,57 @@
+import GRDB
+
+/// The table `key_trackers`, as the writer keeps it: a row for each key that has anything.
+///
+/// The hash is computed when a key gets its tracker, and never again while it has one.
+struct TrackerTable {
+    private let select: HeldStatement
+    private let insert: HeldStatement
+    private let update: HeldStatement
+    private let delete: HeldStatement
+    private let keyHash: KeyHash
+
+    init(on database: Database, keyHash: KeyHash) throws {
+        self.keyHash = keyHash
+        select = try HeldStatement("SELECT kinds FROM key_trackers WHERE key = ?", on: database)
+        insert = try HeldStatement("INSERT INTO key_trackers (key, hash, kinds) VALUES (?, ?, ?)", on: database)
+        update = try HeldStatement("UPDATE key_trackers SET kinds = ? WHERE key = ?", on: database)
+        delete = try HeldStatement("DELETE FROM key_trackers WHERE key = ?", on: database)
+    }
+
+    func finalize() {
+        for statement in [select, insert, update, delete] {
+            statement.finalize()
+        }
+    }
+
+    /// What the key has; empty if it has no tracker.
+    func kinds(of key: [UInt8]) throws -> KeyKinds {
+        var kinds = KeyKinds()
+        try select.forEach(.blob(key)) { row in
+            guard let bits = row.integer(0), bits != 0 else { throw MalformedRow(table: "key_trackers") }
+            kinds = KeyKinds(rawValue: bits)
+        }
+        return kinds
+    }
+
+    /// Notes that the key has these kinds, too.
+    func add(_ kinds: KeyKinds, to key: [UInt8]) throws {
+        let present = try self.kinds(of: key)
+        if present.isEmpty {
+            try insert.run(.blob(key), .integer(keyHash.stored(key)), .integer(kinds.rawValue))
+        } else if !present.isSuperset(of: kinds) {
+            try update.run(.integer(present.union(kinds).rawValue), .blob(key))
+        }
+    }
+
+    /// Notes that the key has these kinds no longer; with the last one its tracker goes.
+    func remove(_ kinds: KeyKinds, from key: [UInt8]) throws {
+        let present = try self.kinds(of: key)
+        let rest = present.subtracting(kinds)
+        if rest.isEmpty {
+            try delete.run(.blob(key))
+        } else if rest != present {
+            try update.run(.integer(rest.rawValue), .blob(key))
+        }
+    }
+}

@@ -1,0 +1,146 @@
+import LeaseCore
+
+/// The batch: what has been decided since the last commit, with the way back.
+///
+/// The effects on leases are in memory and in `entries`. The effects on values are in the batch's transaction, which the
+/// first request that writes one begins and ``Ledger/commit()`` ends. If a write in it fails, SQLite's transaction is gone
+/// with all of the batch's values, so that the whole batch is refused: `failure` says so until `commit()` is called.
+struct Batch {
+    var entries: [JournalEntry] = []
+    var previous: [(name: LeaseName, tenure: Tenure?)] = []
+    var tokens = TokenSequence()
+    var lastSequence: Int64 = 0
+    var isInTransaction = false
+    var failure: CommitFailure?
+}
+
+extension Ledger {
+    /// Whether something was decided that is not durable yet.
+    package var hasBatch: Bool { !batch.entries.isEmpty || batch.isInTransaction || batch.failure != nil }
+
+    /// The place of the last row that is on disk.
+    package var lastDurableSequence: Int64 { batch.lastSequence }
+
+    /// Notes what has happened, and lets it happen to the leases in memory.
+    func append(_ content: JournalEntry.Content, _ now: Moment) {
+        lastSequence += 1
+        let entry = JournalEntry(sequence: lastSequence, at: now.wall, content: content)
+        batch.entries.append(entry)
+        if let token = entry.issuedToken {
+            tokens.raise(to: token)
+        }
+        if case .lease(let name, _, let event) = content {
+            var tenure = leases[name]
+            let isSound = event.apply(to: &tenure)
+            precondition(isSound, "a decision on lease '\(name)' does not follow from its state")
+            batch.previous.append((name, leases.set(tenure, for: name)))
+        }
+    }
+
+    /// Ends the lease's tenure if its time has come; afterwards the lease is in force or free.
+    func endIfOver(_ name: LeaseName, now: Moment) {
+        guard let tenure = leases[name], let end = tenure.ending(at: now.boot) else { return }
+        append(.lease(name, fence: tenure.fence, .ended(end)), now)
+    }
+
+    /// Makes the batch durable: when this returns, its rows are on disk.
+    ///
+    /// Costs nothing if nothing was decided.
+    package func commit() throws(CommitFailure) {
+        guard hasBatch else {
+            // A token that was refused to its caller has not been given out either.
+            tokens = batch.tokens
+            return
+        }
+        commitBegan.start(at: clock.now().boot)
+        defer { commitBegan.stop() }
+        do throws(CommitFailure) {
+            if let failure = batch.failure { throw failure }
+            try file.write { _ throws(CommitFailure) in
+                if !batch.isInTransaction {
+                    try statements.beginTransaction()
+                }
+                try statements.step {
+                    for entry in batch.entries {
+                        try entry.insert(with: statements.insertEntry)
+                    }
+                }
+                try statements.commitTransaction()
+            }
+        } catch {
+            putBack()
+            throw error
+        }
+        beginBatch()
+        try file.tendLog()
+    }
+
+    /// Begins a batch from what is durable.
+    func beginBatch() {
+        batch.entries.removeAll(keepingCapacity: batch.entries.count < 4096)
+        batch.previous.removeAll(keepingCapacity: batch.previous.count < 4096)
+        batch.tokens = tokens
+        batch.lastSequence = lastSequence
+        batch.isInTransaction = false
+        batch.failure = nil
+    }
+
+    private func putBack() {
+        for (name, tenure) in batch.previous.reversed() {
+            leases.set(tenure, for: name)
+        }
+        tokens = batch.tokens
+        lastSequence = batch.lastSequence
+        beginBatch()
+    }
+
+    // MARK: - Values
+
+    /// Runs `body` in the batch's transaction, which begins with the first such call.
+    ///
+    /// - Throws: ``LeaseCore/LeaseError/Code/ioError`` if the file refuses; the whole batch is then refused at its commit.
+    func write(_ body: () throws -> Void) throws(LeaseError) {
+        try onWriter { () throws(CommitFailure) in
+            if !batch.isInTransaction {
+                try statements.beginTransaction()
+                batch.isInTransaction = true
+            }
+            try statements.step(body)
+        }
+    }
+
+    /// Reads the tables as the batch has made them so far.
+    ///
+    /// - Throws: ``LeaseCore/LeaseError/Code/ioError`` if the file cannot be read.
+    func look<Value>(_ body: () throws -> Value) throws(LeaseError) -> Value {
+        try onWriter { () throws(CommitFailure) in try statements.step(body) }
+    }
+
+    private func onWriter<Value>(_ body: () throws(CommitFailure) -> Value) throws(LeaseError) -> Value {
+        if let failure = batch.failure { throw failure.refusal }
+        do throws(CommitFailure) {
+            return try file.write { _ throws(CommitFailure) in try body() }
+        } catch {
+            // With the transaction went what the batch had written before.
+            if batch.isInTransaction || error.isUnknown {
+                batch.isInTransaction = false
+                batch.failure = error
+            }
+            throw error.refusal
+        }
+    }
+}
+
+extension CommitFailure {
+    fileprivate var isUnknown: Bool {
+        if case .unknown = self { true } else { false }
+    }
+
+    /// What a request is answered that met it.
+    fileprivate var refusal: LeaseError {
+        switch self {
+        case .refused(let refusal): refusal
+        case .unknown(let failure): LeaseError(.ioError, failure.message)
+        }
+    }
+}

@@ -1,0 +1,48 @@
+import LeaseCore
+
+/// Import: entries of another store, or of this one at another time, all or none.
+extension Ledger {
+    /// Brings the entries in: values overwrite, children are added, leases follow
+    /// ``LeaseCore/LeaseRules/admit(_:on:over:by:now:)``.
+    ///
+    /// All is decided before anything is written, each lease as the entries before it leave it.
+    func importEntries(_ entries: [StoreEntry], by caller: Caller, now: Moment) throws(LeaseError) {
+        var admitted: [(name: LeaseName, tenure: Tenure)] = []
+        var current: [LeaseName: Tenure] = [:]
+        var highestToken: Token?
+        var added = 0
+        for entry in entries {
+            guard let lease = entry.lease else { continue }
+            let name = LeaseName(entry.key)
+            let over = current[name] ?? leases[name]
+            if let tenure = try LeaseRules.admit(lease, on: name, over: over, by: caller, now: now) {
+                added += over == nil ? 1 : 0
+                current[name] = tenure
+                admitted.append((name, tenure))
+            }
+            highestToken = max(lease.token, highestToken ?? lease.token)
+        }
+        guard added == 0 || leases.count + added <= configuration.maximumLeases else {
+            throw LeaseError(
+                .busy,
+                "with these there would be \(leases.count + added) leases, and \(configuration.maximumLeases) is the most; release some, or raise the limit"
+            )
+        }
+        try refuseGrowth()
+        if entries.contains(where: { $0.value != nil || !$0.children.isEmpty }) {
+            try write {
+                for entry in entries {
+                    try statements.store.merge(entry)
+                }
+            }
+        }
+        for (name, tenure) in admitted {
+            endIfOver(name, now: now)
+            append(.lease(name, fence: tenure.fence, .imported(tenure)), now)
+        }
+        // A lease that is past leaves its token behind: this store's go on after it.
+        if let highestToken, tokens.last.map({ $0 < highestToken }) ?? true {
+            append(.token(highestToken), now)
+        }
+    }
+}

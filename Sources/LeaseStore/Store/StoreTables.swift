@@ -1,0 +1,108 @@
+import GRDB
+import LeaseCore
+
+/// The tables `simple_entries` and `prefix_entries`, as the writer keeps them; each key's tracker follows at once.
+struct StoreTables {
+    private let selectValue: HeldStatement
+    private let upsertValue: HeldStatement
+    private let deleteValue: HeldStatement
+    private let selectChild: HeldStatement
+    private let selectAnyChild: HeldStatement
+    private let insertChild: HeldStatement
+    private let deleteChild: HeldStatement
+    private let deleteChildren: HeldStatement
+    private let trackers: TrackerTable
+
+    static let valueOfKey = "SELECT value FROM simple_entries WHERE key = ?"
+    static let childOfKey = "SELECT 1 FROM prefix_entries WHERE prefix = ? AND child = ?"
+
+    init(on database: Database, trackers: TrackerTable) throws {
+        self.trackers = trackers
+        selectValue = try HeldStatement(Self.valueOfKey, on: database)
+        upsertValue = try HeldStatement(
+            "INSERT INTO simple_entries (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+            on: database
+        )
+        deleteValue = try HeldStatement("DELETE FROM simple_entries WHERE key = ?", on: database)
+        selectChild = try HeldStatement(Self.childOfKey, on: database)
+        selectAnyChild = try HeldStatement("SELECT 1 FROM prefix_entries WHERE prefix = ? LIMIT 1", on: database)
+        insertChild = try HeldStatement(
+            "INSERT OR IGNORE INTO prefix_entries (prefix, child) VALUES (?, ?)",
+            on: database
+        )
+        deleteChild = try HeldStatement("DELETE FROM prefix_entries WHERE prefix = ? AND child = ?", on: database)
+        deleteChildren = try HeldStatement("DELETE FROM prefix_entries WHERE prefix = ?", on: database)
+    }
+
+    func finalize() {
+        for statement in [
+            selectValue, upsertValue, deleteValue, selectChild, selectAnyChild, insertChild, deleteChild,
+            deleteChildren,
+        ] {
+            statement.finalize()
+        }
+    }
+
+    // MARK: - Looking
+
+    /// The key's simple value, or `nil` if it has none.
+    func value(of key: Key) throws -> [UInt8]? {
+        var value: [UInt8]?
+        try selectValue.forEach(.blob(key.bytes)) { value = $0.bytes(0) }
+        return value
+    }
+
+    /// Whether the key has the child.
+    func contains(_ child: Key, under key: Key) throws -> Bool {
+        try selectChild.hasRow(.blob(key.bytes), .blob(child.bytes))
+    }
+
+    /// Which of the kinds in these tables the key has.
+    func kinds(of key: Key) throws -> KeyKinds {
+        try trackers.kinds(of: key.bytes).intersection([.simple, .prefix])
+    }
+
+    // MARK: - Changing
+
+    func put(_ value: [UInt8], for key: Key) throws {
+        try upsertValue.run(.blob(key.bytes), .blob(value))
+        try trackers.add(.simple, to: key.bytes)
+    }
+
+    func removeValue(of key: Key) throws {
+        try deleteValue.run(.blob(key.bytes))
+        try trackers.remove(.simple, from: key.bytes)
+    }
+
+    /// Puts the child under the key; one that is there already stays.
+    func insert(_ child: Key, under key: Key) throws {
+        try insertChild.run(.blob(key.bytes), .blob(child.bytes))
+        try trackers.add(.prefix, to: key.bytes)
+    }
+
+    func remove(_ child: Key, under key: Key) throws {
+        try deleteChild.run(.blob(key.bytes), .blob(child.bytes))
+        guard try !selectAnyChild.hasRow(.blob(key.bytes)) else { return }
+        try trackers.remove(.prefix, from: key.bytes)
+    }
+
+    /// Removes the value and the children of the key.
+    func removeAll(of key: Key) throws {
+        try deleteValue.run(.blob(key.bytes))
+        try deleteChildren.run(.blob(key.bytes))
+        try trackers.remove([.simple, .prefix], from: key.bytes)
+    }
+
+    /// Overwrites the value and adds the children that the entry has.
+    func merge(_ entry: StoreEntry) throws {
+        if let value = entry.value {
+            try put(value, for: entry.key)
+        }
+        for child in entry.children {
+            try insertChild.run(.blob(entry.key.bytes), .blob(child.bytes))
+        }
+        if !entry.children.isEmpty {
+            try trackers.add(.prefix, to: entry.key.bytes)
+        }
+    }
+}
