@@ -255,9 +255,10 @@ def test_the_notification_socket_may_be_gone(make_daemon: MakeDaemon, tmp_path: 
 
 def test_no_descriptor_leaks_into_nothing(daemon: Daemon) -> None:
     """The daemon's own sockets are close-on-exec: flags are read from /proc, since nothing may be started by it."""
-    links = {fd: os.readlink(f"/proc/{daemon.pid}/fd/{fd}") for fd in os.listdir(f"/proc/{daemon.pid}/fd")}
     with daemon.connect() as client:
+        # Answered: what the start opened for a while is closed by now.
         client.call("PING")
+        links = {fd: os.readlink(f"/proc/{daemon.pid}/fd/{fd}") for fd in os.listdir(f"/proc/{daemon.pid}/fd")}
         for fd, target in links.items():
             if target.startswith("socket:") and int(fd) > 2:
                 with open(f"/proc/{daemon.pid}/fdinfo/{fd}") as info:
