@@ -68,6 +68,11 @@ final class HeldStatement {
 
     /// Binds the values and hands each row to `body`, until there are no more or `body` answers `false`.
     func scan(_ values: SQLValue..., while body: (SQLRow) throws -> Bool) throws {
+        try scan(values, while: body)
+    }
+
+    /// The same with the values in an array.
+    func scan(_ values: [SQLValue], while body: (SQLRow) throws -> Bool) throws {
         try withBound(values[...]) { try scan(body) }
     }
 

@@ -211,10 +211,14 @@ final class StoreFile {
 
     // MARK: - The writer
 
+    /// How many snapshots can be read at once.
+    static let readers = 8
+
     private static func writerConfiguration() -> Configuration {
         var configuration = Configuration()
         configuration.label = "leased.store"
         configuration.busyMode = .timeout(5)
+        configuration.maximumReaderCount = readers
         // A batch that writes values keeps its transaction open from one request to the next, up to its commit.
         configuration.allowsUnsafeTransactions = true
         configuration.prepareDatabase { database in

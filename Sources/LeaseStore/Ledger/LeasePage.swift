@@ -37,7 +37,7 @@ extension Ledger {
         }
     }
 
-    private static func rows(of page: LeasePage, in database: Database) throws -> [(name: LeaseName, tenure: Tenure)] {
+    static func rows(of page: LeasePage, in database: Database) throws -> [(name: LeaseName, tenure: Tenure)] {
         var rows: [(name: LeaseName, tenure: Tenure)] = []
         // The later of the two bounds is where the index is entered.
         let isAfter = page.after.map { !$0.bytes.lexicographicallyPrecedes(page.prefix) } ?? false

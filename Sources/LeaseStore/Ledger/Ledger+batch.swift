@@ -1,3 +1,4 @@
+import GRDB
 import LeaseCore
 
 /// The batch: what has been decided since the last commit, with the way back.
@@ -100,7 +101,7 @@ extension Ledger {
     ///
     /// - Throws: ``LeaseCore/LeaseError/Code/ioError`` if the file refuses; the whole batch is then refused at its commit.
     func write(_ body: () throws -> Void) throws(LeaseError) {
-        try onWriter { () throws(CommitFailure) in
+        try onWriter { _ throws(CommitFailure) in
             if !batch.isInTransaction {
                 try statements.beginTransaction()
                 batch.isInTransaction = true
@@ -113,13 +114,33 @@ extension Ledger {
     ///
     /// - Throws: ``LeaseCore/LeaseError/Code/ioError`` if the file cannot be read.
     func look<Value>(_ body: () throws -> Value) throws(LeaseError) -> Value {
-        try onWriter { () throws(CommitFailure) in try statements.step(body) }
+        try onWriter { _ throws(CommitFailure) in try statements.step(body) }
     }
 
-    private func onWriter<Value>(_ body: () throws(CommitFailure) -> Value) throws(LeaseError) -> Value {
+    /// Takes back all that the batch's transaction has written, which then begins anew with the next write.
+    func dropTransaction() {
+        do throws(CommitFailure) {
+            try file.write { _ throws(CommitFailure) in try statements.rollBackTransaction() }
+        } catch {
+            batch.failure = error
+        }
+        batch.isInTransaction = false
+    }
+
+    /// Lists children as the batch has made them so far.
+    func children(of key: Key, after: Key?, count: Int) throws(LeaseError) -> [Key] {
+        try onWriter { database throws(CommitFailure) in
+            try statements.step {
+                try StoreReader(database, keyHash: configuration.keyHash, limits: .none)
+                    .children(of: key, after: after, count: count)
+            }
+        }
+    }
+
+    private func onWriter<Value>(_ body: (Database) throws(CommitFailure) -> Value) throws(LeaseError) -> Value {
         if let failure = batch.failure { throw failure.refusal }
         do throws(CommitFailure) {
-            return try file.write { _ throws(CommitFailure) in try body() }
+            return try file.write(body)
         } catch {
             // With the transaction went what the batch had written before.
             if batch.isInTransaction || error.isUnknown {

@@ -24,6 +24,9 @@ struct Statements {
     let selectEntries: HeldStatement
     let deleteEntry: HeldStatement
     let ping: HeldStatement
+    let savepoint: HeldStatement
+    let release: HeldStatement
+    let rollBackToSavepoint: HeldStatement
     private let pageCount: HeldStatement
     private let freePageCount: HeldStatement
     private let pageSize: Int64
@@ -47,6 +50,9 @@ struct Statements {
         selectEntries = try HeldStatement(JournalEntry.selection, on: database)
         deleteEntry = try HeldStatement("DELETE FROM lease_journal WHERE seq = ?", on: database)
         ping = try HeldStatement("SELECT value FROM meta WHERE name = '\(Meta.foldedThrough)'", on: database)
+        savepoint = try HeldStatement("SAVEPOINT part", on: database)
+        release = try HeldStatement("RELEASE part", on: database)
+        rollBackToSavepoint = try HeldStatement("ROLLBACK TO part", on: database)
         pageCount = try HeldStatement("PRAGMA page_count", on: database)
         freePageCount = try HeldStatement("PRAGMA freelist_count", on: database)
         pageSize = try Int64.fetchOne(database, sql: "PRAGMA page_size") ?? 4096
@@ -58,6 +64,7 @@ struct Statements {
     func finalize() {
         for statement in [
             begin, commit, rollback, insertEntry, selectEntries, deleteEntry, ping, pageCount, freePageCount,
+            savepoint, release, rollBackToSavepoint,
         ] {
             statement.finalize()
         }

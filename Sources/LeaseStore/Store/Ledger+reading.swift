@@ -1,13 +1,18 @@
+import GRDB
 import LeaseCore
 
 extension Ledger {
+    /// How many queries can be under way at once.
+    package static let readers = StoreFile.readers
+
     /// Answers a query from the tables, on a snapshot beside the writer.
     ///
-    /// The snapshot is that of the last commit. Values and prefixes are in it at once; leases, and the kinds that depend
-    /// on them, as far as the journal is folded: whoever wants those of this instant has ended the leases whose time has
-    /// come, committed and folded before.
+    /// The snapshot is that of the last commit before the call. Values and prefixes are in it at once; leases, and the
+    /// kinds that depend on them, as far as the journal is folded: whoever wants those of this instant has ended the
+    /// leases whose time has come, committed and folded before.
     ///
-    /// Must not be called with a batch under way.
+    /// Must not be called with a batch under way. Returns when the snapshot is taken, at once but when as many as
+    /// ``readers`` are under way already: then when one of them has ended.
     ///
     /// - Parameter completion: Called on a thread of the reader's, with ``LeaseCore/LeaseError`` of the code `tooBig` if
     ///   the list is over its limits, and with ``StoreError`` if the file cannot be read.
@@ -16,6 +21,15 @@ extension Ledger {
         limits: ListLimits,
         completion: @escaping @Sendable (Result<StoreListing, any Error>) -> Void
     ) {
-        completion(.failure(LeaseError(.ioError, "not yet")))
+        precondition(!hasBatch, "a list waits for the end of a batch")
+        let (path, keyHash, pool) = (file.path, configuration.keyHash, file.pool)
+        pool.writeWithoutTransaction { _ in
+            pool.asyncConcurrentRead { snapshot in
+                completion(
+                    Result { try StoreReader(snapshot.get(), keyHash: keyHash, limits: limits).answer(to: query) }
+                        .mapError { $0 is LeaseError ? $0 : StoreFile.translate($0, path: path) }
+                )
+            }
+        }
     }
 }

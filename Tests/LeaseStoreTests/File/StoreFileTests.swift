@@ -311,7 +311,7 @@ import Testing
                 database,
                 sql: "SELECT sql FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'grdb%'"
             )
-            #expect(tables.count == 4)
+            #expect(tables.count == 6)
             for table in tables {
                 #expect(!table.contains("AUTOINCREMENT"))
                 #expect(table.contains("STRICT"))

@@ -1,0 +1,75 @@
+public import LeaseCore
+
+/// Keys, whatever they have: lists by name and by hash, removal, and the way from one store to another.
+///
+/// A list shows every kind, leases included, as of one instant between the call and its answer. It is read through an index
+/// beside the writer: its cost is in proportion to its length, not to the store's.
+extension LeaseStore {
+    /// The keys that have anything, with what they have, by key.
+    ///
+    /// - Parameters:
+    ///   - prefix: Only keys that begin with these bytes.
+    ///   - after: Only keys after this one, which need not be there.
+    ///   - count: At most so many.
+    public func listKeys(
+        prefix: [UInt8] = [],
+        after: Key? = nil,
+        count: Int = .max
+    ) async throws -> [(key: Key, kinds: [KeyKind])] {
+        let query = StoreQuery.keys(prefix: prefix, after: after, count: count)
+        guard case .trackedKeys(let keys) = try await list({ _ in query }) else { throw unexpectedAnswer }
+        return keys
+    }
+
+    /// The keys whose hash lies in the interval (low, high] of the ring of unsigned 64-bit numbers.
+    ///
+    /// They come by ascending hash, then by key, also where the interval wraps: `low >= high` leads over the top, and
+    /// `low == high` is the whole ring.
+    ///
+    /// - Parameters:
+    ///   - low: The exclusive lower end.
+    ///   - high: The inclusive upper end.
+    ///   - after: Only keys whose place in that order is after this one's, which need not be there.
+    ///   - count: At most so many.
+    public func rangeKeys(_ low: UInt64, _ high: UInt64, after: Key? = nil, count: Int = .max) async throws -> [Key] {
+        let query = StoreQuery.range(low: low, high: high, after: after, count: count)
+        guard case .keys(let keys) = try await list({ _ in query }) else { throw unexpectedAnswer }
+        return keys
+    }
+
+    /// What a key has, and its hash.
+    ///
+    /// Returns `nil` if it has nothing.
+    public func tracker(of key: Key) async throws -> KeyTracker? {
+        guard case .tracker(let tracker) = try await list({ _ in .tracker(key) }) else { throw unexpectedAnswer }
+        return tracker
+    }
+
+    /// Removes keys with all that they have, in one transaction; a lease in force is revoked at once.
+    ///
+    /// - Returns: How many of them had anything.
+    @discardableResult
+    public func removeKeys(_ keys: [Key], if guard: LeaseGuard? = nil) async throws -> Int {
+        guard case .count(let count) = try await perform(.removeKeys(keys), if: `guard`) else { throw unexpectedAnswer }
+        return count
+    }
+
+    /// All that the keys have, in one snapshot, in the order of the keys; a key that has nothing is an empty entry.
+    public func export(_ keys: [Key]) async throws -> [StoreEntry] {
+        guard case .entries(let entries) = try await list({ .export(keys, at: $0) }) else { throw unexpectedAnswer }
+        return entries
+    }
+
+    /// Brings entries in, all or none, in one transaction.
+    ///
+    /// Values overwrite and children are added. A lease that is past is skipped; over the tenure with its fence it
+    /// replaces. Every token in the entries, also that of a past lease, raises this store's: later tokens are greater.
+    ///
+    /// - Throws: ``LeaseCore/LeaseError/Code/conflict`` if a lease is held with another fence,
+    ///   ``LeaseCore/LeaseError/Code/invalidRequest`` if a lease's token is above
+    ///   ``LeaseCore/EntryLease/highestToken``, its fence above its token, or its end too far,
+    ///   ``LeaseCore/LeaseError/Code/busy`` if the file has its full size.
+    public func `import`(_ entries: [StoreEntry], if guard: LeaseGuard? = nil) async throws {
+        _ = try await perform(.importEntries(entries), if: `guard`)
+    }
+}

@@ -1,0 +1,126 @@
+import LeaseCore
+
+/// Turns: what is asked at the same time is decided in order, committed once, and answered.
+extension LeaseStore {
+    /// One call's part of a turn.
+    struct Pending {
+        /// Whether the tables must show all that is in force before the call is answered.
+        let needsTables: Bool
+        /// Decides on the ledger; what it returns answers the call, once the turn is durable.
+        let decide: (Ledger, Moment) -> () -> Void
+        /// Answers the call that it was in vain.
+        let fail: (any Error) -> Void
+    }
+
+    /// Joins the turn that is gathering and answers what `work` does when that is durable.
+    func inTurn<Answer: Sendable>(
+        _ work: @escaping @Sendable (Ledger, Moment) throws -> Answer
+    ) async throws -> Answer {
+        try await withCheckedThrowingContinuation { continuation in
+            join(
+                Pending(
+                    needsTables: false,
+                    decide: { ledger, now in
+                        let answer = Result { try work(ledger, now) }
+                        return { continuation.resume(with: answer) }
+                    },
+                    fail: { continuation.resume(throwing: $0) }
+                )
+            )
+        }
+    }
+
+    /// Reads the tables at the end of a turn, when all whose time has come is ended and all is folded.
+    ///
+    /// The snapshot is taken before the next turn, so that it shows exactly what has been answered so far.
+    func list(_ query: @escaping @Sendable (Moment) -> StoreQuery) async throws -> StoreListing {
+        try await withCheckedThrowingContinuation { continuation in
+            join(
+                Pending(
+                    needsTables: true,
+                    decide: { ledger, now in
+                        _ = ledger.expire(now: now, limit: .max)
+                        return { ledger.read(query(now), limits: .none) { continuation.resume(with: $0) } }
+                    },
+                    fail: { continuation.resume(throwing: $0) }
+                )
+            )
+        }
+    }
+
+    /// Reads what no lease has a part in, as the last turn left it.
+    func read(_ query: StoreQuery) async throws -> StoreListing {
+        guard let ledger else { throw closed }
+        return try await withCheckedThrowingContinuation { continuation in
+            ledger.read(query, limits: .none) { continuation.resume(with: $0) }
+        }
+    }
+
+    /// The first call to join has the turn ended after whatever is queued behind it.
+    private func join(_ pending: Pending) {
+        guard ledger != nil else { return pending.fail(closed) }
+        turn.append(pending)
+        guard turn.count == 1 else { return }
+        executor.execute { [self] in
+            assumeIsolated { $0.endTurn() }
+        }
+    }
+
+    func endTurn() {
+        let turn = turn
+        self.turn = []
+        guard !turn.isEmpty else { return }
+        guard let ledger else { return turn.forEach { $0.fail(closed) } }
+        let now = clock.now()
+        let answers = turn.map { $0.decide(ledger, now) }
+        let refusalOfLists: LeaseError?
+        do {
+            try ledger.commit()
+            refusalOfLists = try tidy(ledger, isFoldedWhole: turn.contains { $0.needsTables })
+        } catch {
+            switch error {
+            case .refused(let refusal):
+                turn.forEach { $0.fail(refusal) }
+            case .unknown(let failure):
+                self.failure = failure
+                self.ledger = nil
+                ledger.abandon()
+                turn.forEach { $0.fail(failure) }
+            }
+            return
+        }
+        for (pending, answer) in zip(turn, answers) {
+            if let refusalOfLists, pending.needsTables {
+                pending.fail(refusalOfLists)
+            } else {
+                answer()
+            }
+        }
+    }
+
+    /// Folds when the journal has grown, and whole when the tables are about to be read.
+    ///
+    /// Returns why the tables could not follow, or `nil`: the turn's commit is durable all the same, and only who reads
+    /// the tables has to know.
+    private func tidy(_ ledger: Ledger, isFoldedWhole: Bool) throws(CommitFailure) -> LeaseError? {
+        do throws(CommitFailure) {
+            if isFoldedWhole {
+                while ledger.foldBacklog > 0 { _ = try ledger.fold(limit: 4096) }
+            } else if ledger.foldBacklog > 8192 {
+                _ = try ledger.fold(limit: 4096)
+            }
+            return nil
+        } catch {
+            guard case .refused(let refusal) = error else { throw error }
+            return refusal
+        }
+    }
+
+    var closed: StoreError {
+        failure ?? StoreError(.closed, "the store has been closed; open it again")
+    }
+
+    var unexpectedAnswer: StoreError {
+        StoreError(.ioError, "the ledger answered something else than it was asked")
+    }
+}

@@ -1,0 +1,148 @@
+public import LeaseCore
+
+extension LeaseStore {
+    /// Reads, decides and writes as one: nothing comes between, and either all of it is there or none.
+    ///
+    ///     let number = try await store.update { transaction in
+    ///         let last = try transaction.get(counter).flatMap { Int(String(decoding: $0, as: UTF8.self)) } ?? 0
+    ///         try transaction.put(Array("\(last + 1)".utf8), for: counter)
+    ///         return last + 1
+    ///     }
+    ///
+    /// - Parameter body: Decides in the store's own time: it has to be quick, and waits for nothing. It sees what it has
+    ///   written. If it throws, all that it wrote is taken back.
+    /// - Returns: What `body` returned, when it is on disk.
+    /// - Throws: What `body` threw, or what any call may.
+    public func update<Value: Sendable>(
+        _ body: @escaping @Sendable (inout StoreTransaction) throws -> Value
+    ) async throws -> Value {
+        let caller = caller
+        return try await inTurn { ledger, now in
+            try ledger.atomically(now: now) {
+                var transaction = StoreTransaction(ledger: ledger, caller: caller, now: now)
+                return try body(&transaction)
+            }
+        }
+    }
+}
+
+/// What the body of ``LeaseStore/update(_:)`` reads and writes; it cannot be kept longer.
+///
+/// Each call is decided at the same instant, ``now``, and throws ``LeaseCore/LeaseError`` as the store's call of the same
+/// name. A body that catches a refusal goes on with what it has done so far.
+public struct StoreTransaction: ~Copyable {
+    private let ledger: Ledger
+    private let caller: Caller
+
+    /// The instant of the update.
+    public let now: Moment
+
+    init(ledger: Ledger, caller: Caller, now: Moment) {
+        self.ledger = ledger
+        self.caller = caller
+        self.now = now
+    }
+
+    // MARK: - Values
+
+    /// Inserts or overwrites the simple value of a key.
+    public mutating func put(_ value: [UInt8], for key: Key) throws(LeaseError) {
+        _ = try perform(.put(key, value))
+    }
+
+    /// The simple value of a key, or `nil` if it has none.
+    public func get(_ key: Key) throws(LeaseError) -> [UInt8]? {
+        guard case .value(let value) = try perform(.get(key)) else {
+            preconditionFailure("a read is answered with the value")
+        }
+        return value
+    }
+
+    /// Removes the simple value of a key, and tells whether it was there.
+    @discardableResult
+    public mutating func delete(_ key: Key) throws(LeaseError) -> Bool {
+        try perform(.delete(key)) == .flag(true)
+    }
+
+    // MARK: - Prefixes
+
+    /// Puts a child under a key that does not have it yet.
+    public mutating func append(_ child: Key, to key: Key) throws(LeaseError) {
+        _ = try perform(.append(key, child: child))
+    }
+
+    /// The children of a key, in byte order.
+    public func children(of key: Key, after: Key? = nil, count: Int = .max) throws(LeaseError) -> [Key] {
+        try ledger.children(of: key, after: after, count: count)
+    }
+
+    /// Whether a key has the child.
+    public func contains(_ child: Key, under key: Key) throws(LeaseError) -> Bool {
+        try perform(.contains(key, child: child)) == .flag(true)
+    }
+
+    /// Removes a child of a key, and tells whether it was there.
+    @discardableResult
+    public mutating func removeChild(_ child: Key, from key: Key) throws(LeaseError) -> Bool {
+        try perform(.removeChild(key, child: child)) == .flag(true)
+    }
+
+    /// Removes keys with all that they have, and tells how many had anything.
+    @discardableResult
+    public mutating func removeKeys(_ keys: [Key]) throws(LeaseError) -> Int {
+        guard case .count(let count) = try perform(.removeKeys(keys)) else {
+            preconditionFailure("a removal is answered with its count")
+        }
+        return count
+    }
+
+    // MARK: - Leases
+
+    /// Grants the lease to this process if it is free; the token counts once the update has returned.
+    public mutating func acquire(_ name: LeaseName, ttl: TTL, owner: Label = .empty) throws(LeaseError) -> Token {
+        try token(.acquire(ttl: ttl, owner: owner, request: nil), on: name)
+    }
+
+    /// Renews the tenure whose newest token this is.
+    public mutating func renew(_ name: LeaseName, token: Token, ttl: TTL) throws(LeaseError) -> Token {
+        try self.token(.renew(token: token, ttl: ttl, request: nil), on: name)
+    }
+
+    /// Ends the tenure whose newest token this is.
+    public mutating func release(_ name: LeaseName, token: Token) throws(LeaseError) {
+        _ = try perform(.release(token: token), on: name)
+    }
+
+    /// What is left of the tenure that the token belongs to.
+    public func check(_ name: LeaseName, token: Token) throws(LeaseError) -> Duration {
+        guard case .remaining(let left) = try perform(.check(token: token), on: name) else {
+            preconditionFailure("a check is answered with what is left")
+        }
+        return left
+    }
+
+    /// The tenure in force, or `nil` if nobody holds the lease.
+    public func tenure(of name: LeaseName) throws(LeaseError) -> Tenure? {
+        guard case .tenure(let tenure) = try perform(.holder, on: name) else {
+            preconditionFailure("the question for the holder is answered with the tenure")
+        }
+        return tenure
+    }
+
+    // MARK: -
+
+    private func perform(_ request: StoreRequest) throws(LeaseError) -> StoreAnswer {
+        try ledger.perform(request, if: nil, by: caller, now: now).get()
+    }
+
+    private func token(_ request: LeaseRequest, on name: LeaseName) throws(LeaseError) -> Token {
+        guard case .token(let token) = try perform(request, on: name) else {
+            preconditionFailure("a grant and a renewal are answered with their token")
+        }
+        return token
+    }
+
+    private func perform(_ request: LeaseRequest, on name: LeaseName) throws(LeaseError) -> LeaseAnswer {
+        try ledger.perform(request, on: name, by: caller, now: now).get()
+    }
+}
