@@ -1,4 +1,4 @@
-"""`EXPORT` and `IMPORT`: the entry on the wire, whole or not at all, leases and tokens, and the way between two daemons."""
+"""`EXPORT` and `IMPORT`: the entry on the wire, all or nothing, leases and tokens, and the way between two daemons."""
 
 import os
 import random
@@ -125,20 +125,20 @@ def test_values_that_look_like_words_are_values(client: Connection, name: str) -
     [
         "x", "SIMPLE v", "CHILD c", "LEASE 1 2", "KEY", "KEY @ v", "KEY @ SIMPLE", "KEY @ SIMPLE v CHILD",
         "KEY @ SIMPLE v w", "KEY @ NOSUCH v", "KEY @ SIMPLE v SIMPLE w", "KEY @ LEASE", "KEY @ LEASE 5",
-        "KEY @ LEASE x 99999999999999", "KEY @ LEASE 0 99999999999999", "KEY @ LEASE -5 99999999999999",
-        "KEY @ LEASE 5 x", "KEY @ LEASE 5 99999999999999 FENCE", "KEY @ LEASE 5 99999999999999 FENCE 0",
-        "KEY @ LEASE 5 99999999999999 FENCE x", "KEY @ LEASE 5 99999999999999 FENCE 6",
-        "KEY @ LEASE 5 99999999999999 TTL", "KEY @ LEASE 5 99999999999999 TTL 30s",
-        "KEY @ LEASE 5 99999999999999 TTL x", "KEY @ LEASE 5 99999999999999 UID",
-        "KEY @ LEASE 5 99999999999999 UID root", "KEY @ LEASE 5 99999999999999 UID -1",
-        "KEY @ LEASE 5 99999999999999 UID 4294967296", "KEY @ LEASE 5 99999999999999 OWNER",
-        "KEY @ FENCE 5", "KEY @ TTL 1000", "KEY @ OWNER x", "KEY @ LEASE 5 99999999999999 NOSUCH 5",
-        "KEY @ LEASE 9007199254740992 99999999999999",
+        "KEY @ LEASE x ~", "KEY @ LEASE 0 ~", "KEY @ LEASE -5 ~",
+        "KEY @ LEASE 5 x", "KEY @ LEASE 5 ~ FENCE", "KEY @ LEASE 5 ~ FENCE 0",
+        "KEY @ LEASE 5 ~ FENCE x", "KEY @ LEASE 5 ~ FENCE 6",
+        "KEY @ LEASE 5 ~ TTL", "KEY @ LEASE 5 ~ TTL 30s",
+        "KEY @ LEASE 5 ~ TTL x", "KEY @ LEASE 5 ~ UID",
+        "KEY @ LEASE 5 ~ UID root", "KEY @ LEASE 5 ~ UID -1",
+        "KEY @ LEASE 5 ~ UID 4294967296", "KEY @ LEASE 5 ~ OWNER",
+        "KEY @ FENCE 5", "KEY @ TTL 1000", "KEY @ OWNER x", "KEY @ LEASE 5 ~ NOSUCH 5",
+        "KEY @ LEASE 9007199254740992 ~",
     ],
 )  # fmt: skip
 def test_what_is_no_entry_is_err_and_nothing_is_imported(client: Connection, name: str, entry: str) -> None:
     good: list[Argument] = ["KEY", name + "-good", "SIMPLE", "v"]
-    bad: list[Argument] = [part.replace("@", name) for part in entry.split(" ")]
+    bad: list[Argument] = [part.replace("@", name).replace("~", str(soon())) for part in entry.split(" ")]
     assert client.error("IMPORT", *bad) == "ERR"
     assert client.error("IMPORT", *bad, *good) == "ERR"
     if not entry.startswith(("SIMPLE", "CHILD", "LEASE")):  # those would belong to the entry before them
@@ -172,7 +172,10 @@ def test_an_import_with_one_conflict_changes_nothing(client: Connection, name: s
             load(client, entries)
         assert refusal.value.word == "CONFLICT"
         assert "the holder" in refusal.value.message
-        assert listed(client, "PREFIX", name + "/") == {held: [b"lease"], f"{name}/old".encode(): [b"simple", b"prefix"]}
+        assert listed(client, "PREFIX", name + "/") == {
+            held: [b"lease"],
+            f"{name}/old".encode(): [b"simple", b"prefix"],
+        }
         assert client.call("EXPORT", f"{name}/old") == before
     assert client.call("CHECK", held, token) > 0
 

@@ -61,9 +61,7 @@ def member(ring: Ring, protocol: int) -> Iterator[Connection]:
 
 def test_hashes_are_those_of_a_known_function(ring: Ring) -> None:
     """The function is the store's choice; that it is one, over the bytes of the key alone, can be seen from outside."""
-    agreeing = [
-        title for title, function in FUNCTIONS.items() if all(function(k) == h for k, h in ring.hashes.items())
-    ]
+    agreeing = [title for title, function in FUNCTIONS.items() if all(function(k) == h for k, h in ring.hashes.items())]
     assert agreeing, "the hash of a key is none of the known functions"
 
 
@@ -118,9 +116,7 @@ def test_neighbouring_ranges_share_the_ring_without_gap_or_overlap(member: Conne
     source = random.Random(seed())
     for _ in range(20):
         cuts = sorted({source.getrandbits(64) for _ in range(source.randint(2, 9))})
-        found = [
-            key for low, high in zip(cuts, cuts[1:] + cuts[:1], strict=True) for key in ranged(member, low, high)
-        ]
+        found = [key for low, high in zip(cuts, cuts[1:] + cuts[:1], strict=True) for key in ranged(member, low, high)]
         assert sorted(found) == ring.keys
 
 
@@ -128,9 +124,7 @@ def test_random_ranges(member: Connection, ring: Ring) -> None:
     source = random.Random(seed())
     points = [0, 1, HALF - 1, HALF, RING - 1, *ring.hashes.values()]
     for _ in range(150):
-        low, high = (
-            source.choice(points) if source.random() < 0.5 else source.getrandbits(64) for _ in range(2)
-        )
+        low, high = (source.choice(points) if source.random() < 0.5 else source.getrandbits(64) for _ in range(2))
         assert ranged(member, low, high) == ring.expected(low, high), (low, high)
 
 
@@ -231,9 +225,7 @@ def test_pages_of_keys_show_each_once(client: Connection, name: str) -> None:
     fill(client, keys)
     for size in (1, 2, 10, 36, 37, 38, 1000):
         found = [
-            key
-            for page in pages(lambda *more: list(listed(client, "PREFIX", name + "/", *more)), size)
-            for key in page
+            key for page in pages(lambda *more: list(listed(client, "PREFIX", name + "/", *more)), size) for key in page
         ]
         assert found == keys, size
 

@@ -141,7 +141,9 @@ def test_pages_of_children_show_each_once(client: Connection, name: str) -> None
         assert seen == children
     assert client.call("PREFIX", "LIST", name, "COUNT", 2, "AFTER", b"010") == [b"011", b"012"]
     assert client.call("PREFIX", "REMOVE", name, b"010") == 1
-    assert client.call("PREFIX", "LIST", name, "AFTER", b"010", "COUNT", 2) == [b"011", b"012"], "after one that is gone"
+    assert client.call("PREFIX", "LIST", name, "AFTER", b"010", "COUNT", 2) == [b"011", b"012"], (
+        "after one that is gone"
+    )
     assert client.call("PREFIX", "LIST", name, "AFTER", b"0105") == children[11:]
     assert client.call("PREFIX", "LIST", name, "AFTER", b"\xff") == []
 
