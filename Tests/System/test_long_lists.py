@@ -98,7 +98,7 @@ class Asker(threading.Thread):
 def test_lease_commands_are_answered_while_a_long_list_is_made(full: Full, command: list[Argument]) -> None:
     """Counts the replies to another client between the sending of a list and its first byte. Were the list made where
     leases are decided, there would be room for the reply that is on its way, and perhaps one more."""
-    turns = 5
+    turns = 3
     with full.daemon.connect(timeout=60) as lister, full.daemon.connect(timeout=60) as other:
         asker = Asker(other)
         asker.start()
