@@ -7,7 +7,7 @@ import signal
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from . import binaries
 from .clock import eventually
@@ -45,9 +45,10 @@ class Ctl:
     environment: dict[str, str] = field(default_factory=dict)
 
     def command(self, *arguments: str) -> list[str]:
-        """`leasectl SUBCOMMAND --socket PATH …`."""
-        verb, *rest = arguments
-        return [*self.wrapper, binaries.path("leasectl"), verb, "--socket", str(self.daemon.socket), *rest]
+        """`leasectl SUBCOMMAND --socket PATH …`; some subcommands have two words."""
+        words = 2 if arguments[0] in {"prefix", "keys"} else 1
+        socket = ["--socket", str(self.daemon.socket)]
+        return [*self.wrapper, binaries.path("leasectl"), *arguments[:words], *socket, *arguments[words:]]
 
     def environ(self) -> dict[str, str]:
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(("LEASE_", "LEASED_"))}
@@ -71,6 +72,15 @@ class Ctl:
         done = self(*arguments)
         assert done.returncode == 0, f"{arguments}: status {done.returncode}: {done.stderr}"
         return done.stdout.strip()
+
+    def binary(
+        self, *arguments: str, stdin: bytes | IO[bytes] = b"", **details: Any
+    ) -> "subprocess.CompletedProcess[bytes]":
+        """Runs to the end, with bytes as its input (through a pipe, or from a file) and as its output."""
+        source: dict[str, Any] = {"input": stdin} if isinstance(stdin, bytes) else {"stdin": stdin}
+        return subprocess.run(
+            self.command(*arguments), env=self.environ(), capture_output=True, timeout=60, **source, **details
+        )
 
     def json(self, *arguments: str) -> list[dict[str, Any]]:
         """The objects, one a line, of a command with `--json`."""
