@@ -17,10 +17,10 @@ struct ListMeter {
         elements += 1
         bytes += length
         guard elements <= limits.elements else {
-            throw LeaseError(.tooBig, "the list has more than \(limits.elements) elements; ask for it in parts")
+            throw LeaseError(.tooBig, "the list has more than \(limits.elements) elements; page with AFTER and COUNT, or name fewer keys")
         }
         guard bytes <= limits.bytes else {
-            throw LeaseError(.tooBig, "the list has more than \(limits.bytes) bytes; ask for it in parts")
+            throw LeaseError(.tooBig, "the list has more than \(limits.bytes) bytes; page with AFTER and COUNT, or name fewer keys")
         }
     }
 }
