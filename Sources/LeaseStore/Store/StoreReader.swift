@@ -117,7 +117,7 @@ struct StoreReader {
 
     static let trackerOfKey = "SELECT hash, kinds FROM key_trackers WHERE key = ?"
 
-    private func tracker(of key: Key) throws -> KeyTracker? {
+    func tracker(of key: Key) throws -> KeyTracker? {
         try one(Self.trackerOfKey, .blob(key.bytes)) { row in
             guard let hash = row.integer(0) else { throw MalformedRow(table: "key_trackers") }
             return KeyTracker(hash: KeyHash.hash(stored: hash), kinds: try Self.kinds(row, 1))
@@ -126,12 +126,11 @@ struct StoreReader {
 
     // MARK: - Export
 
+    static let allChildren = "SELECT child FROM prefix_entries WHERE prefix = ? ORDER BY child"
+
     func entries(of keys: [Key], at now: Moment) throws -> [StoreEntry] {
         let value = try HeldStatement(StoreTables.valueOfKey, on: database)
-        let children = try HeldStatement(
-            "SELECT child FROM prefix_entries WHERE prefix = ? ORDER BY child",
-            on: database
-        )
+        let children = try HeldStatement(Self.allChildren, on: database)
         let lease = try HeldStatement(LeaseTable.selectOne, on: database)
         defer { [value, children, lease].forEach { $0.finalize() } }
         var meter = ListMeter(limits)

@@ -32,6 +32,34 @@ import Testing
         #expect(lease == granted)
     }
 
+    @Test func anImportFindsTheLeaseFreeOrItsOwnTenure() {
+        var lease: Tenure?
+        #expect(LeaseEvent.imported(granted).apply(to: &lease))
+        #expect(lease == granted)
+        var longer: Tenure? = granted
+        _ = LeaseEvent.renewed(Renewal(token: token(6), ttl: .max, deadline: moment(10), request: nil)).apply(
+            to: &longer
+        )
+        if let longer {
+            #expect(LeaseEvent.imported(longer).apply(to: &lease))
+        }
+        #expect(lease == longer)
+        let other = Tenure(
+            fence: token(8),
+            token: token(8),
+            holder: granted.holder,
+            ttl: .min,
+            deadline: moment(9),
+            acquiredAt: granted.acquiredAt,
+            renewals: 0,
+            request: nil,
+            revocation: nil,
+            isExtended: false
+        )
+        #expect(!LeaseEvent.imported(other).apply(to: &lease))
+        #expect(lease == longer)
+    }
+
     @Test func everyOtherEventFindsATenure() {
         for event in others {
             var lease: Tenure?

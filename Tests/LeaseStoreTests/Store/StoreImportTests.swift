@@ -1,0 +1,151 @@
+import LeaseCore
+import Testing
+
+@testable import LeaseStore
+
+@Suite struct StoreImportTests {
+    private let bench: StoreBench
+    private let odd: [Key]
+
+    init() throws {
+        bench = try StoreBench()
+        odd = try [[0], [0, 0], [0xFF, 0xFE], [0xC3, 0x28], Array("ключ".utf8)].map { try Key($0) }
+    }
+
+    private func lease(_ number: Int64, after duration: Duration, fence: Int64? = nil) throws -> EntryLease {
+        EntryLease(
+            token: try #require(Token(rawValue: number)),
+            expiresAt: bench.clock.now().wall.advanced(by: duration),
+            fence: try fence.map { try #require(Token(rawValue: $0)) }
+        )
+    }
+
+    @Test func whatIsExportedAndImportedElsewhereIsTheSame() throws {
+        let values: [[UInt8]] = [[], [0], [0, 0xFF, 0], [0xC3, 0x28], [UInt8](repeating: 0, count: 100_000)]
+        for (key, value) in zip(odd, values) {
+            try bench.ask(.put(key, value))
+        }
+        for child in odd {
+            try bench.ask(.append(odd[1], child: child))
+        }
+        let fence = try #require(try bench.acquire(odd[2], ttl: TTL(.seconds(90)), by: StoreBench.user))
+        bench.clock.advance(by: .seconds(10))
+        let renewal = LeaseRequest.renew(token: fence, ttl: try TTL(.seconds(60)), request: nil)
+        let name = LeaseName(odd[2])
+        _ = try bench.ledger.perform(renewal, on: name, by: StoreBench.user, now: bench.clock.now()).get()
+        try bench.settle()
+        let nothing = try Key("nothing")
+        let entries = try bench.entries(of: odd + [nothing])
+        #expect(entries.map(\.value) == values + [nil])
+        #expect(entries[1].children == odd.sorted())
+        #expect(entries[2].lease?.fence == fence && entries[2].lease?.uid == 1000)
+        #expect(entries[2].lease?.ttl?.duration == .seconds(60))
+        #expect(entries.last == StoreEntry(key: nothing))
+
+        let other = try StoreBench()
+        other.clock.advance(by: .seconds(10))
+        try other.ask(.importEntries(entries))
+        try other.settle()
+        #expect(try other.entries(of: odd + [nothing]) == entries)
+        // Again, over itself: the children that are there are no error, and the fence is the same.
+        try other.ask(.importEntries(entries))
+        try other.settle()
+        #expect(try other.entries(of: odd + [nothing]) == entries)
+        try other.restart()
+        #expect(try other.entries(of: odd + [nothing]) == entries)
+    }
+
+    @Test func anExportFollowsAStepOfTheWallClock() throws {
+        try bench.acquire(odd[0], ttl: TTL(.seconds(60)))
+        bench.clock.stepWall(by: .seconds(1000))
+        try bench.settle()
+        let end = try bench.entries(of: [odd[0]])[0].lease?.expiresAt
+        #expect(end == bench.clock.now().wall.advanced(by: .seconds(60)))
+    }
+
+    @Test func anEntryOverwritesTheValueAndAddsItsChildren() throws {
+        try bench.ask(.put(odd[0], [1]))
+        try bench.ask(.append(odd[0], child: odd[1]))
+        try bench.ask(.importEntries([StoreEntry(key: odd[0], children: [odd[2], odd[1], odd[2]])]))
+        #expect(try bench.ask(.get(odd[0])) == .value([1]))
+        try bench.ask(.importEntries([StoreEntry(key: odd[0], value: [])]))
+        try bench.settle()
+        #expect(try bench.entries(of: [odd[0]]) == [StoreEntry(key: odd[0], value: [], children: [odd[1], odd[2]])])
+        // An entry with nothing makes no key.
+        try bench.ask(.importEntries([StoreEntry(key: odd[3])]))
+        #expect(try bench.everything().count == 1)
+    }
+
+    @Test func oneRefusedEntryRefusesAllOfThem() throws {
+        let held = try #require(try bench.acquire(odd[0]))
+        try bench.ledger.commit()
+        let value = StoreEntry(key: odd[1], value: [1], children: [odd[2]])
+        let past = StoreEntry(key: odd[4], lease: try lease(1 << 52, after: .seconds(-1)))
+        let free = StoreEntry(key: odd[3], lease: try lease(1 << 51, after: .seconds(30)))
+        let last = bench.ledger.tokens
+        let refused: [(StoreEntry, LeaseError.Code)] = [
+            (StoreEntry(key: odd[0], lease: try lease(held.rawValue + 1, after: .seconds(30))), .conflict),
+            (StoreEntry(key: odd[2], lease: try lease(1 << 52 + 1, after: .seconds(30))), .invalidRequest),
+            (StoreEntry(key: odd[2], lease: try lease(5, after: .seconds(30), fence: 6)), .invalidRequest),
+            // In the way of this one is what the same import brings.
+            (StoreEntry(key: odd[3], lease: try lease(7, after: .seconds(30))), .conflict),
+        ]
+        for (entry, code) in refused {
+            #expect(bench.refusal(.importEntries([value, past, free, entry])) == code)
+            #expect(!bench.ledger.hasBatch && bench.ledger.tokens == last)
+        }
+        #expect(bench.refusal(.importEntries([value, past]), by: StoreBench.user) == .denied)
+        #expect(bench.refusal(.importEntries([value]), by: StoreBench.user) == nil)
+        #expect(try bench.everything() == [odd[0].description: [.lease], odd[1].description: [.simple, .prefix]])
+    }
+
+    @Test(arguments: [1, 1000]) func everyImportedTokenRaisesTheLastOneForGood(slice: Int) throws {
+        let high = try #require(Token(rawValue: 1 << 51))
+        try bench.ask(
+            .importEntries([
+                StoreEntry(key: odd[0], lease: try lease(high.rawValue, after: .zero)),
+                StoreEntry(key: odd[1], lease: try lease(5, after: .seconds(30))),
+            ])
+        )
+        try bench.ledger.commit()
+        #expect(bench.ledger.tokens.last == high)
+        #expect(bench.ledger.leases[LeaseName(odd[0])] == nil)
+        // A lower one that comes later takes nothing back, in the journal and in the tables.
+        try bench.ask(.importEntries([StoreEntry(key: odd[2], lease: try lease(7, after: .seconds(30)))]))
+        try bench.ask(.removeKeys(odd))
+        try bench.ledger.commit()
+        try bench.restart()
+        #expect(bench.ledger.tokens.last == high)
+        while try bench.ledger.fold(limit: slice) {}
+        try bench.restart()
+        #expect(bench.ledger.tokens.last == high)
+        #expect(try #require(try bench.acquire(odd[0])) > high)
+    }
+
+    @Test func anImportedTenureIsRenewedAndReleasedByItsUser() throws {
+        var entry = StoreEntry(key: odd[0], lease: try lease(100, after: .seconds(30), fence: 90))
+        entry.lease?.uid = 1000
+        try bench.ask(.importEntries([entry]))
+        let name = LeaseName(odd[0])
+        let guards = try [90, 100].map { LeaseGuard(lease: name, token: try #require(Token(rawValue: $0))) }
+        for condition in guards {
+            #expect(bench.refusal(.put(odd[1], []), if: condition) == nil)
+        }
+        let renewal = LeaseRequest.renew(token: guards[1].token, ttl: .max, request: nil)
+        _ = try bench.ledger.perform(renewal, on: name, by: StoreBench.user, now: bench.clock.now()).get()
+        try bench.ledger.commit()
+        try bench.restart()
+        #expect(bench.ledger.leases[name]?.fence == guards[0].token)
+        #expect(bench.refusal(.put(odd[1], []), if: guards[1]) == .expired)
+    }
+
+    @Test func anImportOverATenureThatHasEndedIsJournaledInThatOrder() throws {
+        let old = try #require(try bench.acquire(odd[0], ttl: .min))
+        bench.clock.advance(by: .seconds(1))
+        try bench.ask(.importEntries([StoreEntry(key: odd[0], lease: try lease(100, after: .seconds(30)))]))
+        try bench.ledger.commit()
+        try bench.restart()
+        #expect(bench.ledger.leases[LeaseName(odd[0])]?.fence.rawValue == 100)
+        #expect(try #require(try bench.acquire(odd[1])) > old)
+    }
+}
