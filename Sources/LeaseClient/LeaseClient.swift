@@ -1,4 +1,5 @@
 internal import LeaseWire
+internal import NIOCore
 
 /// A client of one daemon.
 ///
@@ -11,7 +12,7 @@ internal import LeaseWire
 /// pipelined on it, and answered in their order. Every call ends when its task is cancelled.
 ///
 /// **What a lost connection means.** A command whose answer was lost is sent again if that is safe: reads, and those that
-/// carry a request id by which the daemon knows them again. It is tried for
+/// carry a request id by which the daemon knows them again. Writes to the store are not. It is tried for
 /// ``Configuration/connectTimeout``; then, and for a command that is not safe to repeat, the call fails with
 /// ``LeaseClientError/Code/connectionClosed``, and whether the command was done is unknown. A call that could not be sent
 /// at all fails with ``LeaseClientError/Code/connectionFailed``, at once.
@@ -46,7 +47,10 @@ public struct LeaseClient: Sendable {
     ///
     /// - Parameter timeout: how long it may take; by default what the configuration says.
     func answer(to command: OutgoingCommand, timeout: Duration? = nil) async throws(LeaseClientError) -> Answer {
-        try await connection.answer(to: command, timeout: timeout ?? configuration.requestTimeout)
+        guard command.fitsFrame else {
+            throw LeaseClientError(.tooBig, "the command has \(command.bytes.readableBytes) bytes; send less at once")
+        }
+        return try await connection.answer(to: command, timeout: timeout ?? configuration.requestTimeout)
     }
 
     /// Sends a command and waits for its answer; an error that the daemon answers is thrown.

@@ -34,6 +34,48 @@ import Testing
         )
     }
 
+    @Test func docsTellOfBlocksAndRepetitionsAsRedisDoes() {
+        let put = field("arguments", of: docs("put").first?.value)?.elements
+        #expect(
+            put?.last
+                == .fields([
+                    ("name", .text("if")), ("type", .text("block")), ("token", .text("IF")),
+                    ("flags", .set([.simpleString("optional")])),
+                    (
+                        "arguments",
+                        .array([
+                            .fields([("name", .text("lease")), ("type", .text("string"))]),
+                            .fields([("name", .text("token")), ("type", .text("integer"))]),
+                        ])
+                    ),
+                ])
+        )
+        let entry = field("arguments", of: docs("import").first?.value)?.elements?.first
+        #expect(field("flags", of: entry) == .set([.simpleString("multiple")]))
+        let parts = field("arguments", of: entry)?.elements ?? []
+        #expect(parts.map { field("token", of: $0) } == ["KEY", "SIMPLE", "CHILD", "LEASE"].map { .text($0) })
+        #expect(
+            field("flags", of: parts[2])
+                == .set(["optional", "multiple", "multiple_token"].map { .simpleString($0) })
+        )
+    }
+
+    /// First key, last key, step.
+    static let keys: [(name: String, positions: [Int64])] = [
+        ("put", [1, 1, 1]), ("del", [1, 1, 1]), ("export", [1, -1, 1]), ("import", [0, 0, 0]), ("keys", [0, 0, 0]),
+        ("keys|remove", [2, -1, 1]), ("keys|tracker", [2, 2, 1]), ("keys|range", [0, 0, 0]),
+        ("prefix|append", [2, 2, 1]), ("client|id", [0, 0, 0]),
+    ]
+
+    @Test(arguments: keys) func infoTellsWhereTheKeysAre(name: String, positions: [Int64]) throws {
+        let info = try #require(CommandTable.reply(to: .info(names: [name])).elements?.first?.elements)
+        #expect(Array(info[3...5]) == positions.map { .integer($0) })
+        let isImport = name == "import"
+        #expect((info[8] == .set([])) == (positions[0] == 0 && !isImport))
+        let search = field("begin_search", of: info[8].elements?.first)
+        #expect(field("type", of: search)?.text == (isImport ? "keyword" : positions[0] > 0 ? "index" : nil))
+    }
+
     @Test func docsOfAContainerHoldItsSubcommands() {
         let client = docs("client").first?.value
         #expect(

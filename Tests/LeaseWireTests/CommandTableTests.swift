@@ -8,6 +8,7 @@ import Testing
     /// Arity as a client counts it, by hand.
     static let arities: [String: Int] = [
         "acquire": -3, "renew": -4, "release": 3, "check": 3, "holder": 2, "leases": -1, "revoke": -2, "token": 1,
+        "put": -3, "set": -3, "get": 2, "delete": -2, "del": -2, "prefix": -2, "keys": -2, "export": -2, "import": -3,
         "ping": -1, "echo": 2, "hello": -1, "client": -2, "select": 2, "reset": 1, "quit": 1, "info": -1, "command": -1,
     ]
 
@@ -26,6 +27,18 @@ import Testing
                 "setname": 3, "getname": 2, "id": 2, "setinfo": 4, "list": 2,
             ]
         )
+    }
+
+    @Test func theStoresSubcommandsHaveTheArityOfTheirGrammar() {
+        let arities: [String: [String: Int]] = [
+            "prefix": ["append": -4, "list": -3, "contains": 4, "remove": -4],
+            "keys": ["list": -2, "range": -4, "tracker": 3, "remove": -3],
+        ]
+        for (name, expected) in arities {
+            let command = CommandTable.find(name.utf8)
+            let found = command?.subcommands.map { ($0.name, $0.arity(in: command)) } ?? []
+            #expect(Dictionary(uniqueKeysWithValues: found) == expected)
+        }
     }
 
     @Test func namesAreUniqueAndFoundInAnyCase() {
@@ -64,5 +77,16 @@ import Testing
         #expect(usages.contains("CLIENT SETNAME|GETNAME|ID|SETINFO|LIST"))
         #expect(usages.contains("COMMAND [COUNT|DOCS|INFO]"))
         #expect(usages.contains("TOKEN"))
+        #expect(usages.contains("PUT key value [IF lease token]"))
+        #expect(usages.contains("DEL key [IF lease token]"))
+        #expect(usages.contains("PREFIX APPEND|LIST|CONTAINS|REMOVE"))
+        #expect(usages.contains("KEYS LIST|RANGE|TRACKER|REMOVE"))
+        #expect(usages.contains("EXPORT key [key ...]"))
+        #expect(
+            usages.contains(
+                "IMPORT KEY key [SIMPLE value] [CHILD child] ... [LEASE token expires-at-ms [FENCE fence] [TTL ms] [UID uid] "
+                    + "[OWNER label]] [entry ...]"
+            )
+        )
     }
 }

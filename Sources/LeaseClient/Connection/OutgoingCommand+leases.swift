@@ -66,7 +66,8 @@ extension OutgoingCommand {
         OutgoingCommand([word(name)], isRepeatable: true)
     }
 
-    private static func word(_ text: String) -> [UInt8] {
+    /// A word of text.
+    static func word(_ text: String) -> [UInt8] {
         Array(text.utf8)
     }
 }

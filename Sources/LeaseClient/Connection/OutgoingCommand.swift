@@ -4,6 +4,9 @@ internal import NIOCore
 /// A command as a client sends it, and what may be done with it when things go wrong.
 struct OutgoingCommand: Sendable {
     let bytes: ByteBuffer
+    /// Whether the daemon takes a frame of this size: one over its limits would end the connection, and with it other
+    /// calls.
+    let fitsFrame: Bool
     /// Whether sending it twice does no more than sending it once.
     let isRepeatable: Bool
     /// The command that takes back what an answer tells was made, if the caller has gone before the answer came.
@@ -12,7 +15,10 @@ struct OutgoingCommand: Sendable {
     private(set) var isShielded = false
 
     init(_ words: [[UInt8]], isRepeatable: Bool) {
-        self.bytes = ByteBuffer(command: words)
+        let bytes = ByteBuffer(command: words)
+        let limits = FrameLimits()
+        self.bytes = bytes
+        self.fitsFrame = bytes.readableBytes <= limits.frame && words.count <= limits.arguments
         self.isRepeatable = isRepeatable
     }
 

@@ -1,3 +1,5 @@
+internal import LeaseCore
+
 /// The function that gives each key its place on the ring of unsigned 64-bit numbers.
 ///
 /// A store remembers the function's name and is refused to whoever opens it with another one, since the hashes in it are

@@ -45,6 +45,8 @@ struct EntryWords {
     private let value: (Int) -> ArgumentValue
     /// The next word.
     private var index = 0
+    /// The last keyword whose values were taken.
+    private var lastKeyword = 0
     /// The number of the entry that is being read, from 1.
     private var entry = 0
 
@@ -127,6 +129,7 @@ struct EntryWords {
             throw refused(needed == 1 ? "wants a value behind it" : "wants \(needed) values behind it")
         }
         let values = (1...needed).map { value(index + $0) }
+        lastKeyword = index
         index += needed + 1
         return values
     }
@@ -139,7 +142,7 @@ struct EntryWords {
         do {
             return try read(value)
         } catch {
-            throw LeaseError(error.code, "in entry \(entry), before word \(index + 1): \(error.message)")
+            throw LeaseError(error.code, "in entry \(entry), behind word \(lastKeyword + 1): \(error.message)")
         }
     }
 

@@ -1,6 +1,5 @@
+import LeaseCore
 import Testing
-
-@testable import LeaseStore
 
 @Suite struct XXH64Tests {
     /// The hashes of the first 0, 1, … 100 bytes of 3, 10, 17, … (each 7 more, modulo 256), by the reference
@@ -44,5 +43,19 @@ import Testing
     @Test func wordsAgreeWithTheReference() {
         #expect(XXH64.hash([]) == 0xEF46_DB37_51D8_E999)
         #expect(XXH64.hash(Array("abc".utf8)) == 0x44BC_2CF5_AD77_0999)
+    }
+
+    @Test func bytesThatComeInPiecesHaveTheHashOfTheWhole() {
+        let bytes = (0..<100).map { UInt8(truncatingIfNeeded: $0 * 7 + 3) }
+        for length in 0...100 {
+            for size in [1, 3, 31, 32, 33, 64] {
+                var hash = XXH64()
+                for start in stride(from: 0, to: length, by: size) {
+                    hash.update(bytes[start..<min(start + size, length)])
+                    #expect(hash.value == Self.reference[min(start + size, length)], "\(length) bytes by \(size)")
+                }
+                #expect(hash.value == Self.reference[length])
+            }
+        }
     }
 }

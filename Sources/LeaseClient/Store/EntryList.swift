@@ -1,0 +1,119 @@
+public import LeaseCore
+
+/// The entries of all keys with a prefix, asked for as they are read.
+///
+/// Keys are listed page by page, and the entries of a page are asked for together. Where the answer would be too long,
+/// each half of the page is asked for by itself; where that is one key alone, its value, its lease and its children are,
+/// and come as several entries.
+public struct EntryList: AsyncSequence, Sendable {
+    /// One entry, or a part of what is too much for one.
+    public typealias Element = StoreEntry
+    /// What a loop may end with.
+    public typealias Failure = LeaseClientError
+
+    /// How many keys are asked for together, and how many children of one key.
+    private static let pageSize = 256
+
+    private let client: LeaseClient
+    private let prefix: [UInt8]
+
+    init(client: LeaseClient, prefix: [UInt8]) {
+        self.client = client
+        self.prefix = prefix
+    }
+
+    /// Begins at the first key.
+    public func makeAsyncIterator() -> AsyncIterator {
+        AsyncIterator(client: client, prefix: prefix)
+    }
+
+    /// The place in the list where a loop is.
+    public struct AsyncIterator: AsyncIteratorProtocol, Sendable {
+        private let client: LeaseClient
+        private let prefix: [UInt8]
+        /// The last key of the last page.
+        private var lastKey: Key?
+        private var isLastPage = false
+        /// What is still to be asked for, the next at the end.
+        private var tasks: [Piece] = []
+        /// What was answered, the next at the end.
+        private var entries: [StoreEntry] = []
+
+        private enum Piece: Sendable {
+            case keys(ArraySlice<Key>)
+            /// What one key has beside its children.
+            case head(Key)
+            case children(Key, after: Key?)
+        }
+
+        fileprivate init(client: LeaseClient, prefix: [UInt8]) {
+            self.client = client
+            self.prefix = prefix
+        }
+
+        /// The next entry, or `nil` behind the last one.
+        public mutating func next(
+            isolation actor: isolated (any Actor)?
+        ) async throws(LeaseClientError) -> StoreEntry? {
+            while true {
+                if let entry = entries.popLast() { return entry }
+                if let piece = tasks.popLast() {
+                    try await ask(for: piece)
+                } else if isLastPage {
+                    return nil
+                } else {
+                    let page = try await client.keys(prefix: prefix, after: lastKey, count: EntryList.pageSize)
+                    isLastPage = page.count < EntryList.pageSize
+                    lastKey = page.last?.key ?? lastKey
+                    if !page.isEmpty { tasks = [.keys(page.map(\.key)[...])] }
+                }
+            }
+        }
+
+        /// The next entry, or `nil` behind the last one.
+        public mutating func next() async throws(LeaseClientError) -> StoreEntry? {
+            try await next(isolation: nil)
+        }
+
+        private mutating func ask(for piece: Piece) async throws(LeaseClientError) {
+            switch piece {
+            case .keys(let keys): try await ask(for: keys)
+            case .head(let key):
+                entries = [
+                    StoreEntry(key: key, value: try await client.get(key), lease: try await lease(of: key))
+                ]
+            case .children(let key, let after):
+                let children = try await client.children(of: key, after: after, count: EntryList.pageSize)
+                if children.count == EntryList.pageSize { tasks.append(.children(key, after: children.last)) }
+                if !children.isEmpty { entries = [StoreEntry(key: key, children: children)] }
+            }
+        }
+
+        private mutating func ask(for keys: ArraySlice<Key>) async throws(LeaseClientError) {
+            do {
+                entries = try await client.export(Array(keys)).reversed()
+            } catch {
+                guard error.code == .tooBig else { throw error }
+                let middle = keys.startIndex + keys.count / 2
+                if keys.count > 1 {
+                    tasks += [.keys(keys[middle...]), .keys(keys[..<middle])]
+                } else if let key = keys.first {
+                    tasks += [.children(key, after: nil), .head(key)]
+                }
+            }
+        }
+
+        /// The lease as `EXPORT` would tell it.
+        private func lease(of key: Key) async throws(LeaseClientError) -> EntryLease? {
+            guard let status = try await client.holder(of: LeaseName(key)) else { return nil }
+            return EntryLease(
+                token: status.token,
+                expiresAt: WallClock.now().advanced(by: status.remaining),
+                fence: status.fence,
+                ttl: try? TTL(status.ttl),
+                uid: status.uid,
+                owner: Label(sanitizing: status.owner.utf8)
+            )
+        }
+    }
+}

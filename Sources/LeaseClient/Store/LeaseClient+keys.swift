@@ -1,0 +1,84 @@
+public import LeaseCore
+internal import LeaseWire
+
+/// Keys, whatever they have: a simple value, children, a lease.
+extension LeaseClient {
+    /// Lists keys in byte order, with the kinds of value that each has.
+    ///
+    /// ``allKeys(prefix:pageSize:)`` goes through a list of any length.
+    ///
+    /// - Parameters:
+    ///   - prefix: what the keys begin with.
+    ///   - after: only keys behind this one, which need not be there.
+    ///   - count: at most so many.
+    /// - Throws: ``LeaseClientError``: ``LeaseClientError/Code/tooBig`` if without `count` the list is too long.
+    public func keys(
+        prefix: [UInt8] = [],
+        after: Key? = nil,
+        count: Int? = nil
+    ) async throws(LeaseClientError) -> [ListedKey] {
+        try await list(.keys(prefix: prefix, after: after, count: count), "KEYS LIST") { reply in
+            ListedKeyReply(reply).map(ListedKey.init)
+        }
+    }
+
+    /// The keys in byte order, page by page.
+    ///
+    /// A key that is there throughout comes once, whatever is added and removed meanwhile.
+    public func allKeys(prefix: [UInt8] = [], pageSize: Int = 1000) -> PagedList<ListedKey> {
+        PagedList(pageSize: pageSize) { last, count throws(LeaseClientError) in
+            try await keys(prefix: prefix, after: last?.key, count: count)
+        }
+    }
+
+    /// Lists the keys whose hash lies on the ring behind `low` and up to `high`, by hash, then key.
+    ///
+    /// From `high` on `low` wraps, so that equal bounds are all keys. ``allKeysInRange(low:high:pageSize:)`` goes through
+    /// a list of any length.
+    ///
+    /// - Parameters:
+    ///   - after: only keys behind this one, which need not be there.
+    ///   - count: at most so many.
+    /// - Throws: ``LeaseClientError``: ``LeaseClientError/Code/tooBig`` if without `count` the list is too long.
+    public func keysInRange(
+        low: UInt64,
+        high: UInt64,
+        after: Key? = nil,
+        count: Int? = nil
+    ) async throws(LeaseClientError) -> [Key] {
+        try await list(.keys(above: low, upTo: high, after: after, count: count), "KEYS RANGE") { reply in
+            // A key alone, or with its kinds as in KEYS LIST.
+            reply.bytes.flatMap { try? Key($0) } ?? ListedKeyReply(reply)?.key
+        }
+    }
+
+    /// The keys whose hash lies on the ring behind `low` and up to `high`, by hash, then key, page by page.
+    ///
+    /// A key that is there throughout comes once, whatever is added and removed meanwhile.
+    public func allKeysInRange(low: UInt64, high: UInt64, pageSize: Int = 1000) -> PagedList<Key> {
+        PagedList(pageSize: pageSize) { last, count throws(LeaseClientError) in
+            try await keysInRange(low: low, high: high, after: last, count: count)
+        }
+    }
+
+    /// A key's hash, and which kinds of value it has.
+    ///
+    /// Returns `nil` if it has none.
+    public func tracker(of key: Key) async throws(LeaseClientError) -> KeyTracker? {
+        let reply = try await reply(to: .tracker(of: key))
+        guard !reply.isNull else { return nil }
+        guard let tracker = TrackerReply(reply) else { throw .unexpected("KEYS TRACKER") }
+        return KeyTracker(tracker)
+    }
+
+    /// Removes keys with all they have, in one transaction; a lease in force ends at once.
+    ///
+    /// - Returns: how many there were.
+    /// - Throws: ``LeaseClientError``: ``LeaseClientError/Code/denied`` if one has a lease in force and the caller is no
+    ///   administrator; nothing was removed then.
+    @discardableResult
+    public func removeKeys(_ keys: [Key]) async throws(LeaseClientError) -> Int {
+        guard !keys.isEmpty else { return 0 }
+        return try await count(.removeKeys(keys), "KEYS REMOVE")
+    }
+}
