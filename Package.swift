@@ -135,7 +135,7 @@ let package = Package(
         .testTarget(
             name: "LeaseServerTests",
             dependencies: [
-                "LeaseServer", "LeaseStore", "LeaseWire", "LeaseCore", "leased", "CLinux",
+                "LeaseServer", "LeaseStore", "LeaseWire", "LeaseCore", "LeaseClient", "leased", "CLinux",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),

@@ -93,9 +93,8 @@ import Testing
         ["run", "--try", "-E", "3", "--skip-ok", "b", "c"], ["run", "--try", "--at-most", "0s", "b", "c"],
         ["run", "--try", "--release", "never", "b", "c"], ["run", "--try", "--owner", "a\nb", "b", "c"],
         ["run", "--try", "--socket", "x", "--user", "b", "c"], ["acquire", "b", "999ms"], ["acquire", "b", "367d"],
-        ["check", "b", "0"], ["check", "b", "9007199254740992"], ["acquire", "", "30s"], ["acquire", "b"],
-        ["renew", "b", "7"],
-        ["acquire", "b", "30s", "--ttl", "40s"], ["list", "a", "b"],
+        ["check", "b", "0"], ["check", "b", "9007199254740992"], ["acquire", "", "30s"],
+        ["acquire"], ["renew", "b"], ["acquire", "b", "30s", "--ttl", "40s"], ["list", "a", "b"],
         ["nonsense"],
     ])
     func usageErrorsExitWith64(line: [String]) {
@@ -118,6 +117,8 @@ import Testing
         }
         let renew = try #require(try Leasectl.parseAsRoot(["renew", "a", "7", "5m"]) as? RenewCommand)
         #expect(renew.time.ttl.milliseconds == 300_000)
+        let usual = try #require(try Leasectl.parseAsRoot(["acquire", "a"]) as? AcquireCommand)
+        #expect(usual.time.ttl == .usual)
     }
 
     @Test func exitCodeOfNotAcquired() throws {

@@ -235,34 +235,34 @@ def many_descriptors(count: int) -> Iterator[None]:
 def test_a_users_connections_are_limited_and_administrators_still_get_in(daemon: Daemon, name: str) -> None:
     admit_everyone(daemon.socket)
     most = 20_000
-    refused: list[ReplyError] = []
-    opened: list[Connection] = []
-    with many_descriptors(most + 200), ConnectionAs(str(daemon.socket)) as first:
+    refusal: ReplyError | None = None
+    with contextlib.ExitStack() as opened:
+        opened.enter_context(many_descriptors(most + 200))
+        first = opened.enter_context(ConnectionAs(str(daemon.socket)))
         assert first.call("PING") == Simple("PONG")
         # The peer credential is that of the thread that connects: the effective user is enough.
         os.setresuid(-1, STRANGER, -1)
         try:
-            while not refused and len(opened) < most:
-                client = daemon.connect()
-                opened.append(client)
-                try:
+            for number in range(most):
+                client = opened.enter_context(daemon.connect())
+                with contextlib.suppress(BrokenPipeError):  # refused already: the reason is still to be read
                     client.send("PING")
+                try:
                     reply = client.receive()
-                except (ClosedError, BrokenPipeError):
-                    pytest.fail(f"connection {len(opened)} was closed without a word")
+                except ClosedError:
+                    pytest.fail(f"connection {number} was closed without a word")
                 if isinstance(reply, ReplyError):
-                    refused.append(reply)
+                    refusal = reply
+                    assert client.at_end(), "refused, then closed"
+                    break
         finally:
             os.setresuid(-1, 0, -1)
-        assert refused, f"one user opened {most} connections"
-        assert refused[0].word == "BUSY"
-        assert opened[-1].at_end(), "refused, then closed"
+        assert refusal is not None, f"one user opened {most} connections"
+        assert refusal.word == "BUSY"
         assert first.call("PING") == Simple("PONG"), "connections from before live on"
         with daemon.connect() as administrator:
             token = administrator.call("ACQUIRE", name, "30s")
             assert administrator.call("RELEASE", name, token) == OK
-        for client in opened:
-            client.close()
 
     def let_in_again() -> bool:
         with ConnectionAs(str(daemon.socket)) as again:

@@ -101,27 +101,34 @@ def test_a_stopped_process_does_not_ping(make_daemon: MakeDaemon) -> None:
     eventually(lambda: pings(daemon, continued), 10, "pings again")
 
 
+def answers(daemon: Daemon) -> bool:
+    with daemon.connect(timeout=0.5) as client, contextlib.suppress(TimeoutError):
+        return bool(client.call("PING") == Simple("PONG"))
+    return False
+
+
 @pytest.mark.root
 def test_a_stuck_engine_is_not_fed(make_daemon: MakeDaemon) -> None:
     """One thread, the engine's, is frozen where it is; every other thread runs on."""
     daemon = make_daemon(environment=WATCHDOG_ENVIRONMENT).start()
     eventually(lambda: pings(daemon, 0), 10, "the first ping")
-    stuck = 0
-    for thread in threads_in_epoll(daemon.pid):
-        with FrozenThread(thread), daemon.connect(timeout=0.5) as client:
-            client.send("PING")
-            try:
-                client.receive()
-                continue  # not the engine's thread
-            except TimeoutError:
-                stuck += 1
-            frozen = now()
-            pass_instant(frozen + 2 * WATCHDOG)
-            # A ping that was under way at the moment of the freeze may have been sent.
-            assert pings(daemon, frozen + 0.1) == [], "the watchdog was fed although no command is answered"
-        thawed = now()
-        eventually(lambda since=thawed: pings(daemon, since), 10, "pings again")  # type: ignore[misc]
-    assert stuck >= 1, "no thread of the daemon turned out to be the engine's"
+
+    def engine() -> int:
+        """The thread without which no command is answered, found while it waits for one."""
+        for thread in threads_in_epoll(daemon.pid):
+            with FrozenThread(thread):
+                if not answers(daemon):
+                    return thread
+        return 0
+
+    with FrozenThread(eventually(engine, 20, "the search for the engine's thread")):
+        frozen = now()
+        assert not answers(daemon)
+        pass_instant(frozen + 2 * WATCHDOG)
+        # A ping that was under way at the moment of the freeze may have been sent.
+        assert pings(daemon, frozen + 0.1) == [], "the watchdog was fed although no command is answered"
+    thawed = now()
+    eventually(lambda: pings(daemon, thawed), 10, "pings again")
 
 
 @pytest.mark.root
@@ -248,9 +255,10 @@ def test_the_notification_socket_may_be_gone(make_daemon: MakeDaemon, tmp_path: 
 
 def test_no_descriptor_leaks_into_nothing(daemon: Daemon) -> None:
     """The daemon's own sockets are close-on-exec: flags are read from /proc, since nothing may be started by it."""
-    links = {fd: os.readlink(f"/proc/{daemon.pid}/fd/{fd}") for fd in os.listdir(f"/proc/{daemon.pid}/fd")}
     with daemon.connect() as client:
+        # Answered: what the start opened for a while is closed by now.
         client.call("PING")
+        links = {fd: os.readlink(f"/proc/{daemon.pid}/fd/{fd}") for fd in os.listdir(f"/proc/{daemon.pid}/fd")}
         for fd, target in links.items():
             if target.startswith("socket:") and int(fd) > 2:
                 with open(f"/proc/{daemon.pid}/fdinfo/{fd}") as info:

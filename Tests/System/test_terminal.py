@@ -22,12 +22,14 @@ def ctl(daemon: Daemon) -> Ctl:
 
 def on_a_terminal(ctl: Ctl, *arguments: str) -> "pexpect.spawn[Any]":
     program, *rest = ctl.command(*arguments)
-    return pexpect.spawn(program, rest, env=ctl.environ(), timeout=20)
+    return pexpect.spawn(program, rest, env=ctl.environ(), timeout=20, use_poll=True)
 
 
 def shell(ctl: Ctl) -> "pexpect.spawn[Any]":
     """An interactive shell with job control and a prompt that nothing else prints."""
-    child = pexpect.spawn("bash", ["--norc", "--noprofile", "-i"], env={**ctl.environ(), "PS1": "PROMPT> "}, timeout=20)
+    child = pexpect.spawn(
+        "bash", ["--norc", "--noprofile", "-i"], env={**ctl.environ(), "PS1": "PROMPT> "}, timeout=20, use_poll=True
+    )
     child.expect_exact("PROMPT> ")
     return child
 

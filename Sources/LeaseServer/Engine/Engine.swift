@@ -62,9 +62,16 @@ actor Engine {
     /// The failure that has ended the engine.
     private var failure: StoreError?
     private var drained: (@Sendable () -> Void)?
+    /// Whether bytes have come since it was last asked.
+    private var hasRead = false
 
-    private enum State {
+    /// How many turns a stop goes on reading at the most.
+    private static let lastLooks = 64
+
+    private enum State: Equatable {
         case running
+        /// What the sockets hold already is still read, for so many turns more at the most.
+        case lastLook(turns: Int)
         /// No more is read; what was received is answered.
         case draining
         /// A sync has failed: nothing is answered any more.
@@ -183,7 +190,11 @@ actor Engine {
 
     /// Bytes have come.
     func received(_ bytes: ByteBuffer, from id: SessionID) {
-        guard state == .running, let session = sessions[id] else { return }
+        switch state {
+        case .running, .lastLook: hasRead = true
+        case .draining, .failed, .closed: return
+        }
+        guard let session = sessions[id] else { return }
         var bytes = bytes
         if session.input.readableBytes == 0 {
             session.input = bytes
@@ -288,7 +299,12 @@ actor Engine {
         eventLoop.execute { self.assumeIsolated { $0.endTurn() } }
     }
 
-    private var isServing: Bool { state == .running || state == .draining }
+    private var isServing: Bool {
+        switch state {
+        case .running, .lastLook, .draining: true
+        case .failed, .closed: false
+        }
+    }
 
     private func endTurn() {
         guard isServing else { return }
@@ -332,10 +348,29 @@ actor Engine {
         let isBusy = hasMoreWork || !held.isEmpty
         hasMoreWork = false
         timer?.arm(at: isBusy ? DeadlineTimer.atOnce : schedule.nextWakeUp(earliestEnd: backend.earliestEnd()))
-        if state == .draining, sessions.isEmpty, held.isEmpty {
+        switch state {
+        case .lastLook(let turns): lookOnceMore(turns: turns)
+        case .draining where sessions.isEmpty && held.isEmpty:
             drained?()
             drained = nil
+        case .running, .draining, .failed, .closed: break
         }
+    }
+
+    /// Reads on for as long as the sockets have something, then no more: what came before the stop is answered.
+    private func lookOnceMore(turns: Int) {
+        guard hasRead, turns > 0 else {
+            state = .draining
+            for session in sessions.values {
+                session.isInputClosed = true
+                joinTurn(session)
+            }
+            return scheduleTurn()
+        }
+        hasRead = false
+        state = .lastLook(turns: turns - 1)
+        // By way of the timer, so that the loop looks at every socket in between.
+        timer?.arm(at: DeadlineTimer.atOnce)
     }
 
     /// How far a turn has come with ending tenures by time.
@@ -427,6 +462,17 @@ actor Engine {
         schedule.planFold(now: now.boot, backlog: backend.foldBacklog)
     }
 
+    /// Goes through the engine to the store and back, once.
+    ///
+    /// - Throws: ``StoreError`` if the store does not answer.
+    func probe() throws(StoreError) {
+        do throws(CommitFailure) {
+            try backend.ping()
+        } catch {
+            throw error.storeError
+        }
+    }
+
     /// Calls `done` once a turn has gone through engine and store.
     func ping(then done: @escaping @Sendable () -> Void) {
         pings.append(done)
@@ -486,18 +532,18 @@ actor Engine {
 
     // MARK: - The end
 
-    /// Reads no more, answers what was received, and closes every connection.
+    /// Answers what was received, reads no more, and closes every connection.
+    ///
+    /// Received is what the sockets hold when the stop comes; a client that goes on sending is cut off after a while.
     ///
     /// - Throws: ``StoreError`` when a sync has failed, before or meanwhile: the process is to end without another word.
     func drain() async throws(StoreError) {
         if state == .running {
-            state = .draining
+            state = .lastLook(turns: Self.lastLooks)
+            // Whether the sockets hold something is not known before the loop has looked.
+            hasRead = true
             await withCheckedContinuation { continuation in
                 drained = { continuation.resume() }
-                for session in sessions.values {
-                    session.isInputClosed = true
-                    joinTurn(session)
-                }
                 scheduleTurn()
             }
         }

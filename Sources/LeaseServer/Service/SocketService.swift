@@ -1,4 +1,5 @@
 import CLinux
+import Glibc
 import LeaseCore
 import LeaseWire
 public import Logging
@@ -37,14 +38,38 @@ public struct SocketService: Service {
     }
 
     /// Accepts until a graceful shutdown.
+    ///
+    /// - Throws: ``LeaseStore/StoreError`` if the store does not answer at the start, and what NIO throws if the socket cannot
+    ///   be served; the socket is gone then, if it was the daemon's own.
     public func run() async throws {
+        let channel: any Channel
+        do {
+            channel = try await listen()
+        } catch {
+            // A socket that will not be served is not left for clients to find.
+            listener.removeSocket()
+            throw error
+        }
+        logger.info("listening", metadata: ["socket": "\(listener.path ?? "passed by the service manager")"])
+        await ready()
+        try? await gracefulShutdown()
+        listener.removeSocket()
+        try await channel.close()
+    }
+
+    /// Serves on the socket, once the store has answered.
+    private func listen() async throws -> any Channel {
         let engine = server.engine
         let logger = logger
-        let channel = try await ServerBootstrap(group: server.group)
+        try await engine.probe()
+        return try await ServerBootstrap(group: server.group)
             .serverChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     // When descriptors run out, accepting waits a while instead of trying for ever.
-                    try channel.pipeline.syncOperations.addHandler(AcceptBackoffHandler())
+                    let pause = AcceptBackoffHandler { error in
+                        [EMFILE, ENFILE, ENOBUFS, ENOMEM].contains(error.errnoCode) ? .milliseconds(100) : nil
+                    }
+                    try channel.pipeline.syncOperations.addHandler(pause)
                 }
             }
             .childChannelOption(.allowRemoteHalfClosure, value: true)
@@ -55,14 +80,6 @@ public struct SocketService: Service {
             }
             .withBoundSocket(listener.descriptor)
             .get()
-        await withCheckedContinuation { continuation in
-            server.ping { continuation.resume() }
-        }
-        logger.info("listening", metadata: ["socket": "\(listener.path ?? "passed by the service manager")"])
-        await ready()
-        try? await gracefulShutdown()
-        listener.removeSocket()
-        try await channel.close()
     }
 
     private static func admit(_ channel: any Channel, to engine: Engine, logger: Logger) throws {

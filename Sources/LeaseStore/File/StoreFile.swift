@@ -259,8 +259,7 @@ final class StoreFile {
         switch error {
         case let error as StoreError: return error
         case let error as MalformedRow: return damaged(path, "a row of \(error.table) makes no sense")
-        case CommitFailure.refused(let refusal): return StoreError(.ioError, refusal.message)
-        case CommitFailure.unknown(let failure): return failure
+        case let failure as CommitFailure: return failure.storeError
         default: break
         }
         guard let error = error as? DatabaseError else {

@@ -8,6 +8,14 @@ package enum CommitFailure: Error {
     case refused(LeaseError)
     /// The sync failed, or an error came that does not tell: what the disk holds is unknown.
     case unknown(StoreError)
+
+    /// The failure as that of the whole store.
+    package var storeError: StoreError {
+        switch self {
+        case .refused(let refusal): StoreError(.ioError, refusal.message)
+        case .unknown(let failure): failure
+        }
+    }
 }
 
 /// The writer's held statements, and the transaction around them.

@@ -26,7 +26,7 @@ final class RawClient: Sendable {
     struct Hangup: Error {}
     struct Unreachable: Error { let errorNumber: Int32 }
 
-    private static let patience: Int32 = 30_000
+    private static let patience: Int32 = 120_000
 
     init(path: String) throws {
         descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
@@ -133,9 +133,12 @@ func eventually(
     sourceLocation: SourceLocation = #_sourceLocation,
     _ condition: () async throws -> Bool
 ) async throws {
-    let deadline = ContinuousClock.now.advanced(by: .seconds(30))
-    while ContinuousClock.now < deadline {
+    // On a busy machine this task may itself not run for long, so that time alone does not say that it has waited.
+    let deadline = ContinuousClock.now.advanced(by: .seconds(60))
+    var tries = 0
+    while ContinuousClock.now < deadline || tries < 500 {
         if try await condition() { return }
+        tries += 1
         try await Task.sleep(for: .milliseconds(5))
     }
     Issue.record(what, sourceLocation: sourceLocation)
