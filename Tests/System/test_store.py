@@ -1,12 +1,14 @@
 """The store commands: the exact type of each reply, what each kind of a key has to do with the others, and trackers."""
 
+from functools import partial
+
 import pytest
 import redis
 
 from harness.clock import eventually, now, pass_instant
 from harness.daemon import Daemon
 from harness.resp import OK, Argument, Connection, ReplyError, Simple, encode
-from harness.store import kinds, listed, tracker
+from harness.store import kinds, listed, pages, tracker
 
 MEBIBYTE = 1 << 20
 
@@ -132,13 +134,7 @@ def test_pages_of_children_show_each_once(client: Connection, name: str) -> None
     for child in reversed(children):
         client.call("PREFIX", "APPEND", name, child)
     for size in (1, 2, 10, 22, 23, 24, 1000):
-        seen: list[bytes] = []
-        after: list[Argument] = []
-        while page := client.call("PREFIX", "LIST", name, *after, "COUNT", size):
-            assert len(page) <= size
-            seen += page
-            after = ["AFTER", seen[-1]]
-        assert seen == children
+        assert [c for page in pages(partial(client.call, "PREFIX", "LIST", name), size) for c in page] == children
     assert client.call("PREFIX", "LIST", name, "COUNT", 2, "AFTER", b"010") == [b"011", b"012"]
     assert client.call("PREFIX", "REMOVE", name, b"010") == 1
     assert client.call("PREFIX", "LIST", name, "AFTER", b"010", "COUNT", 2) == [b"011", b"012"], (

@@ -453,6 +453,20 @@ def read_all(descriptor: int, into: bytearray) -> None:
         pass  # the terminal's other side is closed
 
 
+@pytest.mark.parametrize("count", [40_000, 60_000])
+def test_a_key_with_more_children_than_a_frame_or_a_list_holds(make_daemon: MakeDaemon, count: int) -> None:
+    """40,000 children are more than one IMPORT takes (65,536 arguments), 60,000 more than one EXPORT answers."""
+    origin, target = make_daemon().start(), make_daemon().start()
+    children = [b"%06d" % i for i in range(count)]
+    with origin.connect(timeout=60) as client:
+        for start in range(0, count, 20_000):
+            load(client, [Entry(b"parent", b"value", children[start : start + 20_000])])
+    out(Ctl(target), "import", stdin=dump_of(origin))
+    with target.connect(timeout=60) as client:
+        assert client.call("PREFIX", "LIST", b"parent") == children
+        assert client.call("GET", b"parent") == b"value"
+
+
 def test_a_live_lease_of_a_dump_keeps_its_end(make_daemon: MakeDaemon) -> None:
     """The end is told by the wall clock, so that a lease does not live longer for having been moved."""
     origin, target = make_daemon().start(), make_daemon().start()

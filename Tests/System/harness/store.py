@@ -124,8 +124,11 @@ def ranged(client: Connection, low: int, high: int, *arguments: Argument) -> lis
 def pages(page: Callable[..., list[bytes]], size: int) -> Iterator[list[bytes]]:
     """All pages of at most `size` elements of what `page` lists, each after the last element of the one before."""
     after: list[Argument] = []
+    seen: set[bytes] = set()
     while found := page(*after, "COUNT", size):
         assert len(found) <= size
+        assert seen.isdisjoint(found), "an element was shown twice"
+        seen.update(found)
         yield found
         after = ["AFTER", found[-1]]
 
