@@ -1,10 +1,14 @@
 /// The exit codes of `leasectl`, those of sysexits.h where it has one.
 enum ExitStatus {
     static let success: Int32 = 0
-    /// The answer is no (`status --is`).
+    /// The answer is no (`status --is`, `prefix contains`), or what was asked for is not there (`get`).
     static let isAnother: Int32 = 1
     /// The caller wrote something that does not fit (EX_USAGE).
     static let usage: Int32 = 64
+    /// What was read is not what it should be (EX_DATAERR).
+    static let dataError: Int32 = 65
+    /// The input cannot be read (EX_NOINPUT).
+    static let noInput: Int32 = 66
     /// The daemon cannot be reached, or has no room (EX_UNAVAILABLE).
     static let unavailable: Int32 = 69
     /// Something that should not happen (EX_SOFTWARE).

@@ -16,7 +16,10 @@ struct Leasectl: ParsableCommand {
             Who holds what:
                 leasectl list
 
-            Exit codes: 64 usage, 69 the daemon cannot be reached, 70 internal error, 74 output cannot be written, \
+            A value beside the lease, written only while the lease is held:
+                leasectl put --if "$LEASE_NAME:$LEASE_TOKEN" backup/last "$(date)"
+
+            Exit codes: 1 not there, 64 usage, 65 a bad dump, 66 input cannot be read, 69 the daemon cannot be reached, 70 internal error, 74 output cannot be written, \
             75 held by another, 76 the lease is lost, 77 denied; those of run are under "leasectl help run".
 
             Completions: leasectl --generate-completion-script bash > /etc/bash_completion.d/leasectl
@@ -25,7 +28,8 @@ struct Leasectl: ParsableCommand {
         subcommands: [
             RunCommand.self, AcquireCommand.self, RenewCommand.self, ReleaseCommand.self, CheckCommand.self,
             TokenCommand.self, ListCommand.self, StatusCommand.self, RevokeCommand.self, PingCommand.self,
-            InfoCommand.self,
+            InfoCommand.self, PutCommand.self, GetCommand.self, DeleteCommand.self, PrefixCommand.self,
+            KeysCommand.self, ExportCommand.self, ImportCommand.self,
         ]
     )
 }

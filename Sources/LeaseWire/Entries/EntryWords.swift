@@ -63,18 +63,18 @@ struct EntryWords {
         guard index < count else { return nil }
         entry += 1
         guard keyword(Keyword.self) == .key else { throw refused("is not KEY, with which an entry begins") }
-        let key = try located(values(1)[0]) { value throws(LeaseError) in try value.key() }
+        let key = try valueBehindKeyword { value throws(LeaseError) in try value.key() }
         var entry = StoreEntry(key: key)
         while index < count, let keyword = keyword(Keyword.self), keyword != .key {
             switch keyword {
             case .key: break
             case .simple:
                 guard entry.value == nil else { throw refused("came twice") }
-                entry.value = try located(values(1)[0]) { value throws(LeaseError) in
+                entry.value = try valueBehindKeyword { value throws(LeaseError) in
                     Array(try value.simpleValue().readableBytesView)
                 }
             case .child:
-                let child = try located(values(1)[0]) { value throws(LeaseError) in try value.key("child") }
+                let child = try valueBehindKeyword { value throws(LeaseError) in try value.key("child") }
                 entry.children.append(child)
             case .lease:
                 guard entry.lease == nil else { throw refused("came twice") }
@@ -94,7 +94,7 @@ struct EntryWords {
             switch keyword {
             case .fence:
                 guard lease.fence == nil else { throw refused("came twice") }
-                lease.fence = try located(values(1)[0]) { value throws(LeaseError) in
+                lease.fence = try valueBehindKeyword { value throws(LeaseError) in
                     let fence = try value.token()
                     guard fence <= token else {
                         throw LeaseError(.invalidRequest, "the fence \(fence) is above its token \(token)")
@@ -103,13 +103,13 @@ struct EntryWords {
                 }
             case .ttl:
                 guard lease.ttl == nil else { throw refused("came twice") }
-                lease.ttl = try located(values(1)[0]) { value throws(LeaseError) in try value.ttlMilliseconds() }
+                lease.ttl = try valueBehindKeyword { value throws(LeaseError) in try value.ttlMilliseconds() }
             case .uid:
                 guard lease.uid == nil else { throw refused("came twice") }
-                lease.uid = try located(values(1)[0]) { value throws(LeaseError) in try value.uid() }
+                lease.uid = try valueBehindKeyword { value throws(LeaseError) in try value.uid() }
             case .owner:
                 guard lease.owner == nil else { throw refused("came twice") }
-                lease.owner = try located(values(1)[0]) { value throws(LeaseError) in try value.label() }
+                lease.owner = try valueBehindKeyword { value throws(LeaseError) in try value.label() }
             }
         }
         return lease
@@ -132,6 +132,14 @@ struct EntryWords {
         lastKeyword = index
         index += needed + 1
         return values
+    }
+
+    /// Reads the one value behind the keyword at hand, and goes on behind it.
+    private mutating func valueBehindKeyword<Value>(
+        _ read: (ArgumentValue) throws(LeaseError) -> Value
+    ) throws(LeaseError) -> Value {
+        let value = try values(1)[0]
+        return try located(value, read)
     }
 
     /// A reading whose refusal says where.

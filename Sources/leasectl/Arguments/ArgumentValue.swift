@@ -28,6 +28,25 @@ enum ArgumentValue {
         return token
     }
 
+    /// A condition of a write: `LEASE:TOKEN`, where the lease may have colons, too.
+    @Sendable static func leaseGuard(_ text: String) throws -> LeaseGuard {
+        guard let colon = text.lastIndex(of: ":") else {
+            throw ValidationError("a condition is LEASE:TOKEN, as in \"$LEASE_NAME:$LEASE_TOKEN\"")
+        }
+        return LeaseGuard(
+            lease: try name(String(text[..<colon])),
+            token: try token(String(text[text.index(after: colon)...]))
+        )
+    }
+
+    /// A place on the ring of hashes.
+    @Sendable static func hash(_ text: String) throws -> UInt64 {
+        guard text.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let hash = UInt64(text) else {
+            throw ValidationError("a hash is an integer from 0 to \(UInt64.max)")
+        }
+        return hash
+    }
+
     /// Text beside a lease: an owner label or a reason.
     @Sendable static func label(_ text: String) throws -> Label {
         guard let text = ArgumentText.unicode(text) else { throw ValidationError("a label is UTF-8") }

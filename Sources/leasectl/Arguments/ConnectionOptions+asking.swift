@@ -40,7 +40,21 @@ extension ConnectionOptions {
     func ask<Value: Sendable>(
         _ question: @escaping @Sendable (LeaseClient) async throws(LeaseClientError) -> Value
     ) throws(Failure) -> Value {
-        let answers: Mailbox<Result<Value, LeaseClientError>>
+        try carryOut { client throws(Failure) in
+            do throws(LeaseClientError) {
+                return try await question(client)
+            } catch {
+                throw Failure(error)
+            }
+        }
+    }
+
+    /// Does work with the daemon that takes several questions, and waits for its end on this thread.
+    @discardableResult
+    func carryOut<Value: Sendable>(
+        _ work: @escaping @Sendable (LeaseClient) async throws(Failure) -> Value
+    ) throws(Failure) -> Value {
+        let answers: Mailbox<Result<Value, Failure>>
         do throws(SpawnFailure) {
             answers = try Mailbox()
         } catch {
@@ -49,9 +63,9 @@ extension ConnectionOptions {
         let client = client
         // The main thread waits for exactly this task, so it cannot outlive the command.
         Task.detached {
-            let answer: Result<Value, LeaseClientError>
-            do throws(LeaseClientError) {
-                answer = .success(try await question(client))
+            let answer: Result<Value, Failure>
+            do throws(Failure) {
+                answer = .success(try await work(client))
             } catch {
                 answer = .failure(error)
             }
@@ -66,9 +80,7 @@ extension ConnectionOptions {
         }
         switch answer {
         case .success(let value): return value
-        case .failure(let error):
-            let refusal = Refusal(error)
-            throw Failure(refusal.kind.exitStatus, refusal.message)
+        case .failure(let failure): throw failure
         case nil: preconditionFailure("the loop ends with an answer")
         }
     }

@@ -10,7 +10,10 @@ enum JobArguments {
     /// The subcommands that end in a name and a command.
     static let subcommands: Set<String> = ["run"]
 
-    /// Their options that take the next argument as their value.
+    /// The subcommands that have subcommands of their own.
+    private static let containers: Set<String> = ["prefix", "keys"]
+
+    /// The options of ``subcommands`` that take the next argument as their value.
     ///
     /// A test compares them with the parser's own.
     static let valueOptions: Set<String> = [
@@ -41,7 +44,9 @@ enum JobArguments {
             index += arguments[index] == "--socket" ? 2 : 1
         }
         guard index > 0, index < arguments.count, !isOption(arguments[index]) else { return arguments }
-        return [arguments[index]] + arguments[..<index] + arguments[(index + 1)...]
+        let isNested = containers.contains(arguments[index]) && index + 1 < arguments.count
+        let rest = index + (isNested && !isOption(arguments[index + 1]) ? 2 : 1)
+        return Array(arguments[index..<rest]) + arguments[..<index] + arguments[rest...]
     }
 
     private static func isOption(_ argument: String) -> Bool {

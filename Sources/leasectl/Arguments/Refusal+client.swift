@@ -15,3 +15,12 @@ extension Refusal {
         message = error.message
     }
 }
+
+extension Failure {
+    /// How a command ends that the client library could not carry out.
+    init(_ error: LeaseClientError) {
+        let refusal = Refusal(error)
+        // A child that is there already is an answer, as for a test: no.
+        self.init(error.code == .exists ? ExitStatus.isAnother : refusal.kind.exitStatus, refusal.message)
+    }
+}

@@ -7,7 +7,14 @@ enum Console {
     /// - Throws: ``Failure`` if it cannot be written: a full disk, a closed stdout. A reader that has gone away is told
     ///   as a shell tells it, without a word.
     static func write(_ text: String) throws(Failure) {
-        guard let error = write(Array(text.utf8), to: STDOUT_FILENO) else { return }
+        try write(Array(text.utf8))
+    }
+
+    /// Writes bytes to stdout as they are.
+    ///
+    /// - Throws: what ``write(_:)-(String)`` throws.
+    static func write(_ bytes: [UInt8]) throws(Failure) {
+        guard let error = write(bytes, to: STDOUT_FILENO) else { return }
         guard error != EPIPE else { throw Failure(ExitStatus.signalled(SIGPIPE), "") }
         throw Failure(ExitStatus.outputError, "stdout cannot be written: \(String(cString: strerror(error)))")
     }

@@ -1,0 +1,54 @@
+import ArgumentParser
+import LeaseCore
+
+/// How keys, values and children are written, on the command line and on stdout.
+struct BytesOptions: ParsableArguments {
+    @Flag(help: "Keys, values and children are hexadecimal digits, in what is read and in what is printed.")
+    var hex = false
+
+    /// The bytes that an argument stands for.
+    ///
+    /// - Throws: a `ValidationError` if it should be hexadecimal and is not.
+    func bytes(_ argument: String) throws -> [UInt8] {
+        try decode(ArgumentText.bytes(argument))
+    }
+
+    /// The bytes that were read, which are digits if that was asked for.
+    func decode(_ bytes: [UInt8]) throws -> [UInt8] {
+        guard hex else { return bytes }
+        guard let decoded = Hexadecimal.bytes(bytes) else {
+            throw ValidationError("with --hex, keys, values and children are pairs of digits from 0 to f")
+        }
+        return decoded
+    }
+
+    /// The key, or the child, that an argument stands for.
+    func key(_ argument: String) throws -> Key {
+        let bytes = try bytes(argument)
+        do throws(LeaseError) { return try Key(bytes) } catch { throw ValidationError(error.message) }
+    }
+
+    /// The bytes in a line for people: as text they are as in a log, with `\xHH` for what is not printable.
+    func text(_ bytes: [UInt8]) -> String {
+        hex ? Hexadecimal.text(bytes) : EscapedBytes.text(bytes)
+    }
+
+    /// The members of a JSON object that show bytes.
+    func json(_ name: String, _ bytes: [UInt8]) -> [JSONText.Member] {
+        hex ? [.init(name, .string(Hexadecimal.text(bytes)))] : JSONText.bytes(name, bytes)
+    }
+}
+
+/// The condition of a write.
+struct ConditionOptions: ParsableArguments {
+    @Option(
+        name: .customLong("if"),
+        help: ArgumentHelp(
+            "Write only while this lease is held under this token, its newest or its fence; else exit 76.",
+            discussion: "Checked in the transaction of the write. The lease is written as it is, also with --hex.",
+            valueName: "lease:token"
+        ),
+        transform: ArgumentValue.leaseGuard
+    )
+    var condition: LeaseGuard?
+}

@@ -1,0 +1,40 @@
+import ArgumentParser
+import LeaseClient
+import LeaseCore
+
+/// `leasectl delete KEY`.
+struct DeleteCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "delete",
+        abstract: "Remove a key's value; its children and its lease stay.",
+        discussion: """
+            A key that has no value is no error. To remove all that a key has see "leasectl keys remove".
+
+                leasectl delete motd
+            """
+    )
+
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var output: OutputOptions
+    @OptionGroup var format: BytesOptions
+    @OptionGroup var condition: ConditionOptions
+
+    @Argument(help: "The key.")
+    var key: String
+
+    func validate() throws {
+        _ = try format.key(key)
+    }
+
+    func run() throws {
+        let key = try format.key(key)
+        let isDeleted = try connection.ask { [condition] client throws(LeaseClientError) in
+            try await client.delete(key, if: condition.condition)
+        }
+        if output.json {
+            try output.showObject(format.json("key", key.bytes) + [.init("deleted", .bool(isDeleted))])
+        } else if !isDeleted {
+            try Console.writeLine("\(key) has no value: there was nothing to delete")
+        }
+    }
+}

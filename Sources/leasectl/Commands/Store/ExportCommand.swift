@@ -1,0 +1,52 @@
+import ArgumentParser
+import LeaseClient
+import LeaseCore
+
+/// `leasectl export [PREFIX]`: a dump on stdout.
+struct ExportCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "export",
+        abstract: "Write all that keys have to stdout, as a dump for \"leasectl import\".",
+        discussion: """
+            A dump is lines of JSON: a header with format and version, an entry for each key with base64 for its \
+            bytes, and at the end the number of entries and a checksum (XXH64), which tells accidents, not attackers. \
+            Keys are read in pieces, each in a snapshot of its own. If the command fails, what it has written has no \
+            last line, and no import takes it.
+
+                leasectl export > dump.ndjson
+                leasectl export user/ > users.ndjson
+            """
+    )
+
+    /// Bytes that are written at once.
+    private static let pieceSize = 64 << 10
+
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var format: BytesOptions
+
+    @Argument(help: "Only keys that begin so.")
+    var prefix: String?
+
+    func validate() throws {
+        _ = try prefix.map(format.bytes)
+    }
+
+    func run() throws {
+        let prefix = try prefix.map(format.bytes) ?? []
+        try connection.carryOut { client throws(Failure) in
+            var writer = DumpWriter()
+            var progress = Progress("exported")
+            defer { progress.end() }
+            var piece = writer.header()
+            var entries = client.entries(prefix: prefix).makeAsyncIterator()
+            while let entry = try await Failure.mapped({ () throws(LeaseClientError) in try await entries.next() }) {
+                piece += writer.line(entry)
+                progress.advance(by: 1)
+                guard piece.count >= Self.pieceSize else { continue }
+                try Console.write(piece)
+                piece.removeAll(keepingCapacity: true)
+            }
+            try Console.write(piece + writer.trailer())
+        }
+    }
+}

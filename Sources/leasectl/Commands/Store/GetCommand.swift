@@ -1,0 +1,41 @@
+import ArgumentParser
+import LeaseClient
+import LeaseCore
+
+/// `leasectl get KEY`: the value on stdout.
+struct GetCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "get",
+        abstract: "Write a key's value to stdout: its bytes, and nothing else.",
+        discussion: """
+            If the key has no value, nothing is written and the exit code is 1; an empty value is a value.
+
+                leasectl get logo > logo.png
+                leasectl get --hex motd
+            """
+    )
+
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var output: OutputOptions
+    @OptionGroup var format: BytesOptions
+
+    @Argument(help: "The key.")
+    var key: String
+
+    func validate() throws {
+        _ = try format.key(key)
+    }
+
+    func run() throws {
+        let key = try format.key(key)
+        let value = try connection.ask { client throws(LeaseClientError) in try await client.get(key) }
+        guard let value else { throw Failure(ExitStatus.isAnother, "\(key) has no value") }
+        if output.json {
+            try output.showObject(format.json("key", key.bytes) + format.json("value", value))
+        } else if format.hex {
+            try Console.writeLine(format.text(value))
+        } else {
+            try Console.write(value)
+        }
+    }
+}

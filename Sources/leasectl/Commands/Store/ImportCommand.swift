@@ -1,0 +1,57 @@
+import ArgumentParser
+import LeaseClient
+import LeaseCore
+
+/// `leasectl import`: a dump on stdin.
+struct ImportCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "import",
+        abstract: "Write the entries of a dump on stdin into the store.",
+        discussion: """
+            The whole dump is checked first: one that was cut off or altered is refused (exit code 65) before \
+            anything changes. Then it is sent in chunks, each of them written whole or not at all. Values are overwritten, \
+            children are added. If the command fails on the way, run it again: what was written is written again as \
+            the same. A dump through a pipe is put into a temporary file first ($TMPDIR, else /var/tmp).
+
+            Leases are left out, since their holders hold them elsewhere; with --leases they come along, for administrators.
+
+                leasectl import < dump.ndjson
+                leasectl export | leasectl --socket other.sock import
+            """
+    )
+
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var output: OutputOptions
+
+    @Flag(help: "Import the leases, too.")
+    var leases = false
+
+    func run() throws {
+        let (source, summary) = try Self.checked()
+        let dump = DumpImport(source: source, withLeases: leases)
+        try connection.carryOut { client throws(Failure) in try await dump.send(to: client, expecting: summary) }
+        let omitted = leases ? 0 : summary.leases
+        if output.json {
+            try output.showObject([
+                .init("entries", .integer(Int64(summary.entries))),
+                .init("leases", .integer(Int64(summary.leases - omitted))),
+                .init("leases_left_out", .integer(Int64(omitted))),
+            ])
+        } else if omitted > 0 {
+            try Console.writeLine("\(omitted) leases were left out; --leases imports them")
+        }
+    }
+
+    /// Reads stdin to its end.
+    ///
+    /// - Throws: ``Failure`` if it is not a whole dump.
+    private static func checked() throws(Failure) -> (DumpSource, DumpReader.Summary) {
+        var reader = DumpReader()
+        do throws(Failure) {
+            let source = try DumpSource { piece throws(Failure) in _ = try reader.feed(piece) }
+            return (source, try reader.finish())
+        } catch {
+            throw Failure(error.status, "\(error.message); nothing was imported")
+        }
+    }
+}

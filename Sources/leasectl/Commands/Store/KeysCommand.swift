@@ -1,0 +1,164 @@
+import ArgumentParser
+import LeaseClient
+import LeaseCore
+
+/// `leasectl keys list|range|tracker|remove`: keys, whatever they have.
+struct KeysCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "keys",
+        abstract: "See and remove keys, whatever they have.",
+        discussion: """
+            A key is there while it has a value, a child or a lease.
+
+                leasectl keys list backup/
+                leasectl keys range 0 9223372036854775807
+            """,
+        subcommands: [List.self, Range.self, Tracker.self, Remove.self]
+    )
+}
+
+extension KeysCommand {
+    /// `leasectl keys list [PREFIX]`.
+    struct List: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Show keys and what each has, in byte order.",
+            discussion: "Without --hex or --json every byte that is not printable ASCII is shown as \\xHH."
+        )
+
+        /// The widest text of kinds, and two blanks.
+        private static let indent = KeyKind.allCases.map(\.rawValue).joined(separator: ",").count + 2
+
+        @OptionGroup var connection: ConnectionOptions
+        @OptionGroup var output: OutputOptions
+        @OptionGroup var format: BytesOptions
+
+        @Argument(help: "Only keys that begin so.")
+        var prefix: String?
+
+        func validate() throws {
+            _ = try prefix.map(format.bytes)
+        }
+
+        func run() throws {
+            let prefix = try prefix.map(format.bytes) ?? []
+            try connection.carryOut { [output, format] client throws(Failure) in
+                var isFirst = true
+                var keys = client.allKeys(prefix: prefix).makeAsyncIterator()
+                while let listed = try await Failure.mapped({ () throws(LeaseClientError) in try await keys.next() }) {
+                    let kinds = listed.kinds.map(\.rawValue)
+                    if output.json {
+                        let list = JSONText.Member("kinds", .array(kinds.map { .string($0) }))
+                        try output.showObject(format.json("key", listed.key.bytes) + [list])
+                    } else {
+                        if isFirst {
+                            try Console.writeLine(TextStyle.standardOutput().heading(Self.row("KINDS", "KEY")))
+                        }
+                        try Console.writeLine(Self.row(kinds.joined(separator: ","), format.text(listed.key.bytes)))
+                    }
+                    isFirst = false
+                }
+            }
+        }
+
+        /// The columns have fixed places, so that a list of any length is shown as it comes.
+        private static func row(_ kinds: String, _ key: String) -> String {
+            kinds + String(repeating: " ", count: max(indent - kinds.count, 1)) + key
+        }
+    }
+
+    /// `leasectl keys range LOW HIGH`.
+    struct Range: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Show the keys in an interval of the ring of hashes, by hash, then key.",
+            discussion: """
+                Those whose hash is above LOW and at most HIGH; from HIGH on LOW wraps, so that 0 0 is all.
+
+                    leasectl keys range 0 0
+                """
+        )
+
+        @OptionGroup var connection: ConnectionOptions
+        @OptionGroup var output: OutputOptions
+        @OptionGroup var format: BytesOptions
+
+        @Argument(help: "The hash before the interval.", transform: ArgumentValue.hash)
+        var low: UInt64
+
+        @Argument(help: "The last hash of the interval.", transform: ArgumentValue.hash)
+        var high: UInt64
+
+        func run() throws {
+            try connection.show(
+                output,
+                format,
+                "key",
+                of: { [low, high] in $0.allKeysInRange(low: low, high: high) },
+                bytes: \.bytes
+            )
+        }
+    }
+
+    /// `leasectl keys tracker KEY`.
+    struct Tracker: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Show a key's hash and what it has.",
+            discussion: "A key that has nothing has no tracker: the exit code is 1."
+        )
+
+        @OptionGroup var connection: ConnectionOptions
+        @OptionGroup var output: OutputOptions
+        @OptionGroup var format: BytesOptions
+
+        @Argument(help: "The key.")
+        var key: String
+
+        func validate() throws {
+            _ = try format.key(key)
+        }
+
+        func run() throws {
+            let key = try format.key(key)
+            let tracker = try connection.ask { client throws(LeaseClientError) in try await client.tracker(of: key) }
+            guard let tracker else { throw Failure(ExitStatus.isAnother, "\(key) has nothing") }
+            let kinds = tracker.kinds.map(\.rawValue)
+            if output.json {
+                try output.showObject(
+                    format.json("key", key.bytes) + [
+                        .init("hash", .string("\(tracker.hash)")), .init("kinds", .array(kinds.map { .string($0) })),
+                    ]
+                )
+            } else {
+                try Console.writeLine("\(tracker.hash) \(kinds.joined(separator: ","))")
+            }
+        }
+    }
+
+    /// `leasectl keys remove KEY…`.
+    struct Remove: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Remove keys with all they have, in one transaction, and print how many there were.",
+            discussion: "A lease in force ends at once; only an administrator may remove one."
+        )
+
+        @OptionGroup var connection: ConnectionOptions
+        @OptionGroup var output: OutputOptions
+        @OptionGroup var format: BytesOptions
+
+        @Argument(help: "The keys.")
+        var keys: [String]
+
+        func validate() throws {
+            _ = try keys.map(format.key)
+        }
+
+        func run() throws {
+            let keys = try keys.map(format.key)
+            let count = try connection.ask { client throws(LeaseClientError) in try await client.removeKeys(keys) }
+            if output.json {
+                try output.showObject([.init("removed", .integer(Int64(count)))])
+            } else {
+                try Console.writeLine("\(count)")
+            }
+        }
+    }
+}

@@ -1,0 +1,65 @@
+import Glibc
+
+/// A dump on stdin that can be read twice: first to check it, then to import it.
+///
+/// A file is read where it is. What comes through a pipe is put into a temporary file on the way, in `$TMPDIR` or
+/// /var/tmp, which has no name any more: it is gone with this process, however it ends.
+final class DumpSource: Sendable {
+    /// What is read the second time.
+    private let descriptor: Int32
+    /// Where the dump begins in it.
+    private let start: off_t
+    private let isSpooled: Bool
+
+    /// Reads stdin to its end, and hands out each piece.
+    ///
+    /// - Throws: ``Failure`` if stdin cannot be read, or not be put aside, or what `check` throws.
+    init(checking check: ([UInt8]) throws(Failure) -> Void) throws(Failure) {
+        let position = Self.isRegularFile(STDIN_FILENO) ? lseek(STDIN_FILENO, 0, SEEK_CUR) : -1
+        isSpooled = position < 0
+        start = max(position, 0)
+        descriptor = isSpooled ? try Self.unnamedFile() : STDIN_FILENO
+        while true {
+            let piece = try StandardInput.read(STDIN_FILENO)
+            guard !piece.isEmpty else { return }
+            try check(piece)
+            if isSpooled, let error = Console.write(piece, to: descriptor) {
+                throw Self.failure("what comes on stdin cannot be put aside", error)
+            }
+        }
+    }
+
+    deinit {
+        if isSpooled { close(descriptor) }
+    }
+
+    /// Goes back to the beginning.
+    func rewind() throws(Failure) {
+        guard lseek(descriptor, start, SEEK_SET) == start else {
+            throw Self.failure("the dump cannot be read again", errno)
+        }
+    }
+
+    /// The next piece; empty at the end.
+    func read() throws(Failure) -> [UInt8] {
+        try StandardInput.read(descriptor)
+    }
+
+    private static func isRegularFile(_ descriptor: Int32) -> Bool {
+        var status = Glibc.stat()
+        return fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+    }
+
+    private static func unnamedFile() throws(Failure) -> Int32 {
+        let folder = getenv("TMPDIR").map { String(cString: $0) } ?? ""
+        var template = Array("\(folder.isEmpty ? "/var/tmp" : folder)/leasectl-XXXXXX".utf8CString)
+        let descriptor = mkstemp(&template)
+        guard descriptor >= 0 else { throw failure("what comes on stdin cannot be put aside; set TMPDIR", errno) }
+        unlink(template)
+        return descriptor
+    }
+
+    private static func failure(_ what: String, _ error: Int32) -> Failure {
+        Failure(ExitStatus.noInput, "\(what): \(String(cString: strerror(error)))")
+    }
+}
