@@ -17,10 +17,16 @@ struct ListMeter {
         elements += 1
         bytes += length
         guard elements <= limits.elements else {
-            throw LeaseError(.tooBig, "the list has more than \(limits.elements) elements; page with AFTER and COUNT, or name fewer keys")
+            throw LeaseError(
+                .tooBig,
+                "the list has more than \(limits.elements) elements; page with AFTER and COUNT, or name fewer keys"
+            )
         }
         guard bytes <= limits.bytes else {
-            throw LeaseError(.tooBig, "the list has more than \(limits.bytes) bytes; page with AFTER and COUNT, or name fewer keys")
+            throw LeaseError(
+                .tooBig,
+                "the list has more than \(limits.bytes) bytes; page with AFTER and COUNT, or name fewer keys"
+            )
         }
     }
 }
