@@ -74,8 +74,9 @@ extension Ledger {
         }
         let store = statements.store
         // One look at each key: a key that is named twice is removed once.
-        let keys = Set(keys)
-        let stored = try look { try keys.filter { try !store.kinds(of: $0).isEmpty } }
+        var seen: Set<Key> = []
+        let keys = keys.filter { seen.insert($0).inserted }
+        let stored = try look { try Set(keys.filter { try !store.kinds(of: $0).isEmpty }) }
         if !stored.isEmpty {
             try write {
                 for key in stored {

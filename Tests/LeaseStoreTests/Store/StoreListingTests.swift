@@ -119,6 +119,33 @@ import Testing
         #expect(try list([4]).isEmpty)
     }
 
+    // MARK: - Snapshots
+
+    @Test func aListShowsTheLastCommitBeforeItWasAskedFor() async throws {
+        let ledger = try open()
+        defer { ledger.abandon() }
+        let (first, second) = (try Key("first"), try Key("second"))
+        try put([first], in: ledger)
+        for _ in 0..<20 {
+            let listing = try await withCheckedThrowingContinuation { continuation in
+                let query = StoreQuery.keys(prefix: [], after: nil, count: .max)
+                ledger.read(query, limits: .none) { continuation.resume(with: $0) }
+                // While the list is read, or before it is.
+                #expect(throws: Never.self) { try put([second], in: ledger) }
+            }
+            guard case .trackedKeys(let keys) = listing else { throw UnexpectedListing() }
+            #expect(keys.map(\.key) == [first])
+            _ = try ledger.perform(.delete(second), if: nil, by: caller, now: clock.now()).get()
+            try ledger.commit()
+        }
+        await #expect(throws: LeaseError.self) {
+            try await withCheckedThrowingContinuation { continuation in
+                let query = StoreQuery.range(low: 0, high: 0, after: nil, count: .max)
+                ledger.read(query, limits: ListLimits(elements: 0, bytes: 9)) { continuation.resume(with: $0) }
+            }
+        }
+    }
+
     // MARK: - Limits
 
     @Test func aListOverItsLimitIsTooBigAndOneAtItIsNot() throws {
@@ -203,6 +230,8 @@ import Testing
         #expect(try costs() == small)
     }
 }
+
+private struct UnexpectedListing: Error {}
 
 /// Counts the instructions of SQLite's virtual machine, which rise with each row that is looked at.
 private final class StepCounter {
