@@ -23,6 +23,6 @@ extension Limits {
 
     /// The limits of a command's values.
     var values: ValueLimits {
-        ValueLimits(name: nameBytes, label: labelBytes, ttl: longestTTL)
+        ValueLimits(name: nameBytes, label: labelBytes, ttl: longestTTL, value: valueBytes)
     }
 }

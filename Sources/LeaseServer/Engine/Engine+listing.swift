@@ -50,11 +50,14 @@ extension Engine {
             // Those that wait for ends which the store does not take would wait as long as it does not.
             refuseListings(refusal) { $0.target == nil }
         }
-        while let first = listings.first, let target = first.target, backend.foldedThrough >= target {
+        while readsUnderWay < Self.mostReads, let first = listings.first, let target = first.target,
+            backend.foldedThrough >= target
+        {
             listings.removeFirst()
             read(first)
         }
-        if !listings.isEmpty {
+        // With all readers at work, the end of a read calls the next turn.
+        if !listings.isEmpty, readsUnderWay < Self.mostReads {
             hasMoreWork = true
         }
     }
@@ -73,11 +76,19 @@ extension Engine {
         }
     }
 
+    /// The most lists that are read at a time: fewer than the store has readers, since asking for one more would wait.
+    private static let mostReads = 4
+
     private func read(_ listing: Listing) {
+        readsUnderWay += 1
         let limits = ListLimits(elements: configuration.limits.listElements, bytes: configuration.limits.listBytes)
         backend.read(listing.query, limits: limits) { result in
             let rendered = Self.render(result, of: listing, limits: limits)
-            self.onLoop { $0.finish(listing, rendered) }
+            self.onLoop {
+                $0.readsUnderWay -= 1
+                $0.finish(listing, rendered)
+                $0.scheduleTurn()
+            }
         }
     }
 

@@ -52,6 +52,8 @@ actor Engine {
     private var pings: [@Sendable () -> Void] = []
     /// Lists that are waiting for the tables to show what they are to show.
     var listings: [Listing] = []
+    /// How many lists are being read beside the loop.
+    var readsUnderWay = 0
 
     private var schedule = Schedule()
     /// Why the store refused the last commit that it refused.
