@@ -1,5 +1,8 @@
 import LeaseCore
 
+/// What a tenure hangs on; the test library has a type of that name, too.
+typealias Attachment = LeaseCore.Attachment
+
 /// An instant of the tests: `nanoseconds` after an arbitrary hour of an arbitrary boot, on both clocks.
 func moment(_ nanoseconds: Int64 = 0) -> Moment {
     Moment(

@@ -4,10 +4,14 @@ public enum LeaseAnswer: Hashable, Sendable {
     case token(Token)
     /// The tenure was ended as asked.
     case released
+    /// The tenure is tied to the connection that asked.
+    case tied
     /// What is left of the tenure.
     case remaining(Duration)
     /// The tenure in force, or none.
     case tenure(Tenure?)
     /// Whether there was a tenure to revoke.
     case revoked(Bool)
+    /// Whether the tenure was there to be lost.
+    case lost(Bool)
 }

@@ -4,11 +4,15 @@
 /// replayed from a journal, or folded into a table. ``apply(to:)`` is the one place that says how.
 public enum LeaseEvent: Hashable, Sendable {
     /// A tenure began.
-    case granted(Tenure)
+    indirect case granted(Tenure)
     /// A tenure was brought in from elsewhere, or the one with its fence was replaced by it.
-    case imported(Tenure)
+    indirect case imported(Tenure)
     /// The tenure was renewed.
-    case renewed(Renewal)
+    indirect case renewed(Renewal)
+    /// What the tenure hangs on has changed, without a renewal.
+    case attached(Attachment)
+    /// The tenure has passed its deadline and is held on by its tie.
+    case overdue
     /// The tenure is being ended by force.
     case revoking(Revocation)
     /// The store was opened again, and the tenure's times moved.
@@ -32,6 +36,12 @@ public enum LeaseEvent: Hashable, Sendable {
         case .renewed(let renewal):
             guard tenure != nil else { return false }
             tenure?.renew(renewal)
+        case .attached(let attachment):
+            guard tenure != nil else { return false }
+            tenure?.attach(attachment)
+        case .overdue:
+            guard tenure?.attachment == .tied else { return false }
+            tenure?.noteOverdue()
         case .revoking(let revocation):
             guard tenure != nil else { return false }
             tenure?.beginRevocation(revocation)

@@ -12,16 +12,19 @@ extension LeaseRules {
     ///   - tenure: The lease's tenure as it is stored, or `nil` if the lease is free.
     ///   - caller: Who imports.
     ///   - now: The instant of the decision, on both clocks.
-    /// - Throws: ``LeaseError/Code/denied`` unless an administrator imports, ``LeaseError/Code/invalidRequest`` if the
-    ///   numbers do not fit, ``LeaseError/Code/conflict`` if another tenure is in force.
+    ///   - lastToken: The last token that the store has issued, if it has issued any.
+    /// - Throws: ``LeaseError/Code/denied`` unless an administrator imports, or if one of some leases alone would move the
+    ///   store's tokens ahead of time; ``LeaseError/Code/invalidRequest`` if the numbers do not fit;
+    ///   ``LeaseError/Code/conflict`` if another tenure is in force.
     public static func admit(
         _ lease: EntryLease,
         on name: LeaseName,
         over tenure: Tenure?,
         by caller: Caller,
-        now: Moment
+        now: Moment,
+        lastToken: Token? = nil
     ) throws(LeaseError) -> Tenure? {
-        guard caller.isAdministrator else {
+        guard caller.mayAdminister(name) else {
             throw LeaseError(
                 .denied,
                 "uid \(caller.uid) may not import lease '\(name)'; leave leases out, or ask an administrator"
@@ -31,6 +34,14 @@ extension LeaseRules {
             throw LeaseError(
                 .invalidRequest,
                 "the token \(lease.token) of lease '\(name)' is over \(EntryLease.highestToken); the store's own tokens would run out"
+            )
+        }
+        // The tokens are everybody's: who may administer some leases moves them no further than time does.
+        let reached = max(now.wall.microseconds, lastToken?.rawValue ?? 0)
+        guard caller.isAdministrator || lease.token.rawValue <= reached else {
+            throw LeaseError(
+                .denied,
+                "uid \(caller.uid) may not import lease '\(name)' with the token \(lease.token), which is ahead of this store's; ask an administrator of all leases"
             )
         }
         let fence = lease.fence ?? lease.token
@@ -46,9 +57,10 @@ extension LeaseRules {
         }
         guard left > .zero else { return nil }
         if let tenure, tenure.ending(at: now.boot) == nil, tenure.fence != fence {
+            let left = tenure.remaining(at: now.boot).wholeMilliseconds
             throw LeaseError(
                 .conflict,
-                "lease '\(name)' is held by '\(tenure.holder.owner)' with fence \(tenure.fence), not \(fence); import it when it is free"
+                "lease '\(name)' is held by '\(tenure.holder.owner)' for \(left) ms more, with fence \(tenure.fence), not \(fence); import it when it is free"
             )
         }
         let ttl = if let ttl = lease.ttl { ttl } else { try TTL(max(left, TTL.min.duration)) }

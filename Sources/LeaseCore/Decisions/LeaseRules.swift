@@ -3,6 +3,9 @@
 /// They read no clock and touch nothing. The order of refusals is the protocol's: the token (`EXPIRED`), then a running
 /// revocation (`REVOKED`), then the user (`DENIED`).
 public enum LeaseRules {
+    /// How long a tied tenure that is revoked has to end, unless the revocation says otherwise.
+    public static let revocationGrace = Duration.seconds(30)
+
     /// Decides a request on the lease `name`.
     ///
     /// - Parameters:
@@ -43,18 +46,22 @@ extension LeaseRules {
 
         func decide(_ request: LeaseRequest, tokens: inout TokenSequence) throws(LeaseError) -> Step {
             switch request {
-            case .acquire(let ttl, let owner, let id):
-                try acquire(ttl: ttl, owner: owner, id: id, tokens: &tokens)
-            case .renew(let token, let ttl, let id):
-                try renew(token: token, ttl: ttl, id: id, tokens: &tokens)
+            case .acquire(let ttl, let owner, let id, let binds):
+                try acquire(ttl: ttl, owner: owner, id: id, binds: binds, tokens: &tokens)
+            case .renew(let token, let ttl, let id, let binding):
+                try renew(token: token, ttl: ttl, id: id, binding: binding, tokens: &tokens)
+            case .tie(let token):
+                try tie(token: token)
             case .release(let token):
                 try release(token: token)
             case .check(let token):
                 try check(token: token)
             case .holder:
-                (nil, .tenure(tenure))
+                try holder()
             case .revoke(let after, let reason):
                 try revoke(after: after, reason: reason)
+            case .lose(let fence):
+                lose(fence: fence)
             }
         }
 
@@ -64,20 +71,24 @@ extension LeaseRules {
             ttl: TTL,
             owner: Label,
             id: RequestID?,
+            binds: Bool,
             tokens: inout TokenSequence
         ) throws(LeaseError) -> Step {
             if let tenure {
                 if tenure.request?.isRepeated(by: id, verb: .acquire, caller: caller) == true {
-                    return (nil, .token(tenure.token))
+                    return (binds ? rebinding(tenure) : nil, .token(tenure.token))
                 }
+                try caller.permit(.acquire, on: name)
                 throw conflict(with: tenure)
             }
+            try caller.permit(.acquire, on: name)
             let token = try tokens.next(wall: now.wall)
             let granted = Tenure(
                 token: token,
                 holder: Holder(uid: caller.uid, gid: caller.gid, pid: caller.pid, owner: owner),
                 ttl: ttl,
                 request: id.map { RequestRecord(id: $0, verb: .acquire, uid: caller.uid, replaced: nil) },
+                attachment: binds ? .bound : .nothing,
                 now: now
             )
             return (.granted(granted), .token(token))
@@ -87,6 +98,7 @@ extension LeaseRules {
             token: Token,
             ttl: TTL,
             id: RequestID?,
+            binding: Binding,
             tokens: inout TokenSequence
         ) throws(LeaseError) -> Step {
             guard let tenure else { throw expired(token) }
@@ -98,21 +110,33 @@ extension LeaseRules {
                 throw revoked(revocation)
             }
             if isRepetition {
-                return (nil, .token(tenure.token))
+                return (binding == .bind ? rebinding(tenure) : nil, .token(tenure.token))
             }
-            guard caller.mayAct(for: tenure.holder) else { throw denied("renew", tenure) }
+            guard caller.mayAct(for: tenure.holder, of: name) else { throw denied("renew", tenure) }
             let renewal = Renewal(
                 token: try tokens.next(wall: now.wall),
                 ttl: ttl,
                 deadline: now.advanced(by: ttl.duration),
-                request: id.map { RequestRecord(id: $0, verb: .renew, uid: caller.uid, replaced: token) }
+                request: id.map { RequestRecord(id: $0, verb: .renew, uid: caller.uid, replaced: token) },
+                attachment: binding.attachment
             )
             return (.renewed(renewal), .token(renewal.token))
         }
 
+        /// What binds a tenure that is bound elsewhere, or not at all, to the connection that repeats its request.
+        private func rebinding(_ tenure: Tenure) -> LeaseEvent? {
+            tenure.attachment == .bound ? nil : .attached(.bound)
+        }
+
+        private func tie(token: Token) throws(LeaseError) -> Step {
+            guard let tenure, token == tenure.token else { throw expired(token) }
+            guard caller.mayAct(for: tenure.holder, of: name) else { throw denied("tie", tenure) }
+            return (tenure.attachment == .tied ? nil : .attached(.tied), .tied)
+        }
+
         private func release(token: Token) throws(LeaseError) -> Step {
             guard let tenure, token == tenure.token else { throw expired(token) }
-            guard caller.mayAct(for: tenure.holder) else { throw denied("release", tenure) }
+            guard caller.mayAct(for: tenure.holder, of: name) else { throw denied("release", tenure) }
             return (.ended(TenureEnd(.released)), .released)
         }
 
@@ -121,11 +145,49 @@ extension LeaseRules {
             return (nil, .remaining(tenure.remaining(at: now.boot)))
         }
 
+        private func holder() throws(LeaseError) -> Step {
+            if tenure?.holder.uid != caller.uid {
+                try caller.permit(.read, or: .acquire, on: name)
+            }
+            return (nil, .tenure(tenure))
+        }
+
         private func revoke(after: Duration?, reason: Label) throws(LeaseError) -> Step {
+            if tenure?.holder.uid != caller.uid, !caller.mayAdminister(name) {
+                // Whether a lease is held, and by whom, is not for those who may not see it.
+                try caller.permit(.read, or: .acquire, on: name)
+            }
             guard let tenure else { return (nil, .revoked(false)) }
-            guard caller.mayAct(for: tenure.holder) else { throw denied("revoke", tenure) }
-            guard let after, after > .zero else { return (.ended(TenureEnd(.revoked, reason: reason)), .revoked(true)) }
-            return (.revoking(Revocation(end: now.advanced(by: after), reason: reason)), .revoked(true))
+            guard caller.mayAct(for: tenure.holder, of: name) else { throw denied("revoke", tenure) }
+            // A second request changes the time; the reason stays unless it gives another.
+            let reason = reason.text.isEmpty ? tenure.revocation?.reason ?? reason : reason
+            let grace = after ?? (tenure.attachment == .tied ? LeaseRules.revocationGrace : .zero)
+            guard grace > .zero else { return (.ended(TenureEnd(.revoked, reason: reason)), .revoked(true)) }
+            let end = now.advanced(by: grace)
+            let revoker = try revoker(of: tenure, until: end)
+            return (.revoking(Revocation(end: end, reason: reason, revoker: revoker)), .revoked(true))
+        }
+
+        /// Whose a revocation is that begins, or takes the place of one that is running.
+        ///
+        /// A user whose tenure an administrator is ending may have it end sooner, and not later.
+        private func revoker(of tenure: Tenure, until end: Moment) throws(LeaseError) -> UInt32 {
+            guard let running = tenure.revocation, let revoker = running.revoker, revoker != caller.uid,
+                !caller.mayAdminister(name)
+            else { return caller.uid }
+            guard end.boot <= running.end.boot else {
+                let left = max(now.boot.duration(to: running.end.boot), .zero).wholeMilliseconds
+                throw LeaseError(
+                    .denied,
+                    "uid \(caller.uid) may not put off the end of lease '\(name)', which uid \(revoker) revokes in \(left) ms; ask an administrator"
+                )
+            }
+            return revoker
+        }
+
+        private func lose(fence: Token) -> Step {
+            guard tenure?.fence == fence else { return (nil, .lost(false)) }
+            return (.ended(TenureEnd(.lost)), .lost(true))
         }
 
         // MARK: - The refusals
@@ -156,6 +218,17 @@ extension LeaseRules {
                 .denied,
                 "uid \(caller.uid) may not \(verb) lease '\(name)', granted to uid \(tenure.holder.uid); ask an administrator"
             )
+        }
+    }
+}
+
+extension Binding {
+    /// What a renewal makes of the attachment, or `nil` if it leaves it.
+    fileprivate var attachment: Attachment? {
+        switch self {
+        case .keep: nil
+        case .bind: .bound
+        case .unbind: .nothing
         }
     }
 }

@@ -26,19 +26,17 @@ public struct Caller: Hashable, Sendable {
     public let gid: UInt32
     /// The process.
     public let pid: Int32
-    /// Whether the caller may end other users' tenures, and renew and release for them.
+    /// Whether the caller may do everything: end other users' tenures, and renew and release for them.
     public let isAdministrator: Bool
+    /// What the access rules say about a caller that is no administrator.
+    public let access: Access
 
     /// Creates a caller.
-    public init(uid: UInt32, gid: UInt32, pid: Int32, isAdministrator: Bool) {
+    public init(uid: UInt32, gid: UInt32, pid: Int32, isAdministrator: Bool, access: Access = .unrestricted) {
         self.uid = uid
         self.gid = gid
         self.pid = pid
         self.isAdministrator = isAdministrator
-    }
-
-    /// Whether the caller may act on a tenure that `holder` was granted.
-    func mayAct(for holder: Holder) -> Bool {
-        uid == holder.uid || isAdministrator
+        self.access = access
     }
 }

@@ -8,6 +8,8 @@ public struct TenureEnd: Hashable, Sendable {
         case expired = 2
         /// An administrator, or its own user, ended it.
         case revoked = 3
+        /// Its holder died, or hung up: the connection or tie that it hung on is gone.
+        case lost = 4
     }
 
     /// What ended it.
@@ -28,22 +30,40 @@ public struct TenureEnd: Hashable, Sendable {
 extension Tenure {
     /// Whether, and how, the tenure has ended by time: at the instant `now >= end`, and not before.
     ///
-    /// The only place where a deadline is compared with a clock. Of two ends the nearer counts; a revocation that comes
-    /// at the very instant of the deadline is the end by force that it was announced to be.
+    /// The only place where a deadline is compared with a clock. A tied tenure passes its deadline and is held on; only a
+    /// revocation ends it by time. Of two ends the nearer counts; a revocation that comes at the very instant of the
+    /// deadline is the end by force that it was announced to be.
     public func ending(at now: BootInstant) -> TenureEnd? {
-        guard now >= end else { return nil }
-        guard let revocation, revocation.end.boot <= deadline.boot else { return TenureEnd(.expired) }
-        return TenureEnd(.revoked, reason: revocation.reason)
+        if let revocation, now >= revocation.end.boot, attachment == .tied || revocation.end.boot <= deadline.boot {
+            return TenureEnd(.revoked, reason: revocation.reason)
+        }
+        guard attachment != .tied, now >= deadline.boot else { return nil }
+        return TenureEnd(.expired)
     }
 
-    /// When the tenure ends by time: the nearer of its deadline and a revocation's end.
-    public var end: BootInstant {
+    /// When the tenure ends by time, or `nil` if it does not: the nearer of its deadline, unless it is tied, and a
+    /// revocation's end.
+    public var end: BootInstant? {
+        attachment == .tied ? revocation?.end.boot : nearestEnd
+    }
+
+    /// When time next does something to the tenure, or `nil` if it does not: its end, or that it becomes overdue.
+    public var due: BootInstant? {
+        attachment == .tied && !isOverdueNoted ? nearestEnd : end
+    }
+
+    /// Whether the tenure is past its deadline and held on by its tie.
+    public func isOverdue(at now: BootInstant) -> Bool {
+        attachment == .tied && now >= deadline.boot
+    }
+
+    /// What is left until the nearer of the deadline and a revocation's end, zero if nothing is.
+    public func remaining(at now: BootInstant) -> Duration {
+        max(now.duration(to: nearestEnd), .zero)
+    }
+
+    private var nearestEnd: BootInstant {
         guard let revocation else { return deadline.boot }
         return min(deadline.boot, revocation.end.boot)
-    }
-
-    /// What is left until ``end``, zero if nothing is.
-    public func remaining(at now: BootInstant) -> Duration {
-        max(now.duration(to: end), .zero)
     }
 }

@@ -6,12 +6,15 @@ public struct Resumption: Hashable, Sendable {
     public let revocationEnd: Moment?
     /// Whether this used up the one extension that a grant or renewal has.
     public let isExtension: Bool
+    /// Whether the tenure goes on by time alone, since what it hung on is gone.
+    public let isDetached: Bool
 
     /// Creates a resumption.
-    public init(deadline: Moment, revocationEnd: Moment?, isExtension: Bool) {
+    public init(deadline: Moment, revocationEnd: Moment?, isExtension: Bool, isDetached: Bool = false) {
         self.deadline = deadline
         self.revocationEnd = revocationEnd
         self.isExtension = isExtension
+        self.isDetached = isDetached
     }
 }
 
@@ -23,17 +26,27 @@ extension Tenure {
     ///
     /// While the daemon was down nobody could be granted, so a restart takes no lease away: the deadline becomes
     /// max(deadline, restart + min(TTL, 10 s)), once for each grant or renewal. A running revocation gets no such grace.
-    public func resumptionAfterRestart(at now: Moment) -> Resumption? {
-        guard !isExtended else { return nil }
+    ///
+    /// What it hung on is gone, unless its tie was kept: it goes on by time until its holder binds or ties again.
+    public func resumptionAfterRestart(at now: Moment, isTieKept: Bool = false) -> Resumption? {
+        let isDetached = attachment == .bound || (attachment == .tied && !isTieKept)
         let extended = now.advanced(by: min(ttl.duration, Self.restartGrace))
-        guard extended.boot > deadline.boot else { return nil }
-        return Resumption(deadline: extended, revocationEnd: nil, isExtension: true)
+        let isExtension = !isExtended && extended.boot > deadline.boot
+        guard isExtension || isDetached else { return nil }
+        return Resumption(
+            deadline: isExtension ? extended : deadline,
+            revocationEnd: nil,
+            isExtension: isExtension,
+            isDetached: isDetached
+        )
     }
 
     /// The tenure after a reboot, or in another time namespace, where the old boot clock means nothing.
     ///
     /// What is left is taken from the wall clock: at least nothing and at most the TTL, so that a clock that was set back
     /// cannot make a lease last longer than it was granted for.
+    ///
+    /// Only for a tenure that goes by time alone: a bound or tied one is over, since its holder is.
     public func resumptionAfterReboot(at now: Moment) -> Resumption {
         func rebased(_ wall: WallInstant, atMost limit: Duration) -> Moment {
             now.advanced(by: min(max(now.wall.duration(to: wall), .zero), limit))

@@ -3,7 +3,7 @@
 ///     grant            renewal          renewal                end
 ///       │ fence = 100     │                │                    │
 ///       ├─ token 100 ─────┼─ token 107 ────┼─ token 112 ────────┤
-///       └ deadline ───────┴─ moved ────────┴─ moved             released, expired, revoked
+///       └ deadline ───────┴─ moved ────────┴─ moved             released, expired, revoked, lost
 ///
 /// The *fence* is the grant's token and stays the same for the whole tenure: the number that a resource compares. The
 /// *token* is the newest one and is a compare-and-swap: only it renews and releases, so that of two who renew with the
@@ -36,6 +36,10 @@ public struct Tenure: Hashable, Sendable {
     ///
     /// It does so once.
     public private(set) var isExtended: Bool
+    /// What the tenure hangs on beside its time.
+    public private(set) var attachment: Attachment
+    /// Whether it has been noted that the tenure is overdue, since its grant or last renewal.
+    public private(set) var isOverdueNoted: Bool
 
     /// Creates a tenure from all that is known of it, as a store does when it reads one.
     public init(
@@ -48,7 +52,9 @@ public struct Tenure: Hashable, Sendable {
         renewals: Int64,
         request: RequestRecord?,
         revocation: Revocation?,
-        isExtended: Bool
+        isExtended: Bool,
+        attachment: Attachment = .nothing,
+        isOverdueNoted: Bool = false
     ) {
         self.fence = fence
         self.token = token
@@ -60,10 +66,19 @@ public struct Tenure: Hashable, Sendable {
         self.request = request
         self.revocation = revocation
         self.isExtended = isExtended
+        self.attachment = attachment
+        self.isOverdueNoted = isOverdueNoted
     }
 
     /// Begins a tenure at `now`.
-    init(token: Token, holder: Holder, ttl: TTL, request: RequestRecord?, now: Moment) {
+    init(
+        token: Token,
+        holder: Holder,
+        ttl: TTL,
+        request: RequestRecord?,
+        attachment: Attachment,
+        now: Moment
+    ) {
         self.init(
             fence: token,
             token: token,
@@ -74,7 +89,8 @@ public struct Tenure: Hashable, Sendable {
             renewals: 0,
             request: request,
             revocation: nil,
-            isExtended: false
+            isExtended: false,
+            attachment: attachment
         )
     }
 
@@ -92,6 +108,16 @@ public struct Tenure: Hashable, Sendable {
         request = renewal.request
         renewals += 1
         isExtended = false
+        isOverdueNoted = false
+        attachment = renewal.attachment ?? attachment
+    }
+
+    mutating func attach(_ attachment: Attachment) {
+        self.attachment = attachment
+    }
+
+    mutating func noteOverdue() {
+        isOverdueNoted = true
     }
 
     mutating func beginRevocation(_ revocation: Revocation) {
@@ -104,6 +130,11 @@ public struct Tenure: Hashable, Sendable {
             revocation?.end = end
         }
         isExtended = isExtended || resumption.isExtension
+        if resumption.isDetached {
+            attachment = .nothing
+        }
+        // With more time it may become overdue anew.
+        isOverdueNoted = isOverdueNoted && !resumption.isExtension && !resumption.isDetached
     }
 }
 
@@ -117,13 +148,22 @@ public struct Renewal: Hashable, Sendable {
     public let deadline: Moment
     /// The request id that the renewal carried, if it carried one.
     public let request: RequestRecord?
+    /// What the tenure hangs on from now on, or `nil` if that stays as it is.
+    public let attachment: Attachment?
 
     /// Creates a renewal.
-    public init(token: Token, ttl: TTL, deadline: Moment, request: RequestRecord?) {
+    public init(
+        token: Token,
+        ttl: TTL,
+        deadline: Moment,
+        request: RequestRecord?,
+        attachment: Attachment? = nil
+    ) {
         self.token = token
         self.ttl = ttl
         self.deadline = deadline
         self.request = request
+        self.attachment = attachment
     }
 }
 
@@ -133,11 +173,16 @@ public struct Revocation: Hashable, Sendable {
     public internal(set) var end: Moment
     /// Why, for people; may be empty.
     public let reason: Label
+    /// The user who may put the end off, beside administrators: whoever began it, or an administrator who moved it.
+    ///
+    /// `nil` if that is not known, as of one that an earlier release has stored.
+    public let revoker: UInt32?
 
     /// Creates a revocation.
-    public init(end: Moment, reason: Label) {
+    public init(end: Moment, reason: Label, revoker: UInt32? = nil) {
         self.end = end
         self.reason = reason
+        self.revoker = revoker
     }
 }
 

@@ -5,8 +5,8 @@
 /// whoever takes a duration states its own limits.
 public enum DurationText {
     /// The units, greatest first, in milliseconds.
-    private static let units: [(name: String, milliseconds: Int64)] = [
-        ("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1),
+    private static let units: [(name: String, word: UInt32, milliseconds: Int64)] = [
+        ("d", 0x64, 86_400_000), ("h", 0x68, 3_600_000), ("m", 0x6D, 60_000), ("s", 0x73, 1000), ("ms", 0x6D73, 1),
     ]
 
     /// Reads a duration.
@@ -16,39 +16,53 @@ public enum DurationText {
     ///
     /// - Throws: ``LeaseError/Code/invalidRequest`` if it is not of the form; the message quotes it.
     public static func parse(_ text: some StringProtocol) throws(LeaseError) -> Duration {
-        var rest = Substring(text)
+        guard let milliseconds = milliseconds(of: text.utf8) else { throw malformed(text) }
+        return .milliseconds(milliseconds)
+    }
+
+    /// The duration in milliseconds, or `nil` if the bytes are not of the form.
+    private static func milliseconds(of bytes: some Sequence<UInt8>) -> Int64? {
+        var bytes = bytes.makeIterator()
+        var next = bytes.next()
         var total: Int64 = 0
-        var nextUnit = 0
         var hasOverflowed = false
-        guard !rest.isEmpty else { throw malformed(text) }
-        while !rest.isEmpty {
-            let digits = rest.prefix { $0.isASCII && $0.isNumber }
-            let name = rest.dropFirst(digits.count).prefix { !$0.isNumber }
-            guard !digits.isEmpty, let unit = units.firstIndex(where: { $0.name == name }), unit >= nextUnit else {
-                throw malformed(text)
+        var nextUnit = 0
+        guard next != nil else { return nil }
+        while next != nil {
+            var count: Int64 = 0
+            var hasDigits = false
+            while let byte = next, (0x30...0x39).contains(byte) {
+                hasDigits = true
+                let (product, overflow) = count.multipliedReportingOverflow(by: 10)
+                let (sum, overflowSum) = product.addingReportingOverflow(Int64(byte - 0x30))
+                hasOverflowed = hasOverflowed || overflow || overflowSum
+                count = sum
+                next = bytes.next()
+            }
+            // A unit of two letters at most, as a number: "ms" is 0x6D73.
+            var name: UInt32 = 0
+            while let byte = next, !(0x30...0x39).contains(byte) {
+                guard name < 0x100 else { return nil }
+                name = name << 8 | UInt32(byte)
+                next = bytes.next()
+            }
+            guard hasDigits, let unit = units.firstIndex(where: { $0.word == name }), unit >= nextUnit else {
+                return nil
             }
             nextUnit = unit + 1
-            rest = rest.dropFirst(digits.count + name.count)
-            guard let count = Int64(digits) else {
-                hasOverflowed = true
-                continue
-            }
             let (product, overflow) = count.multipliedReportingOverflow(by: units[unit].milliseconds)
             let (sum, overflowSum) = total.addingReportingOverflow(product)
-            if overflow || overflowSum {
-                hasOverflowed = true
-            } else {
-                total = sum
-            }
+            hasOverflowed = hasOverflowed || overflow || overflowSum
+            total = sum
         }
-        return .milliseconds(hasOverflowed ? Int64.max : total)
+        return hasOverflowed ? Int64.max : total
     }
 
     /// Writes a duration to the millisecond in the form that ``parse(_:)`` reads: `1m30s`, and `0s` for none.
     public static func format(_ duration: Duration) -> String {
         var rest = max(duration.wholeMilliseconds, 0)
         var text = ""
-        for (name, milliseconds) in units where rest >= milliseconds {
+        for (name, _, milliseconds) in units where rest >= milliseconds {
             text += "\(rest / milliseconds)\(name)"
             rest %= milliseconds
         }
@@ -57,7 +71,9 @@ public enum DurationText {
 
     private static func malformed(_ text: some StringProtocol) -> LeaseError {
         let isBareNumber = !text.isEmpty && text.allSatisfy { $0.isASCII && $0.isNumber }
-        let quoted = Label(sanitizing: text.utf8.prefix(64))
+        // A message is one line, and these end one for some readers.
+        let shown = Label(sanitizing: text.utf8.prefix(64)).text.map { "\u{2028}\u{2029}".contains($0) ? "?" : $0 }
+        let quoted = String(shown)
         return LeaseError(
             .invalidRequest,
             isBareNumber

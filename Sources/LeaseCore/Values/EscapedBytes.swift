@@ -12,4 +12,39 @@ package enum EscapedBytes {
         }
         return text
     }
+
+    /// The bytes of a text with `\xHH` and a doubled backslash in it; `nil` if a backslash stands before anything else.
+    package static func parse(_ text: some StringProtocol) -> [UInt8]? {
+        var bytes: [UInt8] = []
+        var rest = Array(text.utf8)[...]
+        while let byte = rest.popFirst() {
+            guard byte == 0x5C else {
+                bytes.append(byte)
+                continue
+            }
+            switch rest.popFirst() {
+            case 0x5C:
+                bytes.append(0x5C)
+            case UInt8(ascii: "x"):
+                let digits = rest.prefix(2)
+                guard digits.count == 2, digits.allSatisfy(isHexadecimal),
+                    let value = UInt8(String(decoding: digits, as: UTF8.self), radix: 16)
+                else { return nil }
+                rest = rest.dropFirst(2)
+                bytes.append(value)
+            default:
+                return nil
+            }
+        }
+        return bytes
+    }
+
+    private static func isHexadecimal(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "f"),
+            UInt8(ascii: "A")...UInt8(ascii: "F"):
+            true
+        default: false
+        }
+    }
 }

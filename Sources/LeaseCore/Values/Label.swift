@@ -1,7 +1,7 @@
 /// Text that people read beside a lease: an owner label, or the reason of a revocation.
 ///
-/// At most 256 bytes of UTF-8 without control characters, so that it can stand in a log line, a terminal column or an
-/// error reply as it is. It may be empty.
+/// At most 256 bytes of UTF-8 without control characters, so that it can stand in an error reply as it is. It may be empty.
+/// It may hold what turns the direction of writing or is not seen: whoever shows it to people writes that out.
 public struct Label: Hashable, Sendable, CustomStringConvertible {
     /// The most bytes of UTF-8.
     public static let maximumLength = 256
@@ -23,7 +23,7 @@ public struct Label: Hashable, Sendable, CustomStringConvertible {
         guard text.utf8.count <= Self.maximumLength else {
             throw LeaseError(.tooBig, "the label has \(text.utf8.count) bytes; the most is \(Self.maximumLength)")
         }
-        guard !text.unicodeScalars.contains(where: Self.isControl) else {
+        guard Self.isPlainASCII(text) || !text.unicodeScalars.contains(where: Self.isControl) else {
             throw LeaseError(.invalidRequest, "a label has no control characters; leave them out")
         }
         self.text = text
@@ -48,10 +48,12 @@ public struct Label: Hashable, Sendable, CustomStringConvertible {
     /// The text.
     public var description: String { text }
 
+    /// Whether it is printable ASCII, which most labels are: asking for properties of characters costs more than all else.
+    private static func isPlainASCII(_ text: String) -> Bool {
+        text.utf8.allSatisfy { (0x20...0x7E).contains($0) }
+    }
+
     private static func isControl(_ scalar: Unicode.Scalar) -> Bool {
-        switch scalar.properties.generalCategory {
-        case .control, .lineSeparator, .paragraphSeparator: true
-        default: false
-        }
+        scalar.properties.generalCategory == .control
     }
 }

@@ -18,6 +18,7 @@ import Testing
     private var others: [LeaseEvent] {
         [
             .renewed(Renewal(token: token(6), ttl: .max, deadline: moment(10), request: nil)),
+            .attached(.bound),
             .revoking(Revocation(end: moment(7), reason: .empty)),
             .resumed(Resumption(deadline: moment(11), revocationEnd: nil, isExtension: false)),
             .ended(TenureEnd(.released)),
@@ -90,6 +91,51 @@ import Testing
                     isExtended: false
                 )
         )
+    }
+
+    @Test func onlyATiedTenureBecomesOverdueAndARenewalEndsThat() {
+        for attachment in Attachment.allCases {
+            var lease: Tenure? = granted
+            #expect(LeaseEvent.attached(attachment).apply(to: &lease))
+            #expect(LeaseEvent.overdue.apply(to: &lease) == (attachment == .tied))
+            #expect(lease?.isOverdueNoted == (attachment == .tied))
+            let renewal = Renewal(token: token(6), ttl: .max, deadline: moment(10), request: nil)
+            #expect(LeaseEvent.renewed(renewal).apply(to: &lease))
+            #expect(lease?.isOverdueNoted == false)
+            #expect(lease?.attachment == attachment)
+        }
+        var free: Tenure?
+        #expect(!LeaseEvent.overdue.apply(to: &free))
+        #expect(free == nil)
+    }
+
+    @Test func aRenewalChangesWhatATenureHangsOnOnlyIfItSaysSo() {
+        for before in Attachment.allCases {
+            for change in [nil] + Attachment.allCases.map(Optional.some) {
+                var lease: Tenure? = granted
+                #expect(LeaseEvent.attached(before).apply(to: &lease))
+                let renewal = Renewal(
+                    token: token(6),
+                    ttl: .max,
+                    deadline: moment(10),
+                    request: nil,
+                    attachment: change
+                )
+                #expect(LeaseEvent.renewed(renewal).apply(to: &lease))
+                #expect(lease?.attachment == change ?? before)
+            }
+        }
+    }
+
+    @Test func aDetachingResumptionLeavesTheTenureToItsTime() {
+        var lease: Tenure? = granted
+        #expect(LeaseEvent.attached(.tied).apply(to: &lease))
+        #expect(LeaseEvent.overdue.apply(to: &lease))
+        let resumption = Resumption(deadline: moment(20), revocationEnd: nil, isExtension: false, isDetached: true)
+        #expect(LeaseEvent.resumed(resumption).apply(to: &lease))
+        #expect(lease?.attachment == .nothing)
+        #expect(lease?.isOverdueNoted == false)
+        #expect(lease?.end == moment(20).boot)
     }
 
     @Test func aSecondRevocationReplacesTheFirst() throws {

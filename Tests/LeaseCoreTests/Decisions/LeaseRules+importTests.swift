@@ -44,6 +44,27 @@ import Testing
         #expect(refusal { _ = try admit(lease(100, after: .zero), by: user) } == .denied)
     }
 
+    /// The tokens are those of all leases: a scoped administrator moves them no further than time does.
+    @Test func whoAdministersSomeLeasesMovesTheTokensNoFurtherThanTime() throws {
+        let rule = AccessRule(.allow, .user(1000), [.admin], prefix: Array("job".utf8), label: "rule 1")
+        let access = Access([rule], uid: 1000)
+        let scoped = Caller(uid: 1000, gid: 1, pid: 1, isAdministrator: false, access: access)
+        let reached = now.wall.microseconds
+        #expect(try admit(lease(reached), by: scoped) != nil)
+        #expect(try admit(lease(reached, after: .zero), by: scoped) == nil)
+        #expect(refusal { _ = try admit(lease(reached + 1), by: scoped) } == .denied)
+        #expect(refusal { _ = try admit(lease(reached + 1, after: .zero), by: scoped) } == .denied)
+        #expect(try admit(lease(reached + 1)) != nil)
+        // What the store has issued already raises nothing.
+        let name = try LeaseName("job")
+        let last = token(reached + 5)
+        func admitted(_ number: Int64) throws -> Tenure? {
+            try LeaseRules.admit(lease(number), on: name, over: nil, by: scoped, now: now, lastToken: last)
+        }
+        #expect(try admitted(reached + 5) != nil)
+        #expect(refusal { _ = try admitted(reached + 6) } == .denied)
+    }
+
     @Test func aLeaseIsPastAtTheInstantOfItsEnd() throws {
         #expect(try admit(lease(100, after: .microseconds(-1))) == nil)
         #expect(try admit(lease(100, after: .zero)) == nil)

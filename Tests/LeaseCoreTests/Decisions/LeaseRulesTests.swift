@@ -29,11 +29,11 @@ import Testing
                 #expect(event.apply(to: &after), "\(example)")
             }
             try expect(after, follows: expected, example, from: decision.ended == nil ? before : nil)
-            let isIssued = expected.change == .granted || expected.change == .renewed
+            let isIssued = expected.answer == .freshToken
             #expect(tokens.last == (isIssued ? token(now.wall.microseconds) : token(2000)), "\(example)")
         }
         // The cases reach every kind of outcome.
-        #expect(verdicts.count > 15)
+        #expect(verdicts.count > 25)
     }
 
     private func tenure(of example: RuleCase) throws -> Tenure? {
@@ -57,7 +57,9 @@ import Testing
             renewals: example.isRenewed ? 2 : 0,
             request: record,
             revocation: try example.revocation.map { Revocation(end: moment($0), reason: try Label("stop")) },
-            isExtended: true
+            isExtended: true,
+            attachment: example.attachment,
+            isOverdueNoted: example.attachment == .tied && deadline <= 0
         )
     }
 
@@ -72,7 +74,13 @@ import Testing
         let request: LeaseRequest =
             switch example.ask {
             case .acquire: .acquire(ttl: try TTL(.seconds(45)), owner: try Label("me"), request: id)
+            case .acquireBound:
+                .acquire(ttl: try TTL(.seconds(45)), owner: try Label("me"), request: id, binds: true)
             case .renew: .renew(token: brought, ttl: try TTL(.seconds(45)), request: id)
+            case .renewBound: .renew(token: brought, ttl: try TTL(.seconds(45)), request: id, binding: .bind)
+            case .renewUnbound: .renew(token: brought, ttl: try TTL(.seconds(45)), request: id, binding: .unbind)
+            case .tie: .tie(token: brought)
+            case .lose: .lose(fence: brought)
             case .release: .release(token: brought)
             case .check: .check(token: brought)
             case .holder: .holder
@@ -88,12 +96,14 @@ import Testing
         switch decision.answer {
         case .failure(let error): .refused(error.code)
         case .success(.token(let answered)):
-            answered == tokens.last && decision.event != nil ? .freshToken : .sameToken(answered.rawValue)
+            answered == tokens.last ? .freshToken : .sameToken(answered.rawValue)
         case .success(.released): .released
         case .success(.remaining(let left)): .nanosecondsLeft(left.wholeNanoseconds)
         case .success(.tenure(let held)):
             held == nil || held == before ? .held(held != nil) : nil
         case .success(.revoked(let wasHeld)): .revoked(wasHeld)
+        case .success(.tied): .tied
+        case .success(.lost(let wasHeld)): .lost(wasHeld)
         }
     }
 
@@ -110,9 +120,12 @@ import Testing
         switch verdict.change {
         case .nothing:
             #expect(after == before, "\(example)")
-        case .released, .revoked:
+        case .attached(let attachment):
+            let before = try #require(before)
+            #expect(after == before.with(attachment), "\(example)")
+        case .released, .revoked, .lost:
             #expect(after == nil, "\(example)")
-        case .granted:
+        case .granted(let attachment):
             let record = id.map { RequestRecord(id: $0, verb: .acquire, uid: example.uid, replaced: nil) }
             let granted = Tenure(
                 fence: fresh,
@@ -124,10 +137,11 @@ import Testing
                 renewals: 0,
                 request: record,
                 revocation: nil,
-                isExtended: false
+                isExtended: false,
+                attachment: attachment
             )
             #expect(after == granted, "\(example)")
-        case .renewed:
+        case .renewed(let attachment):
             let before = try #require(before)
             let record = id.map {
                 RequestRecord(id: $0, verb: .renew, uid: example.uid, replaced: token(example.number))
@@ -142,13 +156,15 @@ import Testing
                 renewals: before.renewals + 1,
                 request: record,
                 revocation: nil,
-                isExtended: false
+                isExtended: false,
+                attachment: attachment
             )
             #expect(after == renewed, "\(example)")
-        case .revoking:
-            let revocation = Revocation(end: now.advanced(by: .seconds(7)), reason: try Label("go"))
-            #expect(after?.revocation == revocation, "\(example)")
+        case .revoking(let seconds):
+            #expect(after?.revocation?.end == now.advanced(by: .seconds(seconds)), "\(example)")
+            #expect(after?.revocation?.reason == (try Label("go")), "\(example)")
             #expect(after?.token == before?.token && after?.deadline == before?.deadline, "\(example)")
+            #expect(after?.attachment == before?.attachment, "\(example)")
         }
     }
 
@@ -268,6 +284,73 @@ import Testing
         #expect(decision.answer.code == .ioError)
     }
 
+    @Test func aTieTakesTheNewestTokenAndOutlivesTheDeadline() throws {
+        var lease: Tenure?
+        var tokens = TokenSequence()
+        _ = try step(.acquire(ttl: .min, owner: .empty, request: nil, binds: true), &lease, &tokens, at: now)
+        let fence = try #require(lease).fence
+        _ = try step(.renew(token: fence, ttl: .min, request: nil), &lease, &tokens, at: now)
+        #expect(lease?.attachment == .bound)
+        #expect(try step(.tie(token: fence), &lease, &tokens, at: now).code == .expired)
+        let newest = try #require(lease).token
+        #expect(try step(.tie(token: newest), &lease, &tokens, at: now) == .success(.tied))
+        let late = moment(86_400_000_000_000)
+        #expect(try step(.check(token: fence), &lease, &tokens, at: late) == .success(.remaining(.zero)))
+        let another = LeaseRequest.acquire(ttl: .min, owner: .empty, request: nil)
+        #expect(try step(another, &lease, &tokens, at: late).code == .conflict)
+        #expect(try step(.lose(fence: fence), &lease, &tokens, at: late) == .success(.lost(true)))
+        #expect(try step(.check(token: fence), &lease, &tokens, at: late).code == .expired)
+    }
+
+    @Test func aRepetitionThatBindsAnOverdueTenureEndsItsGrace() throws {
+        var lease: Tenure?
+        var tokens = TokenSequence()
+        let acquire = LeaseRequest.acquire(ttl: .min, owner: .empty, request: recorded, binds: true)
+        let first = try step(acquire, &lease, &tokens, at: now)
+        _ = try step(.tie(token: try #require(lease).token), &lease, &tokens, at: now)
+        let late = moment(2_000_000_000)
+        // It is bound again, so that its deadline counts, which is past.
+        #expect(try step(acquire, &lease, &tokens, at: late) == first)
+        #expect(lease?.attachment == .bound)
+        #expect(lease?.ending(at: late.boot)?.cause == .expired)
+    }
+
+    @Test func whoseTenureAnAdministratorEndsMayHaveItEndSoonerAndNotLater() throws {
+        let root = Caller(uid: 0, gid: 0, pid: 1, isAdministrator: true)
+        let name = try LeaseName("nightly")
+        var lease: Tenure?
+        var tokens = TokenSequence()
+        func revoke(_ seconds: Int64, by caller: Caller) -> Result<LeaseAnswer, LeaseError> {
+            let request = LeaseRequest.revoke(after: .seconds(seconds), reason: .empty)
+            let decision = LeaseRules.decide(request, on: name, tenure: lease, by: caller, now: now, tokens: &tokens)
+            _ = decision.event?.apply(to: &lease)
+            return decision.answer
+        }
+        _ = try step(.acquire(ttl: .max, owner: .empty, request: nil), &lease, &tokens, at: now)
+        // Its own it may replace by any.
+        for seconds in [60, 3600, 60] as [Int64] {
+            #expect(revoke(seconds, by: owner) == .success(.revoked(true)))
+            #expect(lease?.end == now.advanced(by: .seconds(seconds)).boot)
+        }
+        // An administrator's it may not put off, also not by bringing it nearer first.
+        #expect(revoke(120, by: root) == .success(.revoked(true)))
+        #expect(revoke(121, by: owner).code == .denied)
+        #expect(revoke(120, by: owner) == .success(.revoked(true)))
+        #expect(revoke(30, by: owner) == .success(.revoked(true)))
+        #expect(revoke(31, by: owner).code == .denied)
+        #expect(lease?.end == now.advanced(by: .seconds(30)).boot)
+        guard case .failure(let error) = revoke(31, by: owner) else { throw LeaseError(.ioError, "put off") }
+        #expect(error.message.contains("which uid 0 revokes in 30000 ms"), "\(error)")
+        // An administrator may, and who has the right on this name.
+        #expect(revoke(60, by: root) == .success(.revoked(true)))
+        let rule = AccessRule(.allow, .user(1000), [.admin], prefix: [], label: "rule 1")
+        let access = Access([rule], uid: 1000)
+        let scoped = Caller(uid: 1000, gid: 100, pid: 42, isAdministrator: false, access: access)
+        #expect(revoke(90, by: scoped) == .success(.revoked(true)))
+        #expect(revoke(0, by: owner) == .success(.revoked(true)))
+        #expect(lease == nil)
+    }
+
     // MARK: - Messages
 
     @Test func aConflictNamesTheHolderAndTheTimeLeftRoundedDown() throws {
@@ -303,6 +386,26 @@ import Testing
         #expect(try step(.revoke(after: forever, reason: .empty), &lease, &tokens, at: now) == .success(.revoked(true)))
         #expect(lease?.end == moment(1_000_000_000).boot)
         #expect(lease?.ending(at: moment(1_000_000_000).boot)?.cause == .expired)
+    }
+}
+
+extension Tenure {
+    /// The same tenure, hanging on something else.
+    fileprivate func with(_ attachment: Attachment) -> Tenure {
+        Tenure(
+            fence: fence,
+            token: token,
+            holder: holder,
+            ttl: ttl,
+            deadline: deadline,
+            acquiredAt: acquiredAt,
+            renewals: renewals,
+            request: request,
+            revocation: revocation,
+            isExtended: isExtended,
+            attachment: attachment,
+            isOverdueNoted: isOverdueNoted
+        )
     }
 }
 

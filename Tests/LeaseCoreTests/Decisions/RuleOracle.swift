@@ -9,12 +9,16 @@ struct RuleCase: CustomStringConvertible {
     enum Brought: CaseIterable { case newest, fence, replaced, stale, foreign }
     enum Who: CaseIterable { case owner, ownerAsAdministrator, stranger, administrator }
     enum ID: CaseIterable { case none, recorded, another }
-    enum Ask: CaseIterable { case acquire, renew, release, check, holder, revokeNow, revokeAfterZero, revokeLater }
+    enum Ask: CaseIterable {
+        case acquire, acquireBound, renew, renewBound, renewUnbound, tie, release, check, holder
+        case revokeNow, revokeAfterZero, revokeLater, lose
+    }
 
     /// Nanoseconds from now to the deadline, or `nil` if the lease is free.
     var deadline: Int64?
     /// Nanoseconds from now to the end by force, or `nil` if none runs.
     var revocation: Int64?
+    var attachment: Attachment
     var isRenewed: Bool
     var record: Record
     var ask: Ask
@@ -49,31 +53,34 @@ struct RuleCase: CustomStringConvertible {
     var isAdministrator: Bool { who == .ownerAsAdministrator || who == .administrator }
 
     var description: String {
-        "\(ask) \(brought) by \(who) id \(id), deadline \(deadline.map(String.init) ?? "-"),"
+        "\(ask) \(brought) by \(who) id \(id), \(attachment), deadline \(deadline.map(String.init) ?? "-"),"
             + " revocation \(revocation.map(String.init) ?? "-"), renewed \(isRenewed), record \(record)"
     }
 
     /// Every case that can be: a record of a renewal needs a renewal, a free lease has neither.
     static var all: [RuleCase] {
         var cases: [RuleCase] = []
-        let states: [(Int64?, Int64?)] =
-            [(nil, nil)]
+        let states: [(Int64?, Int64?, Attachment)] =
+            [(nil, nil, .nothing)]
             + [-1, 0, 1, 30_000_000_000].flatMap { (deadline: Int64) in
-                [nil, -2, 0, 1, 20_000_000_000, 90_000_000_000].map { (revocation: Int64?) in (deadline, revocation) }
+                [nil, -2, 0, 1, 20_000_000_000, 90_000_000_000].flatMap { (revocation: Int64?) in
+                    Attachment.allCases.map { (deadline, revocation, $0) }
+                }
             }
-        for (deadline, revocation) in states {
+        for (deadline, revocation, attachment) in states {
             for isRenewed in deadline == nil ? [false] : [false, true] {
                 let records: [Record] =
                     isRenewed ? [.none, .renewedByOwner, .renewedByAdministrator] : [.none, .acquiredByOwner]
                 for record in deadline == nil ? [.none] : records {
                     for ask in Ask.allCases {
-                        for brought in Brought.allCases {
+                        for brought in ask.bringsToken ? Brought.allCases : [.newest] {
                             for who in Who.allCases {
-                                for id in ID.allCases {
+                                for id in ask.bringsID ? ID.allCases : [.none] {
                                     cases.append(
                                         RuleCase(
                                             deadline: deadline,
                                             revocation: revocation,
+                                            attachment: attachment,
                                             isRenewed: isRenewed,
                                             record: record,
                                             ask: ask,
@@ -93,6 +100,26 @@ struct RuleCase: CustomStringConvertible {
     }
 }
 
+extension RuleCase.Ask {
+    /// Whether what is asked names a token; `lose` names the fence in its place.
+    fileprivate var bringsToken: Bool {
+        [.renew, .renewBound, .renewUnbound, .tie, .release, .check, .lose].contains(self)
+    }
+
+    fileprivate var bringsID: Bool { verb == .acquire || verb == .renew }
+
+    /// The verb of the protocol.
+    fileprivate var verb: Self {
+        switch self {
+        case .acquire, .acquireBound: .acquire
+        case .renew, .renewBound, .renewUnbound: .renew
+        default: self
+        }
+    }
+
+    fileprivate var binds: Bool { self == .acquireBound || self == .renewBound }
+}
+
 /// What must come of a case.
 struct RuleVerdict: Equatable {
     enum Answer: Equatable {
@@ -101,13 +128,25 @@ struct RuleVerdict: Equatable {
         /// The token that was issued before.
         case sameToken(Int64)
         case released
+        case tied
+        case lost(Bool)
         case nanosecondsLeft(Int64)
         case held(Bool)
         case revoked(Bool)
         case refused(LeaseError.Code)
     }
 
-    enum Change: Equatable { case nothing, granted, renewed, released, revoked, revoking }
+    enum Change: Equatable {
+        case nothing
+        case granted(Attachment)
+        case renewed(Attachment)
+        case attached(Attachment)
+        case released
+        case revoked
+        /// With so many seconds to go.
+        case revoking(Int64)
+        case lost
+    }
 
     var endedBefore: TenureEnd.Cause?
     var change: Change = .nothing
@@ -117,7 +156,8 @@ struct RuleVerdict: Equatable {
 extension RuleCase {
     var verdict: RuleVerdict {
         // "A tenure that ends by time has ended at the instant now >= deadline."
-        let hasExpired = deadline.map { $0 <= 0 } ?? false
+        // "A tied tenure does not end by time while its tie is open."
+        let hasExpired = attachment != .tied && deadline.map { $0 <= 0 } ?? false
         let hasBeenRevoked = deadline != nil && revocation.map { $0 <= 0 } ?? false
         let isHeld = deadline != nil && !hasExpired && !hasBeenRevoked
         var verdict = RuleVerdict(answer: .refused(.expired))
@@ -130,7 +170,8 @@ extension RuleCase {
         let isOwner = uid == 1000
         let mayAct = isOwner || isAdministrator
         let isRevoking = isHeld && revocation != nil
-        let left = [deadline, revocation].compactMap { $0 }.min() ?? 0
+        // "Milliseconds left (0 when overdue)", "tell the nearer end".
+        let left = max([deadline, revocation].compactMap { $0 }.min() ?? 0, 0)
         // "A repetition of the same verb, by the same user, with the id that the latest grant or renewal carried."
         let carries: (verb: Ask, uid: UInt32)? =
             switch record {
@@ -139,24 +180,43 @@ extension RuleCase {
             case .renewedByOwner: (.renew, 1000)
             case .renewedByAdministrator: (.renew, 0)
             }
-        let repeats = isHeld && id == .recorded && carries.map { $0 == (ask, uid) } ?? false
+        let repeats = isHeld && id == .recorded && carries.map { $0 == (ask.verb, uid) } ?? false
+        // "With BIND it binds to the repeating connection", and else "changes nothing".
+        let rebinding: RuleVerdict.Change = ask.binds && attachment != .bound ? .attached(.bound) : .nothing
+        let renewed: Attachment =
+            switch ask {
+            case .renewBound: .bound
+            case .renewUnbound: .nothing
+            default: attachment
+            }
 
         let outcomes: [(Bool, RuleVerdict.Change, RuleVerdict.Answer)] =
             switch ask {
-            case .acquire:
+            case .acquire, .acquireBound:
                 [
-                    (!isHeld, .granted, .freshToken),
-                    (repeats, .nothing, .sameToken(newest)),
+                    (!isHeld, .granted(ask.binds ? .bound : .nothing), .freshToken),
+                    (repeats, rebinding, .sameToken(newest)),
                     (true, .nothing, .refused(.conflict)),
                 ]
-            case .renew:
+            case .renew, .renewBound, .renewUnbound:
                 [
                     (!isHeld, .nothing, .refused(.expired)),
                     (number != newest && !(repeats && number == Self.replaced), .nothing, .refused(.expired)),
                     (isRevoking, .nothing, .refused(.revoked)),
-                    (repeats, .nothing, .sameToken(newest)),
+                    (repeats, rebinding, .sameToken(newest)),
                     (!mayAct, .nothing, .refused(.denied)),
-                    (true, .renewed, .freshToken),
+                    (true, .renewed(renewed), .freshToken),
+                ]
+            case .tie:
+                [
+                    (!isHeld || number != newest, .nothing, .refused(.expired)),
+                    (!mayAct, .nothing, .refused(.denied)),
+                    (true, attachment == .tied ? .nothing : .attached(.tied), .tied),
+                ]
+            case .lose:
+                [
+                    (isHeld && number == Self.fence, .lost, .lost(true)),
+                    (true, .nothing, .lost(false)),
                 ]
             case .release:
                 [
@@ -175,7 +235,9 @@ extension RuleCase {
                 [
                     (!isHeld, .nothing, .revoked(false)),
                     (!mayAct, .nothing, .refused(.denied)),
-                    (ask == .revokeLater, .revoking, .revoked(true)),
+                    (ask == .revokeLater, .revoking(7), .revoked(true)),
+                    // "Default 30 s if tied, else at once."
+                    (ask == .revokeNow && attachment == .tied, .revoking(30), .revoked(true)),
                     (true, .revoked, .revoked(true)),
                 ]
             }

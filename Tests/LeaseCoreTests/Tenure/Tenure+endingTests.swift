@@ -3,7 +3,12 @@ import Testing
 
 @Suite struct TenureEndingTests {
     /// A tenure that ends by time, and is ended by force, so many nanoseconds after the instant of the tests.
-    private func tenure(deadline: Int64, revocation: Int64? = nil) throws -> Tenure {
+    private func tenure(
+        deadline: Int64,
+        revocation: Int64? = nil,
+        _ attachment: Attachment = .nothing,
+        isOverdueNoted: Bool = false
+    ) throws -> Tenure {
         Tenure(
             fence: token(5),
             token: token(7),
@@ -14,7 +19,9 @@ import Testing
             renewals: 1,
             request: nil,
             revocation: try revocation.map { Revocation(end: moment($0), reason: try Label("why")) },
-            isExtended: false
+            isExtended: false,
+            attachment: attachment,
+            isOverdueNoted: isOverdueNoted
         )
     }
 
@@ -37,6 +44,49 @@ import Testing
                 }
                 #expect(tenure.end == moment(min(deadline, revocation)).boot)
                 #expect(tenure.remaining(at: moment().boot) == .nanoseconds(max(0, min(deadline, revocation))))
+            }
+        }
+    }
+
+    @Test func aBoundTenureEndsByTimeLikeAnyOther() throws {
+        for deadline in [-1, 0, 1] as [Int64] {
+            for revocation in [nil, -1, 0, 1] as [Int64?] {
+                let bound = try tenure(deadline: deadline, revocation: revocation, .bound)
+                let plain = try tenure(deadline: deadline, revocation: revocation)
+                #expect(bound.ending(at: moment().boot) == plain.ending(at: moment().boot))
+                #expect(bound.end == plain.end && bound.due == plain.due)
+                #expect(!bound.isOverdue(at: moment().boot))
+            }
+        }
+    }
+
+    @Test func aTiedTenurePassesItsDeadlineAndIsOverdue() throws {
+        for deadline in [-1, 0, 1] as [Int64] {
+            let tied = try tenure(deadline: deadline, .tied)
+            #expect(tied.ending(at: moment().boot) == nil)
+            #expect(tied.isOverdue(at: moment().boot) == (deadline <= 0))
+            #expect(tied.remaining(at: moment().boot) == .nanoseconds(max(deadline, 0)))
+            #expect(tied.end == nil)
+        }
+    }
+
+    @Test func timeConcernsATiedTenureUntilItIsNotedThatItIsOverdue() throws {
+        #expect(try tenure(deadline: 3, .tied).due == moment(3).boot)
+        #expect(try tenure(deadline: 3, .tied, isOverdueNoted: true).due == nil)
+        // A revocation still ends it.
+        #expect(try tenure(deadline: 3, revocation: 9, .tied).due == moment(3).boot)
+        #expect(try tenure(deadline: 3, revocation: 2, .tied).due == moment(2).boot)
+        #expect(try tenure(deadline: 3, revocation: 9, .tied, isOverdueNoted: true).due == moment(9).boot)
+    }
+
+    @Test func onlyARevocationEndsATiedTenureByTimeWhetherItIsOverdueOrNot() throws {
+        for deadline in [-2, -1, 0, 1, 2] as [Int64] {
+            for revocation in [-2, -1, 0, 1, 2] as [Int64] {
+                let tied = try tenure(deadline: deadline, revocation: revocation, .tied)
+                let end = try revocation <= 0 ? TenureEnd(.revoked, reason: Label("why")) : nil
+                #expect(tied.ending(at: moment().boot) == end, "\(deadline), \(revocation)")
+                #expect(tied.end == moment(revocation).boot)
+                #expect(tied.remaining(at: moment().boot) == .nanoseconds(max(0, min(deadline, revocation))))
             }
         }
     }

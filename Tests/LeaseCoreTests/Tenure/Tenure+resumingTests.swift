@@ -8,7 +8,9 @@ import Testing
         ttl: Int64,
         deadline: Moment,
         revocation: Moment? = nil,
-        isExtended: Bool = false
+        isExtended: Bool = false,
+        _ attachment: Attachment = .nothing,
+        isOverdueNoted: Bool = false
     ) throws -> Tenure {
         Tenure(
             fence: token(5),
@@ -20,8 +22,67 @@ import Testing
             renewals: 1,
             request: nil,
             revocation: revocation.map { Revocation(end: $0, reason: .empty) },
-            isExtended: isExtended
+            isExtended: isExtended,
+            attachment: attachment,
+            isOverdueNoted: isOverdueNoted
         )
+    }
+
+    // MARK: - What a tenure hangs on
+
+    /// The tenure as a restart leaves it.
+    private func restarted(_ tenure: Tenure, isTieKept: Bool = false, at now: Moment = moment()) throws -> Tenure {
+        var lease: Tenure? = tenure
+        if let resumption = tenure.resumptionAfterRestart(at: now, isTieKept: isTieKept) {
+            #expect(LeaseEvent.resumed(resumption).apply(to: &lease))
+        }
+        return try #require(lease)
+    }
+
+    @Test func aRestartDetachesWhatIsBoundEvenIfItNeedsNoMoreTime() throws {
+        for left in [5, 50] as [Int64] {
+            let bound = try tenure(ttl: 60, deadline: moment(left * Self.second), .bound)
+            // A kept tie is not what a bound tenure hangs on.
+            for isTieKept in [false, true] {
+                let after = try restarted(bound, isTieKept: isTieKept)
+                #expect(after.attachment == .nothing)
+                #expect(after.deadline == moment(max(left, 10) * Self.second))
+                #expect(after.isExtended == (left == 5))
+            }
+        }
+    }
+
+    @Test func aKeptTieHoldsOnAndALostOneLeavesTimeToTieAgain() throws {
+        let overdue = try tenure(ttl: 60, deadline: moment(-100 * Self.second), .tied, isOverdueNoted: true)
+        let kept = try restarted(overdue, isTieKept: true)
+        #expect(kept.attachment == .tied)
+        #expect(kept.ending(at: moment(3600 * Self.second).boot) == nil)
+        let lost = try restarted(overdue, isTieKept: false)
+        #expect(lost.attachment == .nothing)
+        #expect(lost.ending(at: moment(10 * Self.second - 1).boot) == nil)
+        #expect(lost.ending(at: moment(10 * Self.second).boot)?.cause == .expired)
+        // With more time it is overdue no more, and may become so again.
+        #expect(!kept.isOverdueNoted && !lost.isOverdueNoted)
+    }
+
+    @Test func aKeptTieWithTimeLeftNeedsNoRow() throws {
+        let tied = try tenure(ttl: 60, deadline: moment(50 * Self.second), .tied)
+        #expect(tied.resumptionAfterRestart(at: moment(), isTieKept: true) == nil)
+    }
+
+    @Test func aKeptTieThatUsedUpItsExtensionStaysOverdueAndNoted() throws {
+        let overdue = try tenure(ttl: 60, deadline: moment(-1), isExtended: true, .tied, isOverdueNoted: true)
+        #expect(overdue.resumptionAfterRestart(at: moment(), isTieKept: true) == nil)
+        let lost = try restarted(overdue, isTieKept: false)
+        #expect(lost.deadline == moment(-1) && lost.attachment == .nothing)
+        #expect(lost.ending(at: moment().boot)?.cause == .expired)
+    }
+
+    @Test func aRevocationOfAKeptTieRunsOn() throws {
+        let revoked = try tenure(ttl: 60, deadline: moment(-5), revocation: moment(3), .tied)
+        let after = try restarted(revoked, isTieKept: true)
+        #expect(after.ending(at: moment(2).boot) == nil)
+        #expect(after.ending(at: moment(3).boot)?.cause == .revoked)
     }
 
     // MARK: - A restart in the same boot

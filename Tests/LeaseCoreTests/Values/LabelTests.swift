@@ -11,11 +11,18 @@ import Testing
     }
 
     @Test func controlCharactersAreRefused() {
-        let controls = Array(0x00...0x1F) + Array(0x7F...0x9F) + [0x2028, 0x2029]
+        let controls = Array(0x00...0x1F) + Array(0x7F...0x9F)
         for value in controls.compactMap(Unicode.Scalar.init) {
             #expect(refusal { _ = try Label("a\(value)b") } == .invalidRequest, "U+\(String(value.value, radix: 16))")
         }
         #expect(refusal { _ = try Label("a\r\nb") } == .invalidRequest)
+    }
+
+    /// These are no control characters; whoever shows a label writes them out.
+    @Test func whatSeparatesLinesOrTurnsThemIsPartOfALabel() throws {
+        for text in ["a\u{2028}b", "a\u{2029}b", "a\u{202E}b", "a\u{200B}b"] {
+            #expect(try Label(text).text == text)
+        }
     }
 
     @Test func bytesThatNobodyCheckedBecomeALabel() {

@@ -1,0 +1,13 @@
+/// What an access rule can allow or deny.
+public enum AccessRight: String, Hashable, Sendable, CaseIterable {
+    /// To acquire a lease, and to see who holds it.
+    ///
+    /// What has been granted stays its holder's to renew, tie and release, whatever the rules say later.
+    case acquire
+    /// To see leases, values, children and keys.
+    case read
+    /// To write and remove values, children and keys.
+    case write
+    /// To act on other users' tenures: renew, release, tie, revoke, remove and import them.
+    case admin
+}

@@ -1,0 +1,54 @@
+/// A name that is made of bytes: of a lease (``LeaseName``), of a key or of a child (``Key``).
+///
+/// 1 to 1024 arbitrary bytes. Two names are the same when their bytes are the same; nothing is folded or normalised. They
+/// order by their bytes, unsigned, as SQLite orders blobs.
+public protocol ByteName: Hashable, Comparable, Sendable, CustomStringConvertible {
+    /// The bytes of the name.
+    var bytes: [UInt8] { get }
+
+    /// Creates a name from its bytes.
+    ///
+    /// - Throws: ``LeaseError/Code/invalidRequest`` if it is empty, ``LeaseError/Code/tooBig`` if it is longer than
+    ///   ``maximumLength``.
+    init(_ bytes: some Sequence<UInt8>) throws(LeaseError)
+}
+
+extension ByteName {
+    /// The most bytes that any configuration allows a name, a key or a child to have.
+    public static var maximumLength: Int { 1024 }
+
+    /// Creates a name from a string's UTF-8 bytes.
+    ///
+    /// - Throws: what ``init(_:)-(Sequence<UInt8>)`` throws.
+    public init(_ string: String) throws(LeaseError) {
+        try self.init(string.utf8)
+    }
+
+    /// Compares names by their bytes, unsigned.
+    public static func < (left: Self, right: Self) -> Bool {
+        left.bytes.lexicographicallyPrecedes(right.bytes)
+    }
+
+    /// Hashes the bytes in one step, not one by one.
+    public func hash(into hasher: inout Hasher) {
+        bytes.withUnsafeBytes { hasher.combine(bytes: $0) }
+    }
+
+    /// The name for people: printable ASCII as it is, every other byte as `\xHH`, so that no name can harm a terminal
+    /// or a log.
+    public var description: String { EscapedBytes.text(bytes) }
+
+    /// The bytes, if they are neither too few nor too many.
+    ///
+    /// - Parameter noun: What the name is called in the refusal.
+    static func checked(_ bytes: some Sequence<UInt8>, _ noun: String) throws(LeaseError) -> [UInt8] {
+        let bytes = Array(bytes)
+        guard !bytes.isEmpty else {
+            throw LeaseError(.invalidRequest, "a \(noun) has at least one byte")
+        }
+        guard bytes.count <= maximumLength else {
+            throw LeaseError(.tooBig, "the \(noun) has \(bytes.count) bytes; the most is \(maximumLength)")
+        }
+        return bytes
+    }
+}

@@ -1,0 +1,129 @@
+/// The waiting lines of all leases: who waits for what, strictly first come, first served.
+///
+/// A pure state machine without a clock. ``join(_:limits:)``, ``leave(_:)`` and ``first(for:)`` are all that happens; who
+/// calls them sees to it that a waiter whose time is up or whose connection is gone has left before anybody is granted.
+/// A request joins only while its lease is held, or while others wait for it.
+///
+/// At most one waiter has a given user and request id on a lease: one that comes with the same pair takes the place of
+/// the one that is there, since it is the same caller who has lost its connection.
+package struct WaitLines: Sendable {
+    /// How many may wait.
+    package struct Limits: Hashable, Sendable {
+        package var perLease: Int
+        package var perUser: Int
+        package var total: Int
+        /// Places of the total that only administrators get.
+        package var reservedForAdministrators: Int
+
+        package init(perLease: Int, perUser: Int, total: Int, reservedForAdministrators: Int) {
+            self.perLease = perLease
+            self.perUser = perUser
+            self.total = total
+            self.reservedForAdministrators = reservedForAdministrators
+        }
+    }
+
+    private struct Attempt: Hashable {
+        let name: LeaseName
+        let uid: UInt32
+        let request: RequestID
+    }
+
+    private var lines: [LeaseName: WaitLine] = [:]
+    private var waiters: [WaiterID: Waiter] = [:]
+    private var attempts: [Attempt: WaiterID] = [:]
+    private var countByUser: [UInt32: Int] = [:]
+    private var lastID: Int64 = 0
+
+    package init() {}
+
+    /// How many wait, for all leases together.
+    package var count: Int { waiters.count }
+
+    /// How many wait for a lease.
+    package func count(for name: LeaseName) -> Int {
+        lines[name]?.count ?? 0
+    }
+
+    /// How many wait for each lease that anybody waits for.
+    package var counts: [LeaseName: Int] {
+        lines.mapValues(\.count)
+    }
+
+    /// A waiter, or `nil` if it has left.
+    package subscript(id: WaiterID) -> Waiter? {
+        waiters[id]
+    }
+
+    /// Who is the next to be granted the lease, or `nil` if nobody waits for it.
+    package func first(for name: LeaseName) -> WaiterID? {
+        lines[name]?.first
+    }
+
+    /// Has a request wait behind all who wait for its lease already.
+    ///
+    /// - Returns: Its number, and the waiter whose place it has taken, if it is a repetition of that one's request.
+    /// - Throws: ``LeaseError/Code/busy`` if a limit is reached; nothing has changed then.
+    package mutating func join(
+        _ waiter: Waiter,
+        limits: Limits
+    ) throws(LeaseError) -> (id: WaiterID, replaced: WaiterID?) {
+        let replaced = attempt(of: waiter).flatMap { attempts[$0] }
+        if replaced == nil {
+            try refuse(waiter, limits)
+        }
+        lastID += 1
+        let id = WaiterID(rawValue: lastID)
+        if let replaced {
+            lines[waiter.name]?.replace(replaced, by: id)
+            waiters[replaced] = nil
+        } else {
+            lines[waiter.name, default: WaitLine()].append(id)
+            countByUser[waiter.caller.uid, default: 0] += 1
+        }
+        waiters[id] = waiter
+        if let attempt = attempt(of: waiter) {
+            attempts[attempt] = id
+        }
+        return (id, replaced)
+    }
+
+    /// Takes a waiter out of its line: it was granted, its time is up, or it is gone.
+    ///
+    /// - Returns: The waiter, or `nil` if it had left before.
+    @discardableResult
+    package mutating func leave(_ id: WaiterID) -> Waiter? {
+        guard let waiter = waiters.removeValue(forKey: id) else { return nil }
+        lines[waiter.name]?.remove(id)
+        if lines[waiter.name]?.count == 0 {
+            lines[waiter.name] = nil
+        }
+        if let attempt = attempt(of: waiter) {
+            attempts[attempt] = nil
+        }
+        if let count = countByUser[waiter.caller.uid] {
+            countByUser[waiter.caller.uid] = count > 1 ? count - 1 : nil
+        }
+        return waiter
+    }
+
+    private func attempt(of waiter: Waiter) -> Attempt? {
+        waiter.request.map { Attempt(name: waiter.name, uid: waiter.caller.uid, request: $0) }
+    }
+
+    private func refuse(_ waiter: Waiter, _ limits: Limits) throws(LeaseError) {
+        let line = count(for: waiter.name)
+        guard line < limits.perLease else {
+            throw LeaseError(.busy, "\(line) wait for lease '\(waiter.name)', the most for one lease; try again later")
+        }
+        let isAdministrator = waiter.caller.isAdministrator
+        guard count < limits.total - (isAdministrator ? 0 : limits.reservedForAdministrators) else {
+            throw LeaseError(.busy, "\(count) are waiting, the most there may be; try again later")
+        }
+        let uid = waiter.caller.uid
+        let own = countByUser[uid] ?? 0
+        guard isAdministrator || own < limits.perUser else {
+            throw LeaseError(.busy, "uid \(uid) has \(own) waiting, the most for one user; let some end first")
+        }
+    }
+}
