@@ -1,8 +1,11 @@
 #define _GNU_SOURCE
 #include "CLinux.h"
 #include <errno.h>
+#include <locale.h>
+#include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
+#include <wchar.h>
 
 int clinux_peer_credentials(int socket, struct clinux_peer *peer) {
     struct ucred credentials;
@@ -30,9 +33,35 @@ int clinux_duplicate_above(int descriptor, int lowest) { return fcntl(descriptor
 
 int clinux_open(const char *path, int flags, mode_t mode) { return open(path, flags, mode); }
 
+int clinux_open_itself(const char *path) { return open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC); }
+
+int clinux_set_mode(int descriptor, mode_t mode) {
+    char path[32];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", descriptor);
+    return chmod(path, mode);
+}
+
+int clinux_set_group(int descriptor, gid_t group) {
+    return fchownat(descriptor, "", (uid_t)-1, group, AT_EMPTY_PATH);
+}
+
 int clinux_terminal_columns(int descriptor) {
     struct winsize size;
     return ioctl(descriptor, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
+void *clinux_utf8_locale(void) { return newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0); }
+
+long clinux_cells(void *locale, const uint32_t *characters, size_t count) {
+    // For this thread alone, and only for now.
+    locale_t before = uselocale((locale_t)locale);
+    long cells = 0;
+    for (size_t index = 0; index < count; index++) {
+        int width = wcwidth((wchar_t)characters[index]);
+        cells += width < 0 ? 1 : width;
+    }
+    uselocale(before);
+    return cells;
 }
 
 int clinux_boot_timer(void) { return timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC); }
@@ -62,6 +91,13 @@ int clinux_set_signal_ignored(int signal, int ignored) {
     return (int)syscall(SYS_rt_sigaction, signal, &action, NULL, KERNEL_MASK_SIZE);
 }
 
+int clinux_open_path(const char *path) { return open(path, O_PATH | O_CLOEXEC); }
+
+int clinux_has_children(void) {
+    siginfo_t information;
+    return waitid(P_ALL, 0, &information, WEXITED | WNOHANG | WNOWAIT) == 0 || errno != ECHILD;
+}
+
 int clinux_pidfd_open(pid_t process) { return (int)syscall(SYS_pidfd_open, process, 0); }
 
 int clinux_pidfd_send_signal(int descriptor, int signal) {
@@ -71,3 +107,11 @@ int clinux_pidfd_send_signal(int descriptor, int signal) {
 int clinux_open_placeholder(void) { return open("/", O_PATH | O_CLOEXEC); }
 
 int clinux_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }
+
+int clinux_rename_new(const char *from, const char *to) {
+    if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0) return 0;
+    // A file system that cannot do it in one step: a second name fails if there is one, and some cannot do that either.
+    if (errno != EINVAL && errno != ENOSYS) return -1;
+    if (link(from, to) != 0) return -1;
+    return unlink(from);
+}

@@ -10,6 +10,7 @@
 #include <pwd.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
@@ -46,8 +47,29 @@ int clinux_duplicate_above(int descriptor, int lowest);
 /// open(2), with its variadic mode.
 int clinux_open(const char *path, int flags, mode_t mode);
 
+/// open(2), O_PATH and O_NOFOLLOW: stands for the file that is at the path now, also if it is a link; close-on-exec.
+int clinux_open_itself(const char *path);
+
+/// chmod(2) by way of /proc/self/fd: the mode of the file that an O_PATH descriptor stands for.
+int clinux_set_mode(int descriptor, mode_t mode);
+
+/// fchownat(2), AT_EMPTY_PATH: the group of the file that an O_PATH descriptor stands for.
+int clinux_set_group(int descriptor, gid_t group);
+
+/// rename(2) that does not replace: -1 with errno EEXIST if there is a file of the new name.
+int clinux_rename_new(const char *from, const char *to);
+
+/// open(2) with O_PATH: a descriptor for what the path leads to, by the kernel's rules on links, which reads and writes nothing.
+int clinux_open_path(const char *path);
+
 /// ioctl(2), TIOCGPGRP and friends are in <termios.h>; this one tells a terminal's width, or 0.
 int clinux_terminal_columns(int descriptor);
+
+/// newlocale(3): the characters of UTF-8, as the C library itself has them; NULL if it has not.
+void *clinux_utf8_locale(void);
+
+/// wcwidth(3) in such a locale: how many cells of a terminal the characters take; one that it does not know takes one.
+long clinux_cells(void *locale, const uint32_t *characters, size_t count);
 
 /// timerfd_create(2) on CLOCK_BOOTTIME, non-blocking and close-on-exec: a timer that counts suspend and no clock step moves.
 int clinux_boot_timer(void);
@@ -66,6 +88,12 @@ static inline int clinux_exit_code(int status) { return WIFEXITED(status) ? WEXI
 
 /// wait(2): the signal that ended a child, or 0 if it exited.
 static inline int clinux_ending_signal(int status) { return WIFSIGNALED(status) ? WTERMSIG(status) : 0; }
+
+/// fork(2), for a process of one thread: Swift has no name for it, since it is of no use in any other.
+static inline pid_t clinux_fork(void) { return fork(); }
+
+/// waitid(2): 1 if this process has a child, also one that has ended and was not waited for; 0 if it has none.
+int clinux_has_children(void);
 
 /// pidfd_open(2): a descriptor that stands for this very process, also once its number is used again; close-on-exec.
 int clinux_pidfd_open(pid_t process);
