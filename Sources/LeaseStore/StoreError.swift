@@ -9,6 +9,7 @@ public struct StoreError: Error, Sendable, CustomStringConvertible {
     public struct Code: Hashable, Sendable, CustomStringConvertible {
         private enum Kind: String {
             case locked, notAStore, damaged, newerSchema, hashChanged, cannotCreate, denied, ioError, syncFailed, closed
+            case missing, exists, isBackup, notABackup, tokensAhead
         }
 
         private let kind: Kind
@@ -35,6 +36,16 @@ public struct StoreError: Error, Sendable, CustomStringConvertible {
         public static let ioError = Code(.ioError)
         /// A sync failed: what the disk holds is unknown.
         public static let syncFailed = Code(.syncFailed)
+        /// There is no such file.
+        public static let missing = Code(.missing)
+        /// A file is in the way that may not be replaced.
+        public static let exists = Code(.exists)
+        /// The file is a backup, which no store is opened on.
+        public static let isBackup = Code(.isBackup)
+        /// The file is a store, but no backup of one.
+        public static let notABackup = Code(.notABackup)
+        /// The last token of what is to be restored is ahead of the wall clock, and nobody said where tokens are to go on.
+        public static let tokensAhead = Code(.tokensAhead)
         /// The store has been closed.
         public static let closed = Code(.closed)
 

@@ -58,6 +58,9 @@ final class Checkpointer: Sendable {
         return code == 0 ? nil : code
     }
 
+    /// Whether ``logHasGrown(on:)`` has anything to do; asked after each commit.
+    var isLogLong: Bool { logFrames.load(ordering: .relaxed) >= threshold }
+
     /// Called between two commits: begins a checkpoint, or ends one, if the log has become long.
     func logHasGrown(on writer: Database) throws {
         let frames = logFrames.load(ordering: .relaxed)

@@ -11,6 +11,8 @@ package struct FileLock: ~Copyable {
     package enum Failure: Error {
         /// Another process has it; its pid, if the file tells.
         case held(by: Int32?)
+        /// The file is none that was made for this: what it is, in words that follow its name.
+        case foreign(String)
         /// A system call failed.
         case failed(call: String, errno: Int32)
     }
@@ -20,6 +22,9 @@ package struct FileLock: ~Copyable {
     private let descriptor: Int32
 
     /// Takes the lock, making its file with mode 0600 if it is missing.
+    ///
+    /// In a folder that others may write to they could have put something else there. What is no regular file with this
+    /// one name, of this user or root's, is left as it is; root takes those of other users, too, whose stores it restores.
     package init(path: String) throws(Failure) {
         let descriptor = clinux_open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard descriptor >= 0 else { throw .failed(call: "open", errno: errno) }
@@ -27,6 +32,10 @@ package struct FileLock: ~Copyable {
             let reason = errno
             defer { close(descriptor) }
             throw reason == EWOULDBLOCK ? .held(by: Self.pid(in: descriptor)) : .failed(call: "flock", errno: reason)
+        }
+        if let reason = Self.foreignness(of: descriptor) {
+            close(descriptor)
+            throw .foreign(reason)
         }
         let pid = Array("\(getpid())\n".utf8)
         // The pid is for people; a full disk does not stop whoever has the lock.
@@ -40,6 +49,23 @@ package struct FileLock: ~Copyable {
         // A child between fork and exec has a copy of the descriptor, and a lock lives as long as any copy.
         flock(descriptor, LOCK_UN)
         close(descriptor)
+    }
+
+    /// Gives the lock file to whoever is to take the lock later on.
+    ///
+    /// If that fails they are told that they may not, and by what name.
+    func give(to owner: FileOwner) {
+        _ = fchown(descriptor, owner.uid, owner.gid)
+    }
+
+    private static func foreignness(of descriptor: Int32) -> String? {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { return "cannot be looked at" }
+        guard status.st_mode & S_IFMT == S_IFREG else { return "is no regular file" }
+        guard status.st_nlink == 1 else { return "has \(status.st_nlink) names" }
+        let user = geteuid()
+        guard user == 0 || [0, user].contains(status.st_uid) else { return "belongs to uid \(status.st_uid)" }
+        return nil
     }
 
     private static func pid(in descriptor: Int32) -> Int32? {

@@ -1,5 +1,6 @@
 import GRDB
 import GRDBSQLite
+import LeaseCore
 
 /// A prepared statement that is kept for the life of its connection and bound without copies.
 ///
@@ -8,8 +9,8 @@ import GRDBSQLite
 /// (`Database.sqliteConnection`), through SQLite's C interface. A held statement is used only where GRDB gives out the
 /// connection, so two threads are never in it.
 ///
-/// Bytes are bound as SQLITE_STATIC: they stay where they are until ``run()`` or ``step()`` has been called, which is
-/// why both take the values with them.
+/// Values in arrays are bound as SQLITE_STATIC: their bytes stay where they are until the statement has run, which is why
+/// each call takes its values with it. A ``StatementBinder`` has SQLite copy the few bytes of a name or a label.
 final class HeldStatement {
     private let connection: OpaquePointer
     private var statement: OpaquePointer?
@@ -42,6 +43,20 @@ final class HeldStatement {
             let code = sqlite3_step(statement)
             guard code == SQLITE_DONE || code == SQLITE_ROW else { throw Self.error(code, on: connection) }
         }
+    }
+
+    /// Runs the statement to its end with what `bind` binds; what it leaves out is NULL.
+    ///
+    /// The way of each request: nothing is put into an array first.
+    @inline(__always)
+    func run(binding bind: (StatementBinder) -> Void) throws {
+        bind(StatementBinder(statement: statement))
+        let code = sqlite3_step(statement)
+        defer {
+            sqlite3_reset(statement)
+            sqlite3_clear_bindings(statement)
+        }
+        guard code == SQLITE_DONE || code == SQLITE_ROW else { throw Self.error(code, on: connection) }
     }
 
     /// Binds the values and hands each row to `body`.
@@ -133,6 +148,64 @@ final class HeldStatement {
             resultCode: ResultCode(rawValue: sqlite3_extended_errcode(connection)),
             message: String(cString: sqlite3_errmsg(connection))
         )
+    }
+}
+
+/// Binds values to a statement by their places, from 1 on.
+struct StatementBinder {
+    fileprivate let statement: OpaquePointer?
+
+    /// SQLite's mark for bytes that it is to copy: all ones in place of a function (sqlite.org/c3ref/c_static.html).
+    private static let copied = unsafeBitCast(-1, to: sqlite3_destructor_type.self)
+
+    func integer(_ index: Int32, _ number: Int64) {
+        sqlite3_bind_int64(statement, index, number)
+    }
+
+    func integer(_ index: Int32, _ number: Int64?) {
+        guard let number else { return }
+        sqlite3_bind_int64(statement, index, number)
+    }
+
+    func blob(_ index: Int32, _ bytes: [UInt8]) {
+        _ = bytes.withUnsafeBytes { buffer in
+            // A zero length with a null address would be bound as NULL.
+            if buffer.isEmpty {
+                sqlite3_bind_zeroblob(statement, index, 0)
+            } else {
+                sqlite3_bind_blob(statement, index, buffer.baseAddress, Int32(buffer.count), Self.copied)
+            }
+        }
+    }
+
+    func text(_ index: Int32, _ text: String) {
+        var text = text
+        text.withUTF8 { buffer in
+            let address = UnsafeRawPointer(buffer.baseAddress)?.assumingMemoryBound(to: CChar.self)
+            let count = Int32(buffer.count)
+            sqlite3_bind_text(statement, index, address ?? UnsafePointer(bitPattern: 1), count, Self.copied)
+        }
+    }
+
+    /// Two places: the boot clock's nanoseconds and the wall clock's microseconds.
+    func moment(_ index: Int32, _ moment: Moment) {
+        integer(index, moment.boot.nanoseconds)
+        integer(index + 1, moment.wall.microseconds)
+    }
+
+    /// Three places: request id, its user, the token that it replaced.
+    func request(_ index: Int32, _ request: RequestRecord) {
+        blob(index, request.id.bytes)
+        integer(index + 1, Int64(request.uid))
+        integer(index + 2, request.replaced?.rawValue)
+    }
+
+    /// Four places: uid, gid, pid, owner label.
+    func holder(_ index: Int32, _ holder: Holder) {
+        integer(index, Int64(holder.uid))
+        integer(index + 1, Int64(holder.gid))
+        integer(index + 2, Int64(holder.pid))
+        text(index + 3, holder.owner.text)
     }
 }
 

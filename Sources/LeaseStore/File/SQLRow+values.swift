@@ -14,6 +14,10 @@ extension SQLRow {
         text(column).flatMap { try? Label($0) }
     }
 
+    func user(_ column: Int32) -> UInt32? {
+        integer(column).flatMap(UInt32.init(exactly:))
+    }
+
     /// Two columns: the boot clock's nanoseconds and the wall clock's microseconds.
     func moment(_ column: Int32) -> Moment? {
         guard let boot = integer(column), let wall = integer(column + 1) else { return nil }

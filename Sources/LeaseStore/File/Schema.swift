@@ -19,6 +19,12 @@ enum Schema {
         migrator.registerMigration("2 store") { database in
             try database.execute(sql: createStore)
         }
+        migrator.registerMigration("3 attachments") { database in
+            try database.execute(sql: addAttachments)
+        }
+        migrator.registerMigration("4 revokers") { database in
+            try database.execute(sql: "ALTER TABLE leases ADD COLUMN revoker INTEGER")
+        }
         return migrator
     }
 
@@ -84,6 +90,11 @@ enum Schema {
         ) STRICT, WITHOUT ROWID;
 
         CREATE INDEX key_trackers_by_hash ON key_trackers (hash, key);
+        """
+
+    private static let addAttachments = """
+        ALTER TABLE leases ADD COLUMN attachment INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE leases ADD COLUMN is_overdue INTEGER NOT NULL DEFAULT 0;
         """
 
     private static let createStore = """

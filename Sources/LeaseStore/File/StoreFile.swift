@@ -31,7 +31,8 @@ final class StoreFile {
             }
             pool = try DatabasePool(path: path, configuration: Self.writerConfiguration())
             try pool.writeWithoutTransaction { database in
-                try database.execute(sql: "PRAGMA synchronous = FULL")
+                // Of KiB, as it is negative: values are read and written by the writer, and the journal needs a few pages.
+                try database.execute(sql: "PRAGMA synchronous = FULL; PRAGMA cache_size = -16384")
                 try Self.requireDurability(of: database)
             }
             try Schema.migrator.migrate(pool)
@@ -71,6 +72,13 @@ final class StoreFile {
     ///
     /// - Throws: ``CommitFailure/unknown(_:)`` if a sync failed beside the writer.
     func tendLog() throws(CommitFailure) {
+        if checkpointer.isLogLong { try carryLogOver() }
+        if let code = checkpointer.failedSyncCode {
+            throw .unknown(Self.syncFailed(path, DatabaseError(resultCode: ResultCode(rawValue: code))))
+        }
+    }
+
+    private func carryLogOver() throws(CommitFailure) {
         try write { database throws(CommitFailure) in
             do {
                 try checkpointer.logHasGrown(on: database)
@@ -80,35 +88,26 @@ final class StoreFile {
                 throw .unknown(Self.syncFailed(path, error))
             }
         }
-        if let code = checkpointer.failedSyncCode {
-            throw .unknown(Self.syncFailed(path, DatabaseError(resultCode: ResultCode(rawValue: code))))
-        }
     }
 
     // MARK: - Before the first write
 
-    private static func makeFolder(of path: String) throws(StoreError) {
-        let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
-        guard !FileManager.default.fileExists(atPath: folder) else { return }
-        do {
-            try FileManager.default.createDirectory(
-                atPath: folder,
-                withIntermediateDirectories: true,
-                attributes: [.posixPermissions: 0o700]
-            )
-        } catch {
-            throw StoreError(
-                .cannotCreate,
-                "the folder \(folder) of the store cannot be made: \(reason(error))",
-                underlying: error
-            )
-        }
+    static func makeFolder(of path: String) throws(StoreError) {
+        let folder = Folder.path(of: path)
+        let failure = Folder.make(folder)
+        guard failure != 0 else { return }
+        throw StoreError(.cannotCreate, "the folder \(folder) of the store cannot be made: \(systemMessage(failure))")
     }
 
-    private static func takeLock(beside path: String) throws(StoreError) -> FileLock {
+    /// Takes the lock of the store at `path`.
+    ///
+    /// - Parameter owner: Whom the lock file is given to, or `nil` to leave it as it is.
+    static func takeLock(beside path: String, owner: FileOwner? = nil) throws(StoreError) -> FileLock {
         let lockPath = path + ".lock"
         do throws(FileLock.Failure) {
-            return try FileLock(path: lockPath)
+            let lock = try FileLock(path: lockPath)
+            if let owner { lock.give(to: owner) }
+            return lock
         } catch {
             switch error {
             case .held(let pid):
@@ -116,6 +115,11 @@ final class StoreFile {
                 throw StoreError(
                     .locked,
                     "the store \(path) is in use by \(owner); stop it first, or name another file"
+                )
+            case .foreign(let reason):
+                throw StoreError(
+                    .cannotCreate,
+                    "the lock \(lockPath) \(reason); remove it, and keep others from writing to the store's folder"
                 )
             case .failed(let call, let number):
                 throw StoreError(
@@ -127,8 +131,10 @@ final class StoreFile {
     }
 
     /// Makes the file empty with mode 0600: SQLite gives its log the mode of the file.
+    ///
+    /// A link to where nothing is makes no file there.
     private static func makeFile(_ path: String) throws(StoreError) {
-        let descriptor = clinux_open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        let descriptor = clinux_open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard descriptor >= 0 else {
             throw StoreError(.cannotCreate, "the store \(path) cannot be made: \(systemMessage(errno))")
         }
@@ -182,27 +188,42 @@ final class StoreFile {
                     "\(path) is the database of something else; name another file for the store"
                 )
             }
-            if try Schema.migrator.hasBeenSuperseded(database) {
-                throw StoreError(
-                    .newerSchema,
-                    "the store \(path) is of a newer release; run that release, or restore a backup"
-                )
-            }
+            try requireKnownSchema(of: database, path: path)
             if isChecked {
                 let verdict = try String.fetchOne(database, sql: "PRAGMA quick_check(1)") ?? "no answer"
                 guard verdict == "ok" else { throw damaged(path, verdict) }
             }
-            let name = try String.fetchOne(
-                database,
-                sql: "SELECT value FROM meta WHERE name = ?",
-                arguments: [Meta.keyHash]
-            )
-            guard name == nil || name == keyHash.name else {
+            guard try StoreCopy.backupTime(database) == nil else {
                 throw StoreError(
-                    .hashChanged,
-                    "the store \(path) was made with the key hash '\(name ?? "")', not '\(keyHash.name)'; open it with that one"
+                    .isBackup,
+                    "\(path) is a backup, not a store: its tokens and tenures are those of another time; restore it with leased --restore \(path)"
                 )
             }
+            try requireHash(keyHash.name, in: database, path: path)
+        }
+    }
+
+    /// Requires that no newer release has made or migrated the file.
+    static func requireKnownSchema(of database: Database, path: String) throws {
+        guard try Schema.migrator.hasBeenSuperseded(database) else { return }
+        throw StoreError(
+            .newerSchema,
+            "the store \(path) is of a newer release; run that release, or restore a backup"
+        )
+    }
+
+    /// Requires that the file's keys were hashed by the function with this name.
+    static func requireHash(_ expected: String, in database: Database, path: String) throws {
+        let name = try String.fetchOne(
+            database,
+            sql: "SELECT value FROM meta WHERE name = ?",
+            arguments: [Meta.keyHash]
+        )
+        guard name == nil || name == expected else {
+            throw StoreError(
+                .hashChanged,
+                "the store \(path) was made with the key hash '\(name ?? "")', not '\(expected)'; open it with that one"
+            )
         }
     }
 
@@ -323,4 +344,6 @@ enum Meta {
     static let bootIdentity = "boot_identity"
     /// The name of the function that hashes keys.
     static let keyHash = "key_hash"
+    /// When the file was made as a backup, in microseconds since 1970; a store has none.
+    static let backup = "backup_us"
 }

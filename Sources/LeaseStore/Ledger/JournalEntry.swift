@@ -1,3 +1,4 @@
+import GRDB
 import LeaseCore
 
 /// One row of the journal: something that happened, at its place in the order of everything that happened.
@@ -38,7 +39,8 @@ struct JournalEntry: Hashable {
     var isHistory: Bool {
         switch content {
         case .lease(_, _, .granted), .lease(_, _, .imported), .lease(_, _, .revoking), .lease(_, _, .ended): true
-        case .lease(_, _, .renewed), .lease(_, _, .resumed), .token: false
+        case .lease(_, _, .renewed), .lease(_, _, .resumed), .lease(_, _, .attached), .lease(_, _, .overdue), .token:
+            false
         }
     }
 }
@@ -47,13 +49,15 @@ struct JournalEntry: Hashable {
 ///
 /// The column `event` says which other columns mean something:
 ///
-///     1 granted   fence = token, uid, gid, pid, owner, ttl, deadline, request_id, request_uid
-///     2 renewed   token, ttl, deadline, request_id, request_uid, replaced_token
-///     3 revoking  revocation, reason
-///     4 resumed   deadline, revocation, detail = 1 if the grant's one extension is used up
+///     1 granted   fence = token, uid, gid, pid, owner, ttl, deadline, request_id, request_uid, detail = the attachment
+///     2 renewed   token, ttl, deadline, request_id, request_uid, replaced_token, detail = a new attachment
+///     3 revoking  revocation, reason, uid = the revoker
+///     4 resumed   deadline, revocation, detail = 1 if the grant's one extension is used up, plus 2 if detached
 ///     5 ended     detail = the cause, reason
 ///     6 token     token
 ///     7 imported  fence, token, uid, gid, pid, owner, ttl, deadline
+///     8 attached  detail = the attachment
+///     9 overdue
 extension JournalEntry {
     private enum Kind: Int64 {
         case granted = 1
@@ -63,12 +67,20 @@ extension JournalEntry {
         case ended = 5
         case token = 6
         case imported = 7
+        case attached = 8
+        case overdue = 9
     }
 
-    static let insertion = """
+    fileprivate static let insertion = """
         INSERT INTO lease_journal (seq, event, at_us, name, slot, fence, token, uid, gid, pid, owner, ttl_ms,
             deadline_ns, deadline_us, request_id, request_uid, replaced_token, revocation_ns, revocation_us, reason, detail)
         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        """
+
+    /// An end by itself: every grant has one, and most columns mean nothing to it.
+    fileprivate static let insertionOfEnd = """
+        INSERT INTO lease_journal (seq, event, at_us, name, slot, fence, reason, detail)
+        VALUES (?, \(Kind.ended.rawValue), ?, ?, 0, ?, ?, ?)
         """
 
     static let selection = """
@@ -77,15 +89,72 @@ extension JournalEntry {
         FROM lease_journal WHERE seq > ? ORDER BY seq LIMIT ?
         """
 
-    func insert(with statement: HeldStatement) throws {
-        var row = Columns()
-        switch content {
-        case .token(let token):
-            row.token = token
-            try row.insert(.token, sequence, at, nil, nil, statement)
-        case .lease(let name, let fence, let event):
-            let kind = row.fill(from: event)
-            try row.insert(kind, sequence, at, name, fence, statement)
+    func insert(with insertion: JournalInsertion) throws {
+        if case .lease(let name, let fence, .ended(let end)) = content {
+            return try insertion.end.run { row in
+                row.integer(1, sequence)
+                row.integer(2, at.microseconds)
+                row.blob(3, name.bytes)
+                row.integer(4, fence.rawValue)
+                row.text(5, end.reason.text)
+                row.integer(6, end.cause.rawValue)
+            }
+        }
+        try insertion.any.run { row in
+            row.integer(1, sequence)
+            row.integer(3, at.microseconds)
+            switch content {
+            case .token(let token):
+                row.integer(2, Kind.token.rawValue)
+                row.integer(7, token.rawValue)
+            case .lease(let name, let fence, let event):
+                row.blob(4, name.bytes)
+                row.integer(5, 0 as Int64)
+                row.integer(6, fence.rawValue)
+                Self.bind(event, to: row)
+            }
+        }
+    }
+
+    /// Binds the columns that depend on the event.
+    private static func bind(_ event: LeaseEvent, to row: StatementBinder) {
+        func kind(_ kind: Kind, detail: Int64? = nil) {
+            row.integer(2, kind.rawValue)
+            row.integer(21, detail)
+        }
+        switch event {
+        case .granted(let tenure), .imported(let tenure):
+            if case .granted = event {
+                kind(.granted, detail: tenure.attachment.rawValue)
+            } else {
+                kind(.imported, detail: tenure.attachment.rawValue)
+            }
+            row.integer(7, tenure.token.rawValue)
+            row.holder(8, tenure.holder)
+            row.integer(12, tenure.ttl.milliseconds)
+            row.moment(13, tenure.deadline)
+            if let request = tenure.request { row.request(15, request) }
+        case .renewed(let renewal):
+            kind(.renewed, detail: renewal.attachment?.rawValue)
+            row.integer(7, renewal.token.rawValue)
+            row.integer(12, renewal.ttl.milliseconds)
+            row.moment(13, renewal.deadline)
+            if let request = renewal.request { row.request(15, request) }
+        case .attached(let attachment):
+            kind(.attached, detail: attachment.rawValue)
+        case .overdue:
+            kind(.overdue)
+        case .revoking(let revocation):
+            kind(.revoking)
+            row.integer(8, revocation.revoker.map { Int64($0) })
+            row.moment(18, revocation.end)
+            row.text(20, revocation.reason.text)
+        case .resumed(let resumption):
+            kind(.resumed, detail: (resumption.isExtension ? 1 : 0) | (resumption.isDetached ? 2 : 0))
+            row.moment(13, resumption.deadline)
+            if let end = resumption.revocationEnd { row.moment(18, end) }
+        case .ended:
+            preconditionFailure("an end has a statement of its own")
         }
     }
 
@@ -114,6 +183,7 @@ extension JournalEntry {
             guard let token = row.token(6), token >= fence, let holder = row.holder(7), let ttl = row.ttl(11),
                 let deadline
             else { return nil }
+            guard let attachment = Attachment(rawValue: row.integer(20) ?? 0) else { return nil }
             let tenure = Tenure(
                 fence: fence,
                 token: token,
@@ -124,18 +194,41 @@ extension JournalEntry {
                 renewals: 0,
                 request: row.request(.acquire, 14),
                 revocation: nil,
-                isExtended: false
+                isExtended: false,
+                attachment: attachment
             )
             return kind == .granted ? .granted(tenure) : .imported(tenure)
         case .renewed:
             guard let token = row.token(6), let ttl = row.ttl(11), let deadline else { return nil }
-            return .renewed(Renewal(token: token, ttl: ttl, deadline: deadline, request: row.request(.renew, 14)))
+            let attachment = row.integer(20).flatMap(Attachment.init)
+            // A number that is no attachment is damage; none at all leaves it as it is.
+            guard row.integer(20) == nil || attachment != nil else { return nil }
+            return .renewed(
+                Renewal(
+                    token: token,
+                    ttl: ttl,
+                    deadline: deadline,
+                    request: row.request(.renew, 14),
+                    attachment: attachment
+                )
+            )
+        case .attached:
+            return row.integer(20).flatMap(Attachment.init).map { .attached($0) }
+        case .overdue:
+            return .overdue
         case .revoking:
             guard let revocationEnd, let reason else { return nil }
-            return .revoking(Revocation(end: revocationEnd, reason: reason))
+            return .revoking(Revocation(end: revocationEnd, reason: reason, revoker: row.user(7)))
         case .resumed:
             guard let deadline, let detail = row.integer(20) else { return nil }
-            return .resumed(Resumption(deadline: deadline, revocationEnd: revocationEnd, isExtension: detail == 1))
+            return .resumed(
+                Resumption(
+                    deadline: deadline,
+                    revocationEnd: revocationEnd,
+                    isExtension: detail & 1 != 0,
+                    isDetached: detail & 2 != 0
+                )
+            )
         case .ended:
             guard let cause = row.integer(20).flatMap(TenureEnd.Cause.init), let reason else { return nil }
             return .ended(TenureEnd(cause, reason: reason))
@@ -143,81 +236,16 @@ extension JournalEntry {
             return nil
         }
     }
+}
 
-    /// The columns that depend on the event.
-    private struct Columns {
-        var token: Token?
-        var holder: Holder?
-        var ttl: TTL?
-        var deadline: Moment?
-        var request: RequestRecord?
-        var revocationEnd: Moment?
-        var reason: Label?
-        var detail: Int64?
+/// The statements that write rows of the journal.
+struct JournalInsertion {
+    /// For every event but an end.
+    let any: HeldStatement
+    let end: HeldStatement
 
-        mutating func fill(from event: LeaseEvent) -> Kind {
-            switch event {
-            case .granted(let tenure), .imported(let tenure):
-                token = tenure.token
-                holder = tenure.holder
-                ttl = tenure.ttl
-                deadline = tenure.deadline
-                request = tenure.request
-                if case .imported = event { return .imported }
-                return .granted
-            case .renewed(let renewal):
-                token = renewal.token
-                ttl = renewal.ttl
-                deadline = renewal.deadline
-                request = renewal.request
-                return .renewed
-            case .revoking(let revocation):
-                revocationEnd = revocation.end
-                reason = revocation.reason
-                return .revoking
-            case .resumed(let resumption):
-                deadline = resumption.deadline
-                revocationEnd = resumption.revocationEnd
-                detail = resumption.isExtension ? 1 : 0
-                return .resumed
-            case .ended(let end):
-                detail = end.cause.rawValue
-                reason = end.reason
-                return .ended
-            }
-        }
-
-        func insert(
-            _ kind: Kind,
-            _ sequence: Int64,
-            _ at: WallInstant,
-            _ name: LeaseName?,
-            _ fence: Token?,
-            _ statement: HeldStatement
-        ) throws {
-            try statement.run(
-                .integer(sequence),
-                .integer(kind.rawValue),
-                .integer(at.microseconds),
-                .blob(name?.bytes),
-                .integer(name == nil ? nil : Int64(0)),
-                .integer(fence?.rawValue),
-                .integer(token?.rawValue),
-                .integer(holder?.uid),
-                .integer(holder?.gid),
-                .integer(holder.map { Int64($0.pid) }),
-                .text(holder?.owner.text),
-                .integer(ttl?.milliseconds),
-                .integer(deadline?.boot.nanoseconds),
-                .integer(deadline?.wall.microseconds),
-                .blob(request?.id.bytes),
-                .integer(request?.uid),
-                .integer(request?.replaced?.rawValue),
-                .integer(revocationEnd?.boot.nanoseconds),
-                .integer(revocationEnd?.wall.microseconds),
-                .text(reason?.text),
-                .integer(detail)
-            )
-        }
+    init(on database: Database) throws {
+        any = try HeldStatement(JournalEntry.insertion, on: database)
+        end = try HeldStatement(JournalEntry.insertionOfEnd, on: database)
     }
 }

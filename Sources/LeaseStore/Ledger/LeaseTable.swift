@@ -5,7 +5,8 @@ import LeaseCore
 struct LeaseTable {
     private static let columns = """
         name, fence, token, uid, gid, pid, owner, ttl_ms, deadline_ns, deadline_us, acquired_us, renewals, is_extended,
-        request_verb, request_id, request_uid, replaced_token, revocation_ns, revocation_us, reason
+        request_verb, request_id, request_uid, replaced_token, revocation_ns, revocation_us, reason, attachment, is_overdue,
+        revoker
         """
 
     /// Every lease, by name.
@@ -17,73 +18,63 @@ struct LeaseTable {
     /// One lease.
     static let selectOne = "SELECT \(columns) FROM leases WHERE name = ? AND slot = 0"
 
-    private let selectOne: HeldStatement
     private let upsert: HeldStatement
     private let delete: HeldStatement
     private let trackers: TrackerTable
 
     init(on database: Database, trackers: TrackerTable) throws {
         self.trackers = trackers
-        selectOne = try HeldStatement(Self.selectOne, on: database)
         upsert = try HeldStatement(
-            "INSERT OR REPLACE INTO leases (\(Self.columns), slot) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
+            "INSERT OR REPLACE INTO leases (\(Self.columns), slot) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
             on: database
         )
         delete = try HeldStatement("DELETE FROM leases WHERE name = ? AND slot = 0", on: database)
     }
 
     func finalize() {
-        for statement in [selectOne, upsert, delete] {
+        for statement in [upsert, delete] {
             statement.finalize()
         }
     }
 
-    /// The tenure that the table holds for `name`, or `nil` if it holds none.
-    func tenure(of name: LeaseName) throws -> Tenure? {
-        var found: Tenure?
-        try selectOne.forEach(.blob(name.bytes)) { found = try Self.decode($0).tenure }
-        return found
-    }
-
     /// Makes the table hold `tenure` for `name`, or none; the key's tracker follows.
-    func write(_ tenure: Tenure?, for name: LeaseName, replacing previous: Tenure?) throws {
+    ///
+    /// - Parameter isNew: whether the table holds none yet.
+    func write(_ tenure: Tenure?, for name: LeaseName, isNew: Bool) throws {
         if let tenure {
             try insert(tenure, for: name)
-            if previous == nil {
+            if isNew {
                 try trackers.add(.lease, to: name.bytes)
             }
-        } else if previous != nil {
+        } else if !isNew {
             try delete.run(.blob(name.bytes))
             try trackers.remove(.lease, from: name.bytes)
         }
     }
 
     private func insert(_ tenure: Tenure, for name: LeaseName) throws {
-        let holder = tenure.holder
-        let request = tenure.request
-        let revocation = tenure.revocation
-        try upsert.run(
-            .blob(name.bytes),
-            .integer(tenure.fence.rawValue),
-            .integer(tenure.token.rawValue),
-            .integer(Int64(holder.uid)),
-            .integer(Int64(holder.gid)),
-            .integer(Int64(holder.pid)),
-            .text(holder.owner.text),
-            .integer(tenure.ttl.milliseconds),
-            .integer(tenure.deadline.boot.nanoseconds),
-            .integer(tenure.deadline.wall.microseconds),
-            .integer(tenure.acquiredAt.microseconds),
-            .integer(tenure.renewals),
-            .flag(tenure.isExtended),
-            .integer(request?.verb.rawValue),
-            .blob(request?.id.bytes),
-            .integer(request?.uid),
-            .integer(request?.replaced?.rawValue),
-            .integer(revocation?.end.boot.nanoseconds),
-            .integer(revocation?.end.wall.microseconds),
-            .text(revocation?.reason.text)
-        )
+        try upsert.run { row in
+            row.blob(1, name.bytes)
+            row.integer(2, tenure.fence.rawValue)
+            row.integer(3, tenure.token.rawValue)
+            row.holder(4, tenure.holder)
+            row.integer(8, tenure.ttl.milliseconds)
+            row.moment(9, tenure.deadline)
+            row.integer(11, tenure.acquiredAt.microseconds)
+            row.integer(12, tenure.renewals)
+            row.integer(13, tenure.isExtended ? 1 : 0 as Int64)
+            if let request = tenure.request {
+                row.integer(14, request.verb.rawValue)
+                row.request(15, request)
+            }
+            if let revocation = tenure.revocation {
+                row.moment(18, revocation.end)
+                row.text(20, revocation.reason.text)
+                row.integer(23, revocation.revoker.map { Int64($0) })
+            }
+            row.integer(21, tenure.attachment.rawValue)
+            row.integer(22, tenure.isOverdueNoted ? 1 : 0 as Int64)
+        }
     }
 
     /// Reads a row of any of the selections above.
@@ -94,7 +85,8 @@ struct LeaseTable {
             let name = row.bytes(0).flatMap({ try? LeaseName($0) }),
             let fence = row.token(1), let token = row.token(2), token >= fence,
             let holder = row.holder(3), let ttl = row.ttl(7), let deadline = row.moment(8),
-            let acquired = row.integer(10), let renewals = row.integer(11), let isExtended = row.integer(12)
+            let acquired = row.integer(10), let renewals = row.integer(11), let isExtended = row.integer(12),
+            let attachment = row.integer(20).flatMap(Attachment.init), let isOverdueNoted = row.integer(21)
         else { throw MalformedRow(table: "leases") }
         let tenure = Tenure(
             fence: fence,
@@ -105,8 +97,12 @@ struct LeaseTable {
             acquiredAt: WallInstant(microseconds: acquired),
             renewals: renewals,
             request: row.integer(13).flatMap(RequestRecord.Verb.init).flatMap { row.request($0, 14) },
-            revocation: row.moment(17).map { Revocation(end: $0, reason: row.label(19) ?? .empty) },
-            isExtended: isExtended != 0
+            revocation: row.moment(17).map {
+                Revocation(end: $0, reason: row.label(19) ?? .empty, revoker: row.user(22))
+            },
+            isExtended: isExtended != 0,
+            attachment: attachment,
+            isOverdueNoted: isOverdueNoted != 0
         )
         return (name, tenure)
     }

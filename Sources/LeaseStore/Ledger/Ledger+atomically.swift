@@ -26,11 +26,11 @@ extension Ledger {
         // A failed write has taken the whole batch's values with it; the commit says so and puts back the leases.
         guard batch.failure == nil else { return }
         let ended = batch.entries[mark.entries...].compactMap(\.endedLease)
-        for (name, tenure) in batch.previous[mark.previous...].reversed() {
-            leases.set(tenure, for: name)
+        for change in batch.changes[mark.changes...].reversed() {
+            leases.set(change.before, for: change.name)
         }
         batch.entries.removeLast(batch.entries.count - mark.entries)
-        batch.previous.removeLast(batch.previous.count - mark.previous)
+        batch.changes.removeLast(batch.changes.count - mark.changes)
         tokens = mark.tokens
         lastSequence = mark.lastSequence
         if mark.isInTransaction {
@@ -51,14 +51,14 @@ extension Ledger {
 /// A place in a batch to come back to.
 private struct BatchMark {
     let entries: Int
-    let previous: Int
+    let changes: Int
     let tokens: TokenSequence
     let lastSequence: Int64
     let isInTransaction: Bool
 
     init(_ batch: Batch, tokens: TokenSequence, lastSequence: Int64) {
         entries = batch.entries.count
-        previous = batch.previous.count
+        changes = batch.changes.count
         isInTransaction = batch.isInTransaction
         self.tokens = tokens
         self.lastSequence = lastSequence

@@ -8,7 +8,10 @@ import LeaseCore
 /// with all of the batch's values, so that the whole batch is refused: `failure` says so until `commit()` is called.
 struct Batch {
     var entries: [JournalEntry] = []
-    var previous: [(name: LeaseName, tenure: Tenure?)] = []
+    /// What the entries that are about leases did, in their order.
+    var changes: [LeaseChange] = []
+    /// The leases that have become free, for whoever has waiters on them.
+    var freed: [LeaseName] = []
     var tokens = TokenSequence()
     var lastSequence: Int64 = 0
     var isInTransaction = false
@@ -23,7 +26,9 @@ extension Ledger {
     package var lastDurableSequence: Int64 { batch.lastSequence }
 
     /// Notes what has happened, and lets it happen to the leases in memory.
-    func append(_ content: JournalEntry.Content, _ now: Moment) {
+    ///
+    /// - Parameter tenure: The tenure that it happens to, where the caller has looked already.
+    func append(_ content: JournalEntry.Content, _ now: Moment, to tenure: Tenure?? = nil) {
         lastSequence += 1
         let entry = JournalEntry(sequence: lastSequence, at: now.wall, content: content)
         batch.entries.append(entry)
@@ -31,10 +36,15 @@ extension Ledger {
             tokens.raise(to: token)
         }
         if case .lease(let name, _, let event) = content {
-            var tenure = leases[name]
+            var tenure = tenure ?? leases[name]
             let isSound = event.apply(to: &tenure)
             precondition(isSound, "a decision on lease '\(name)' does not follow from its state")
-            batch.previous.append((name, leases.set(tenure, for: name)))
+            let after = tenure.map { HeldTenure($0) }
+            let before = leases.set(after, for: name)
+            batch.changes.append(LeaseChange(name: name, before: before, after: after))
+            if case .ended = event {
+                batch.freed.append(name)
+            }
         }
     }
 
@@ -55,6 +65,7 @@ extension Ledger {
         }
         commitBegan.start(at: clock.now().boot)
         defer { commitBegan.stop() }
+        var trimmed: Int64 = 0
         do throws(CommitFailure) {
             if let failure = batch.failure { throw failure }
             try file.write { _ throws(CommitFailure) in
@@ -65,6 +76,7 @@ extension Ledger {
                     for entry in batch.entries {
                         try entry.insert(with: statements.insertEntry)
                     }
+                    trimmed = try trimAlong()
                 }
                 try statements.commitTransaction()
             }
@@ -72,14 +84,38 @@ extension Ledger {
             putBack()
             throw error
         }
+        historyCount -= trimmed
+        announceBatch()
+        noteDurable()
         beginBatch()
         try file.tendLog()
+    }
+
+    /// Has a large batch remove as much of the history that is over its number as it will add to it.
+    ///
+    /// Under steady traffic no slice has to, and the sync is paid anyway; a small batch is waited for by one client.
+    private func trimAlong() throws -> Int64 {
+        guard batch.entries.count >= 16, historyCount > configuration.historyRows else { return 0 }
+        return try trimHistory(limit: 2 * batch.entries.count, foldedThrough, historyCount).removed
+    }
+
+    /// The batch's rows are on disk, and the tables lack them.
+    func noteDurable() {
+        var changes = batch.changes.makeIterator()
+        for entry in batch.entries {
+            if case .lease = entry.content {
+                unfolded.append(entry, changes.next())
+            } else {
+                unfolded.append(entry, nil)
+            }
+        }
     }
 
     /// Begins a batch from what is durable.
     func beginBatch() {
         batch.entries.removeAll(keepingCapacity: batch.entries.count < 4096)
-        batch.previous.removeAll(keepingCapacity: batch.previous.count < 4096)
+        batch.changes.removeAll(keepingCapacity: batch.changes.count < 4096)
+        batch.freed.removeAll(keepingCapacity: batch.freed.count < 4096)
         batch.tokens = tokens
         batch.lastSequence = lastSequence
         batch.isInTransaction = false
@@ -87,8 +123,8 @@ extension Ledger {
     }
 
     private func putBack() {
-        for (name, tenure) in batch.previous.reversed() {
-            leases.set(tenure, for: name)
+        for change in batch.changes.reversed() {
+            leases.set(change.before, for: change.name)
         }
         tokens = batch.tokens
         lastSequence = batch.lastSequence

@@ -6,7 +6,8 @@ import LeaseCore
 /// A slice takes the next rows in order, works out what each lease they touch comes to, writes that, removes the rows
 /// that are no history, and moves `folded_through`, all in one transaction. So after a crash at any instant a start finds
 /// tables and journal that fit together, and comes to the same state whichever way it came. A lease that was granted and
-/// ended within a slice leaves the tables untouched.
+/// ended within a slice leaves the tables untouched, so that a slice is as long as what it writes allows: where leases are
+/// held for a short time, thousands of rows come to next to nothing.
 extension Ledger {
     /// How many rows of the journal the tables lack.
     package var foldBacklog: Int64 { lastDurableSequence - foldedThrough }
@@ -17,23 +18,45 @@ extension Ledger {
     ///
     /// - Throws: ``CommitFailure``. After ``CommitFailure/refused(_:)`` the journal is as it was, and nothing is lost.
     package func fold(limit: Int) throws(CommitFailure) -> Bool {
+        try fold(limit: limit, writes: foldPace.writes)
+    }
+
+    /// Folds all that is left, in slices that are long, since nobody waits for a turn any more.
+    func foldAll() throws(CommitFailure) {
+        while try fold(limit: Self.longSlice, writes: Self.longSlice) {}
+    }
+
+    /// A slice when the store is closed: the more leases it writes, the more of them share a page.
+    private static let longSlice = 65_536
+
+    private func fold(limit: Int, writes: Int) throws(CommitFailure) -> Bool {
         precondition(!hasBatch, "folding waits for the end of a batch")
         guard foldBacklog > 0 || historyIsOver else { return false }
-        var slice = FoldSlice(foldedThrough: foldedThrough, historyCount: historyCount)
-        try file.write { database throws(CommitFailure) in
+        var slice = nextSlice(limit: limit, writes: writes)
+        let began = clock.now().boot
+        try file.write { _ throws(CommitFailure) in
             try statements.transaction {
-                try foldRows(limit: limit, into: &slice)
-                try trimHistory(limit: limit, in: &slice, database)
-                try Self.set(Meta.foldedThrough, slice.foldedThrough, in: database)
+                for (name, lease) in slice.leases where lease.before != nil || lease.after != nil {
+                    try statements.table.write(lease.after?.tenure, for: name, isNew: lease.before == nil)
+                }
+                for sequence in slice.passing {
+                    try statements.deleteEntry.run { $0.integer(1, sequence) }
+                }
+                let trim = try trimHistory(
+                    limit: min(limit, max(writes, Self.mostRemovedRows)),
+                    slice.foldedThrough,
+                    slice.historyCount
+                )
+                slice.historyCount -= trim.removed
+                slice.historyIsOver = trim.isOver
+                try statements.setFoldedThrough.run { $0.integer(1, slice.foldedThrough) }
                 if let last = slice.lastToken {
-                    try database.execute(
-                        sql:
-                            "INSERT INTO meta (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = max(value, ?2)",
-                        arguments: [Meta.lastToken, last.rawValue]
-                    )
+                    try statements.raiseLastToken.run { $0.integer(1, last.rawValue) }
                 }
             }
         }
+        foldPace.adapt(to: began.duration(to: clock.now().boot), writes: slice.writes, backlog: foldBacklog)
+        unfolded.removeFirst(slice.rowCount)
         foldedThrough = slice.foldedThrough
         historyCount = slice.historyCount
         historyIsOver = slice.historyIsOver
@@ -41,68 +64,91 @@ extension Ledger {
         return foldBacklog > 0 || historyIsOver
     }
 
-    private func foldRows(limit: Int, into slice: inout FoldSlice) throws {
-        var touched: [LeaseName: (before: Tenure?, after: Tenure?)] = [:]
-        var passing: [Int64] = []
-        try statements.selectEntries.forEach(.integer(slice.foldedThrough), .integer(Int64(limit))) { row in
-            guard let entry = JournalEntry(row) else { throw MalformedRow(table: "lease_journal") }
-            slice.foldedThrough = entry.sequence
-            if let token = entry.issuedToken {
-                // An imported token may be lower than one before it.
-                slice.lastToken = max(token, slice.lastToken ?? token)
-            }
-            if entry.isHistory {
-                slice.historyCount += 1
-            } else {
-                passing.append(entry.sequence)
-            }
-            guard case .lease(let name, _, _) = entry.content else { return }
-            var change: (before: Tenure?, after: Tenure?)
-            if let known = touched[name] {
-                change = known
-            } else {
-                let stored = try statements.table.tenure(of: name)
-                change = (stored, stored)
-            }
-            guard entry.apply(to: &change.after) else { throw MalformedRow(table: "lease_journal") }
-            touched[name] = change
+    /// The most rows of history that a slice removes, if it may not write more leases than that.
+    private static let mostRemovedRows = 512
+    /// After so many rows it is looked whether a slice is long enough.
+    private static let chunk = 2048
+
+    /// The next slice, of up to `limit` rows.
+    ///
+    /// It is cut where it would write more leases than `most`, but not where that is little for its rows: what is
+    /// under way at its end is written however short it is.
+    private func nextSlice(limit: Int, writes most: Int) -> FoldSlice {
+        var slice = FoldSlice(foldedThrough: foldedThrough, historyCount: historyCount)
+        while slice.rowCount < min(limit, unfolded.count) {
+            slice.take(unfolded.rows(from: slice.rowCount, most: min(Self.chunk, limit - slice.rowCount)))
+            // Most of these leases stay: more rows would not make it less.
+            guard slice.writes <= most || slice.writes <= slice.rowCount / 2 else { break }
         }
-        for (name, change) in touched {
-            try statements.table.write(change.after, for: name, replacing: change.before)
-        }
-        for sequence in passing {
-            try statements.deleteEntry.run(.integer(sequence))
-        }
+        guard slice.writes > most, slice.writes > slice.rowCount / 3 else { return slice }
+        var short = FoldSlice(foldedThrough: foldedThrough, historyCount: historyCount)
+        short.take(unfolded.rows(from: 0, most: max(slice.rowCount * most / slice.writes, 1)))
+        return short
     }
 
-    /// Removes the oldest rows of history that are past their time or over their number, up to `limit`.
-    private func trimHistory(limit: Int, in slice: inout FoldSlice, _ database: Database) throws {
-        let oldestKept = clock.now().wall.advanced(by: .zero - configuration.historyAge)
-        let rows = try Row.fetchCursor(
-            database,
-            sql: "SELECT seq, at_us FROM lease_journal WHERE seq <= ? ORDER BY seq LIMIT ?",
-            arguments: [slice.foldedThrough, limit]
-        )
+    /// Removes the oldest rows of folded history that are past their time or over their number, up to `limit`.
+    ///
+    /// - Returns: How many it has removed, and whether there may be more.
+    func trimHistory(limit: Int, _ foldedThrough: Int64, _ count: Int64) throws -> (removed: Int64, isOver: Bool) {
+        let oldestKept = clock.now().wall.advanced(by: .zero - configuration.historyAge).microseconds
         var last: Int64?
         var removed: Int64 = 0
-        while let row = try rows.next() {
-            let isOverNumber = slice.historyCount - removed > configuration.historyRows
-            guard isOverNumber || row["at_us"] < oldestKept.microseconds else { break }
-            last = row["seq"]
+        try statements.selectHistory.scan(.integer(foldedThrough), .integer(Int64(limit))) { row in
+            guard let sequence = row.integer(0), let at = row.integer(1) else {
+                throw MalformedRow(table: "lease_journal")
+            }
+            guard count - removed > configuration.historyRows || at < oldestKept else { return false }
+            last = sequence
             removed += 1
+            return true
         }
         if let last {
-            try database.execute(sql: "DELETE FROM lease_journal WHERE seq <= ?", arguments: [last])
+            try statements.deleteHistory.run { $0.integer(1, last) }
         }
-        slice.historyCount -= removed
-        slice.historyIsOver = removed == Int64(limit) && slice.historyCount > 0
+        return (removed, removed == Int64(limit) && removed < count)
     }
 }
 
-/// What a slice has come to so far; it takes effect when its transaction has.
+/// What a slice comes to; it takes effect when its transaction has.
 private struct FoldSlice {
     var foldedThrough: Int64
     var historyCount: Int64
-    var lastToken: Token?
     var historyIsOver = false
+    private(set) var rowCount = 0
+    /// How many leases the table gets, changes or loses.
+    private(set) var writes = 0
+    private(set) var lastToken: Token?
+    /// The leases that the slice speaks of: what the table holds, and what it will hold.
+    private(set) var leases: [LeaseName: (before: HeldTenure?, after: HeldTenure?)] = [:]
+    /// The rows that are no history.
+    private(set) var passing: [Int64] = []
+
+    init(foldedThrough: Int64, historyCount: Int64) {
+        self.foldedThrough = foldedThrough
+        self.historyCount = historyCount
+    }
+
+    /// Works out what rows come to.
+    mutating func take(_ rows: [Unfolded.Row]) {
+        rowCount += rows.count
+        for row in rows {
+            foldedThrough = row.sequence
+            if let token = row.token {
+                // An imported token may be lower than one before it.
+                lastToken = max(token, lastToken ?? token)
+            }
+            if row.isHistory {
+                historyCount += 1
+            } else {
+                passing.append(row.sequence)
+            }
+            if let change = row.change {
+                let lease = leases[change.name]
+                let before = lease.map(\.before) ?? change.before
+                let wasWritten = lease.map { $0.before != nil || $0.after != nil } ?? false
+                leases[change.name] = (before, change.after)
+                writes += (before != nil || change.after != nil ? 1 : 0) - (wasWritten ? 1 : 0)
+            }
+        }
+    }
 }

@@ -33,6 +33,15 @@ package final class Ledger {
     var batch = Batch()
     let statements: Statements
 
+    /// Whether ``takeAnnouncements()`` is to have what becomes durable; while it is off, that costs nothing.
+    package var isWatched = false
+    /// What has become durable and was not taken yet.
+    var announcements: [Announcement] = []
+
+    /// What is durable and the tables lack; moved by commits and by folding.
+    var unfolded = Unfolded()
+    /// How many leases a slice of folding may write.
+    var foldPace = FoldPace()
     /// How far the tables are; moved by folding.
     package internal(set) var foldedThrough: Int64 = 0
     /// How many rows of history there are; moved by folding.
@@ -50,8 +59,14 @@ package final class Ledger {
     /// Tenures go on as the protocol says for a restart or, on another boot, for a reboot; what that changed is durable
     /// when this returns.
     ///
+    /// - Parameter keptTies: The fences of the tied tenures whose ties have outlived the last daemon.
     /// - Throws: ``StoreError``; the file is as it was.
-    package init(path: String, configuration: LedgerConfiguration, clock: any LeaseClock) throws(StoreError) {
+    package init(
+        path: String,
+        configuration: LedgerConfiguration,
+        clock: any LeaseClock,
+        keptTies: Set<Token> = []
+    ) throws(StoreError) {
         self.configuration = configuration
         self.clock = clock
         self.commitBegan = CommitClock()
@@ -62,7 +77,7 @@ package final class Ledger {
                 try Statements(on: $0, keyHash: configuration.keyHash)
             }
             try load()
-            try resume(at: clock.now())
+            try resume(at: clock.now(), keptTies: keptTies)
         } catch {
             throw StoreFile.translate(error, path: path)
         }
@@ -73,7 +88,7 @@ package final class Ledger {
     /// - Throws: ``StoreError`` if that failed; every answered request is durable all the same.
     package func close() throws(StoreError) {
         do {
-            while try fold(limit: 4096) {}
+            try foldAll()
         } catch {
             abandon()
             throw StoreFile.translate(error, path: file.path)
@@ -134,12 +149,12 @@ package final class Ledger {
             self.tokens = tokens
         }
         if let end = decision.ended, let tenure {
-            append(.lease(name, fence: tenure.fence, .ended(end)), now)
+            append(.lease(name, fence: tenure.fence, .ended(end)), now, to: tenure)
         }
         if let event = decision.event {
             let fence = if case .granted(let granted) = event { granted.fence } else { tenure?.fence }
             if let fence {
-                append(.lease(name, fence: fence, event), now)
+                append(.lease(name, fence: fence, event), now, to: decision.ended == nil ? tenure : .some(nil))
             }
         }
         return decision.answer
@@ -154,19 +169,41 @@ package final class Ledger {
         return token
     }
 
-    /// Ends up to `limit` tenures whose time has come, and tells whether there are more.
+    /// Ends up to `limit` tenures whose time has come, or notes that they are overdue, and tells whether there are more.
     package func expire(now: Moment, limit: Int) -> Bool {
         for _ in 0..<limit {
-            guard let first = leases.earliestEnd(), let tenure = leases[first.name] else { return false }
-            guard let end = tenure.ending(at: now.boot) else { return false }
-            append(.lease(first.name, fence: tenure.fence, .ended(end)), now)
+            guard let first = leases.earliestDue(), first.instant <= now.boot, let tenure = leases[first.name] else {
+                return false
+            }
+            let event = tenure.ending(at: now.boot).map { LeaseEvent.ended($0) } ?? .overdue
+            append(.lease(first.name, fence: tenure.fence, event), now)
         }
-        return leases.earliestEnd().map { $0.instant <= now.boot } ?? false
+        return leases.earliestDue().map { $0.instant <= now.boot } ?? false
     }
 
-    /// When the next tenure ends by time, or `nil` if none does.
-    package func earliestEnd() -> BootInstant? {
-        leases.earliestEnd()?.instant
+    /// When time next does something to a tenure, or `nil` if it does nothing to any.
+    package func earliestDue() -> BootInstant? {
+        leases.earliestDue()?.instant
+    }
+
+    /// The tenure of a lease as decided, or `nil` if it is free; it may be past its end and not yet ended.
+    package func tenure(of name: LeaseName) -> Tenure? {
+        leases[name]
+    }
+
+    /// The leases whose tenures are tied, by their fences.
+    package var tiedLeases: [Token: LeaseName] {
+        var tied: [Token: LeaseName] = [:]
+        for (name, tenure) in leases.all where tenure.attachment == .tied {
+            tied[tenure.fence] = name
+        }
+        return tied
+    }
+
+    /// The leases that have become free, or changed hands, since the last call or commit, in order.
+    package func takeFreed() -> [LeaseName] {
+        defer { batch.freed.removeAll() }
+        return batch.freed
     }
 
     /// How many leases are in force; some may be past their end and not yet ended.
@@ -206,7 +243,7 @@ package final class Ledger {
             try all.forEach { row in
                 let (name, tenure) = try LeaseTable.decode(row)
                 tokens.raise(to: tenure.token)
-                leases.set(tenure, for: name)
+                leases.set(HeldTenure(tenure), for: name)
             }
             historyCount =
                 try Int64.fetchOne(
@@ -228,24 +265,33 @@ package final class Ledger {
                 if let token = entry.issuedToken {
                     tokens.raise(to: token)
                 }
-                guard case .lease(let name, _, _) = entry.content else { return }
+                guard case .lease(let name, _, _) = entry.content else { return unfolded.append(entry, nil) }
                 var tenure = leases[name]
                 guard entry.apply(to: &tenure) else { throw MalformedRow(table: "lease_journal") }
-                leases.set(tenure, for: name)
+                let after = tenure.map { HeldTenure($0) }
+                let before = leases.set(after, for: name)
+                unfolded.append(entry, LeaseChange(name: name, before: before, after: after))
             }
         }
         beginBatch()
     }
 
     /// Lets every tenure go on after a restart, or over a reboot, and makes that durable.
-    private func resume(at now: Moment) throws {
+    private func resume(at now: Moment, keptTies: Set<Token>) throws {
         let identity = try file.pool.read { database in
             try String.fetchOne(database, sql: "SELECT value FROM meta WHERE name = ?", arguments: [Meta.bootIdentity])
         }
         let isSameBoot = identity == clock.bootIdentity
         for (name, tenure) in leases.all {
+            guard isSameBoot || tenure.attachment == .nothing else {
+                // No process outlives its machine.
+                append(.lease(name, fence: tenure.fence, .ended(TenureEnd(.lost))), now)
+                continue
+            }
             let resumption =
-                isSameBoot ? tenure.resumptionAfterRestart(at: now) : tenure.resumptionAfterReboot(at: now)
+                isSameBoot
+                ? tenure.resumptionAfterRestart(at: now, isTieKept: keptTies.contains(tenure.fence))
+                : tenure.resumptionAfterReboot(at: now)
             if let resumption {
                 append(.lease(name, fence: tenure.fence, .resumed(resumption)), now)
             }
@@ -260,6 +306,7 @@ package final class Ledger {
                 try Self.set(Meta.keyHash, configuration.keyHash.name, in: database)
             }
         }
+        noteDurable()
         beginBatch()
     }
 

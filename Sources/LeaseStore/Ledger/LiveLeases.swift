@@ -1,33 +1,36 @@
 import HeapModule
 import LeaseCore
 
-/// The leases in force, in memory: by name, by the instant of their end, and counted by user.
+/// The leases in force, in memory: by name, by the instant at which time next does something to them, and counted by
+/// user.
 ///
-/// The ends stand in a heap that is cleaned late. Each tenure has at least one entry at or before its end, so that the
-/// heap never shows an end too late; a renewal, which moves an end later, leaves its entry where it is. An entry that
-/// comes up and no longer tells its tenure's end is thrown away, or moved to that end. When more than half of the heap
-/// is such left-overs, it is built anew, so that it stays in proportion to the leases.
+/// These instants stand in a heap that is cleaned late. Each tenure that has one has at least one entry at or before it,
+/// so that the heap never shows an instant too late; a renewal, which moves it later, leaves its entry where it is. An
+/// entry that comes up and no longer tells its tenure's instant is thrown away, or moved to it. When more than half of
+/// the heap is such left-overs, it is built anew, so that it stays in proportion to the leases.
 struct LiveLeases {
-    private struct End: Comparable {
+    private struct Due: Comparable {
         let instant: BootInstant
         let name: LeaseName
 
-        static func < (left: End, right: End) -> Bool { left.instant < right.instant }
-        static func == (left: End, right: End) -> Bool { left.instant == right.instant }
+        static func < (left: Due, right: Due) -> Bool { left.instant < right.instant }
+        static func == (left: Due, right: Due) -> Bool { left.instant == right.instant }
     }
 
-    private var tenures: [LeaseName: Tenure] = [:]
-    private var ends = Heap<End>()
+    private var held: [LeaseName: HeldTenure] = [:]
+    private var dues = Heap<Due>()
     private var countByUser: [UInt32: Int] = [:]
 
     /// How many leases are in force.
-    var count: Int { tenures.count }
+    var count: Int { held.count }
 
     /// How many entries the heap has, left-overs included.
-    var heapCount: Int { ends.count }
+    var heapCount: Int { dues.count }
 
     /// All of them, in no order.
-    var all: [LeaseName: Tenure] { tenures }
+    var all: some Sequence<(name: LeaseName, tenure: Tenure)> {
+        held.lazy.map { (name: $0.key, tenure: $0.value.tenure) }
+    }
 
     /// How many leases the user was granted.
     func count(of uid: UInt32) -> Int {
@@ -36,24 +39,24 @@ struct LiveLeases {
 
     /// The tenure of a lease, or `nil` if it is free.
     subscript(name: LeaseName) -> Tenure? {
-        tenures[name]
+        held[name]?.tenure
     }
 
     /// Puts a tenure in place of the one there, or removes it with `nil`; returns the one that was there.
     @discardableResult
-    mutating func set(_ tenure: Tenure?, for name: LeaseName) -> Tenure? {
-        let previous: Tenure?
-        if let tenure {
-            previous = tenures.updateValue(tenure, forKey: name)
-            if previous.map({ tenure.end < $0.end }) ?? true {
-                ends.insert(End(instant: tenure.end, name: name))
+    mutating func set(_ held: HeldTenure?, for name: LeaseName) -> HeldTenure? {
+        let previous: HeldTenure?
+        if let held {
+            previous = self.held.updateValue(held, forKey: name)
+            if let due = held.tenure.due, previous?.tenure.due.map({ due < $0 }) ?? true {
+                dues.insert(Due(instant: due, name: name))
             }
         } else {
-            previous = tenures.removeValue(forKey: name)
+            previous = self.held.removeValue(forKey: name)
         }
-        count(tenure?.holder.uid, instead: previous?.holder.uid)
-        if ends.count > 2 * tenures.count + 1024 {
-            ends = Heap(tenures.map { End(instant: $1.end, name: $0) })
+        count(held?.tenure.holder.uid, instead: previous?.tenure.holder.uid)
+        if dues.count > 2 * self.held.count + 1024 {
+            dues = Heap(all.compactMap { name, tenure in tenure.due.map { Due(instant: $0, name: name) } })
         }
         return previous
     }
@@ -68,18 +71,18 @@ struct LiveLeases {
         }
     }
 
-    /// The lease whose end comes first, with that instant, or `nil` if none is in force.
-    mutating func earliestEnd() -> (instant: BootInstant, name: LeaseName)? {
-        while let first = ends.min {
-            guard let tenure = tenures[first.name] else {
-                ends.removeMin()
+    /// The lease to which time does something first, with that instant, or `nil` if there is none.
+    mutating func earliestDue() -> (instant: BootInstant, name: LeaseName)? {
+        while let first = dues.min {
+            guard let due = held[first.name]?.tenure.due else {
+                dues.removeMin()
                 continue
             }
-            if tenure.end <= first.instant {
-                return (tenure.end, first.name)
+            if due <= first.instant {
+                return (due, first.name)
             }
-            ends.removeMin()
-            ends.insert(End(instant: tenure.end, name: first.name))
+            dues.removeMin()
+            dues.insert(Due(instant: due, name: first.name))
         }
         return nil
     }

@@ -20,9 +20,13 @@ package enum CommitFailure: Error {
 
 /// The writer's held statements, and the transaction around them.
 struct Statements {
-    let insertEntry: HeldStatement
+    let insertEntry: JournalInsertion
     let selectEntries: HeldStatement
     let deleteEntry: HeldStatement
+    let selectHistory: HeldStatement
+    let deleteHistory: HeldStatement
+    let setFoldedThrough: HeldStatement
+    let raiseLastToken: HeldStatement
     let ping: HeldStatement
     let savepoint: HeldStatement
     let release: HeldStatement
@@ -46,9 +50,22 @@ struct Statements {
         begin = try HeldStatement("BEGIN IMMEDIATE", on: database)
         commit = try HeldStatement("COMMIT", on: database)
         rollback = try HeldStatement("ROLLBACK", on: database)
-        insertEntry = try HeldStatement(JournalEntry.insertion, on: database)
+        insertEntry = try JournalInsertion(on: database)
         selectEntries = try HeldStatement(JournalEntry.selection, on: database)
         deleteEntry = try HeldStatement("DELETE FROM lease_journal WHERE seq = ?", on: database)
+        selectHistory = try HeldStatement(
+            "SELECT seq, at_us FROM lease_journal WHERE seq <= ? ORDER BY seq LIMIT ?",
+            on: database
+        )
+        deleteHistory = try HeldStatement("DELETE FROM lease_journal WHERE seq <= ?", on: database)
+        setFoldedThrough = try HeldStatement(
+            "INSERT INTO meta (name, value) VALUES ('\(Meta.foldedThrough)', ?1) ON CONFLICT (name) DO UPDATE SET value = ?1",
+            on: database
+        )
+        raiseLastToken = try HeldStatement(
+            "INSERT INTO meta (name, value) VALUES ('\(Meta.lastToken)', ?1) ON CONFLICT (name) DO UPDATE SET value = max(value, ?1)",
+            on: database
+        )
         ping = try HeldStatement("SELECT value FROM meta WHERE name = '\(Meta.foldedThrough)'", on: database)
         savepoint = try HeldStatement("SAVEPOINT part", on: database)
         release = try HeldStatement("RELEASE part", on: database)
@@ -63,8 +80,9 @@ struct Statements {
 
     func finalize() {
         for statement in [
-            begin, commit, rollback, insertEntry, selectEntries, deleteEntry, ping, pageCount, freePageCount,
-            savepoint, release, rollBackToSavepoint,
+            begin, commit, rollback, insertEntry.any, insertEntry.end, selectEntries, deleteEntry, ping, pageCount,
+            freePageCount,
+            savepoint, release, rollBackToSavepoint, selectHistory, deleteHistory, setFoldedThrough, raiseLastToken,
         ] {
             statement.finalize()
         }

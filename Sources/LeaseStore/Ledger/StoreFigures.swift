@@ -1,10 +1,11 @@
 import CLinux
+import GRDB
 import Glibc
 package import LeaseCore
 
-/// What a store can tell of itself at any time without reading the file.
+/// What a store can tell of itself at any time.
 package struct StoreFigures: Sendable {
-    /// The file.
+    /// The file, by its absolute path.
     package let path: String
     /// Leases in force in memory; some of them may be past their end and not yet ended.
     package let leases: Int
@@ -22,14 +23,16 @@ package struct StoreFigures: Sendable {
     package let keyHash: String
     /// Bytes of the file and of its log.
     package let fileBytes: Int64
+    /// Bytes of the file that hold something, which is what its limit counts.
+    package let usedBytes: Int64
     package let logBytes: Int64
 }
 
 extension Ledger {
-    /// The store's figures; asks the file system for the sizes.
+    /// The store's figures; asks the file and the file system for the sizes.
     package var figures: StoreFigures {
         StoreFigures(
-            path: file.path,
+            path: Self.absolute(file.path),
             leases: leases.count,
             lastToken: tokens.last,
             tokenLead: tokens.lead(over: clock.now().wall),
@@ -38,8 +41,17 @@ extension Ledger {
             historyRows: historyCount,
             keyHash: configuration.keyHash.name,
             fileBytes: Self.size(of: file.path),
+            // A file that cannot be read says so elsewhere.
+            usedBytes: (try? file.pool.writeWithoutTransaction { _ in try statements.usedBytes() }) ?? 0,
             logBytes: Self.size(of: file.path + "-wal")
         )
+    }
+
+    /// The path as another process has to name it.
+    private static func absolute(_ path: String) -> String {
+        guard let resolved = realpath(path, nil) else { return path }
+        defer { free(resolved) }
+        return String(cString: resolved)
     }
 
     private static func size(of path: String) -> Int64 {

@@ -15,7 +15,7 @@ extension LeaseStore {
         prefix: [UInt8] = [],
         after: Key? = nil,
         count: Int = .max
-    ) async throws -> [(key: Key, kinds: [KeyKind])] {
+    ) async throws -> [ListedKey] {
         let query = StoreQuery.keys(prefix: prefix, after: after, count: count)
         guard case .trackedKeys(let keys) = try await list({ _ in query }) else { throw unexpectedAnswer }
         return keys
@@ -65,10 +65,10 @@ extension LeaseStore {
     /// Values overwrite and children are added. A lease that is past is skipped; over the tenure with its fence it
     /// replaces. Every token in the entries, also that of a past lease, raises this store's: later tokens are greater.
     ///
-    /// - Throws: ``LeaseCore/LeaseError/Code/conflict`` if a lease is held with another fence,
-    ///   ``LeaseCore/LeaseError/Code/invalidRequest`` if a lease's token is above
-    ///   ``LeaseCore/EntryLease/highestToken``, its fence above its token, or its end too far,
-    ///   ``LeaseCore/LeaseError/Code/busy`` if the file has its full size.
+    /// - Throws: `LeaseError.Code.conflict` if a lease is held with another fence,
+    ///   `LeaseError.Code.invalidRequest` if a lease's token is above
+    ///   `EntryLease.highestToken`, its fence above its token, or its end too far,
+    ///   `LeaseError.Code.busy` if the file has its full size.
     public func `import`(_ entries: [StoreEntry], if guard: LeaseGuard? = nil) async throws {
         _ = try await perform(.importEntries(entries), if: `guard`)
     }

@@ -10,7 +10,7 @@ extension LeaseStore {
     ///   - owner: What the holder calls itself.
     ///   - request: An id that makes it safe to ask again: the same id is answered the same token.
     /// - Returns: The grant's token: the fence to hand to a resource, and the token to renew and release with.
-    /// - Throws: ``LeaseCore/LeaseError/Code/conflict`` if it is held, also by this process.
+    /// - Throws: `LeaseError.Code.conflict` if it is held, also by this process.
     public func acquire(
         _ name: LeaseName,
         ttl: TTL,
@@ -23,22 +23,22 @@ extension LeaseStore {
     /// Moves the deadline to `ttl` from now and issues a new token, which replaces `token`.
     ///
     /// - Returns: The new token; the fence stays what it was.
-    /// - Throws: ``LeaseCore/LeaseError/Code/expired`` if `token` is not the newest one,
-    ///   ``LeaseCore/LeaseError/Code/revoked`` if the tenure is being ended by force.
+    /// - Throws: `LeaseError.Code.expired` if `token` is not the newest one,
+    ///   `LeaseError.Code.revoked` if the tenure is being ended by force.
     public func renew(_ name: LeaseName, token: Token, ttl: TTL, request: RequestID? = nil) async throws -> Token {
         try await self.token(.renew(token: token, ttl: ttl, request: request), on: name)
     }
 
     /// Ends the tenure.
     ///
-    /// - Throws: ``LeaseCore/LeaseError/Code/expired`` if `token` is not the newest one, also when it has released already.
+    /// - Throws: `LeaseError.Code.expired` if `token` is not the newest one, also when it has released already.
     public func release(_ name: LeaseName, token: Token) async throws {
         _ = try await answer(to: .release(token: token), on: name)
     }
 
     /// What is left of the tenure that `token` belongs to, as its fence or its newest token.
     ///
-    /// - Throws: ``LeaseCore/LeaseError/Code/expired`` if it belongs to none in force.
+    /// - Throws: `LeaseError.Code.expired` if it belongs to none in force.
     public func check(_ name: LeaseName, token: Token) async throws -> Duration {
         guard case .remaining(let left) = try await answer(to: .check(token: token), on: name) else { return .zero }
         return left

@@ -6,8 +6,8 @@ public import LeaseCore
 extension LeaseStore {
     /// Puts a child under a key.
     ///
-    /// - Throws: ``LeaseCore/LeaseError/Code/exists`` if this key has the child already,
-    ///   ``LeaseCore/LeaseError/Code/busy`` if the file has its full size.
+    /// - Throws: `LeaseError.Code.exists` if this key has the child already,
+    ///   `LeaseError.Code.busy` if the file has its full size.
     public func append(_ child: Key, to key: Key, if guard: LeaseGuard? = nil) async throws {
         _ = try await perform(.append(key, child: child), if: `guard`)
     }

@@ -28,7 +28,7 @@ extension LeaseStore {
 
 /// What the body of ``LeaseStore/update(_:)`` reads and writes; it cannot be kept longer.
 ///
-/// Each call is decided at the same instant, ``now``, and throws ``LeaseCore/LeaseError`` as the store's call of the same
+/// Each call is decided at the same instant, ``now``, and throws `LeaseError` as the store's call of the same
 /// name. A body that catches a refusal goes on with what it has done so far.
 public struct StoreTransaction: ~Copyable {
     private let ledger: Ledger

@@ -3,11 +3,11 @@ public import LeaseCore
 /// Simple values: one for a key, any bytes, also none.
 ///
 /// A write with `if:` is made only while the lease that it names is held under that token; otherwise it throws
-/// ``LeaseCore/LeaseError/Code/expired`` and has changed nothing. Both are one transaction.
+/// `LeaseError.Code.expired` and has changed nothing. Both are one transaction.
 extension LeaseStore {
     /// Inserts or overwrites the simple value of a key.
     ///
-    /// - Throws: ``LeaseCore/LeaseError/Code/busy`` if the file has its full size.
+    /// - Throws: `LeaseError.Code.busy` if the file has its full size.
     public func put(_ value: [UInt8], for key: Key, if guard: LeaseGuard? = nil) async throws {
         _ = try await perform(.put(key, value), if: `guard`)
     }

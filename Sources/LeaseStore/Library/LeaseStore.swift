@@ -15,7 +15,7 @@ import LeaseCore
 /// is asked at the same time is decided in order and made durable together, by one sync of the disk. **When a call
 /// returns, what it says is on disk**, and holds over a crash of the process or a power loss at any instant.
 ///
-/// Every call throws ``LeaseCore/LeaseError`` when it is refused, and has then changed nothing, and ``StoreError`` when
+/// Every call throws `LeaseError` when it is refused, and has then changed nothing, and ``StoreError`` when
 /// the file can no longer be used: after ``StoreError/Code/syncFailed`` nobody can say whether the call took effect until
 /// the file is opened again.
 ///
@@ -33,7 +33,7 @@ public actor LeaseStore {
         /// They are held in memory, at a few hundred bytes each.
         public var maximumLeases = 1_000_000
         /// The size of the file from which values, children and imports are refused as
-        /// ``LeaseCore/LeaseError/Code/busy``; leases go on, and room that removed keys have left counts as free.
+        /// `LeaseError.Code.busy`; leases go on, and room that removed keys have left counts as free.
         public var maximumFileBytes: Int64 = .max
         /// How long the history of ended tenures is kept.
         public var historyAge: Duration = .seconds(30 * 86_400)

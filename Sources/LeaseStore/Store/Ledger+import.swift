@@ -3,7 +3,7 @@ import LeaseCore
 /// Import: entries of another store, or of this one at another time, all or none.
 extension Ledger {
     /// Brings the entries in: values overwrite, children are added, leases follow
-    /// ``LeaseCore/LeaseRules/admit(_:on:over:by:now:)``.
+    /// ``LeaseCore/LeaseRules/admit(_:on:over:by:now:lastToken:)``.
     ///
     /// All is decided before anything is written, each lease as the entries before it leave it.
     func importEntries(_ entries: [StoreEntry], by caller: Caller, now: Moment) throws(LeaseError) {
@@ -15,7 +15,15 @@ extension Ledger {
             guard let lease = entry.lease else { continue }
             let name = LeaseName(entry.key)
             let over = current[name] ?? leases[name]
-            if let tenure = try LeaseRules.admit(lease, on: name, over: over, by: caller, now: now) {
+            let admission = try LeaseRules.admit(
+                lease,
+                on: name,
+                over: over,
+                by: caller,
+                now: now,
+                lastToken: tokens.last
+            )
+            if let tenure = admission {
                 added += over == nil ? 1 : 0
                 current[name] = tenure
                 admitted.append((name, tenure))

@@ -7,9 +7,9 @@ extension Ledger {
 
     /// Answers a query from the tables, on a snapshot beside the writer.
     ///
-    /// The snapshot is that of the last commit before the call. Values and prefixes are in it at once; leases, and the
-    /// kinds that depend on them, as far as the journal is folded: whoever wants those of this instant has ended the
-    /// leases whose time has come, committed and folded before.
+    /// The snapshot is that of the last commit before the call: values, prefixes and leases as that commit left them,
+    /// however far the journal is folded. Whoever wants none that is past its end has ended those and committed before. The
+    /// rows that are not folded are read each time, so that whoever wants the answer soon has folded most of them.
     ///
     /// Must not be called with a batch under way. Returns when the snapshot is taken, at once but when as many as
     /// ``readers`` are under way already: then when one of them has ended.

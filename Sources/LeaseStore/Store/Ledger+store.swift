@@ -27,6 +27,7 @@ extension Ledger {
 
     private func answer(to request: StoreRequest, by caller: Caller, now: Moment) throws(LeaseError) -> StoreAnswer {
         let store = statements.store
+        try permit(request, by: caller)
         switch request {
         case .put(let key, let value):
             try refuseGrowth()
@@ -59,18 +60,42 @@ extension Ledger {
         }
     }
 
+    /// Refuses what the caller has no right to.
+    ///
+    /// Behind the guard: that a token is over is said first.
+    private func permit(_ request: StoreRequest, by caller: Caller) throws(LeaseError) {
+        switch request {
+        case .get(let key), .contains(let key, _):
+            try caller.permit(.read, on: key)
+        case .put(let key, _), .delete(let key), .append(let key, _), .removeChild(let key, _):
+            try caller.permit(.write, on: key)
+        case .removeKeys(let keys):
+            for key in keys {
+                try caller.permit(.write, on: key)
+            }
+        case .importEntries(let entries):
+            for entry in entries where entry.value != nil || !entry.children.isEmpty {
+                try caller.permit(.write, on: entry.key)
+            }
+        }
+    }
+
     // MARK: - Removing
 
     private func removeKeys(_ keys: [Key], by caller: Caller, now: Moment) throws(LeaseError) -> Int {
-        if !caller.isAdministrator {
-            for key in keys {
-                let name = LeaseName(key)
-                guard let tenure = leases[name], tenure.ending(at: now.boot) == nil else { continue }
-                throw LeaseError(
-                    .denied,
-                    "uid \(caller.uid) may not remove key '\(key)', whose lease is held by '\(tenure.holder.owner)'; ask an administrator"
-                )
+        for key in keys {
+            let name = LeaseName(key)
+            guard let tenure = leases[name], tenure.ending(at: now.boot) == nil, !caller.mayAdminister(name) else {
+                continue
             }
+            if tenure.holder.uid != caller.uid {
+                // The label is not for those who may not see the lease.
+                try caller.permit(.read, or: .acquire, on: name)
+            }
+            throw LeaseError(
+                .denied,
+                "uid \(caller.uid) may not remove key '\(key)', whose lease is held by '\(tenure.holder.owner)'; ask an administrator"
+            )
         }
         let store = statements.store
         // One look at each key: a key that is named twice is removed once.

@@ -27,7 +27,7 @@ package enum StoreListing: Sendable {
     case leases([(name: LeaseName, tenure: Tenure)])
     /// Of a query for children, and of one for a range.
     case keys([Key])
-    case trackedKeys([(key: Key, kinds: [KeyKind])])
+    case trackedKeys([ListedKey])
     case tracker(KeyTracker?)
     case entries([StoreEntry])
 }

@@ -4,11 +4,12 @@ import LeaseCore
 /// The answers to queries, out of one snapshot.
 ///
 /// Every list is entered through an index where it begins and left where it ends: what is read is in proportion to what is
-/// answered, not to what the store holds.
+/// answered, not to what the store holds. Where leases have a part in it, the journal's tail is read, too, so that it shows
+/// all kinds as of one commit (``JournalTail``).
 struct StoreReader {
-    private let database: Database
-    private let keyHash: KeyHash
-    private let limits: ListLimits
+    let database: Database
+    let keyHash: KeyHash
+    let limits: ListLimits
 
     init(_ database: Database, keyHash: KeyHash, limits: ListLimits) {
         self.database = database
@@ -39,17 +40,6 @@ struct StoreReader {
 
     // MARK: - Lists
 
-    private func leases(_ page: LeasePage) throws -> [(name: LeaseName, tenure: Tenure)] {
-        var page = page
-        page.count = length(page.count)
-        var meter = ListMeter(limits)
-        let rows = try Ledger.rows(of: page, in: database)
-        for row in rows {
-            try meter.count(row.name.bytes.count)
-        }
-        return rows
-    }
-
     static let children = "SELECT child FROM prefix_entries WHERE prefix = ? AND child > ? ORDER BY child LIMIT ?"
 
     func children(of key: Key, after: Key?, count: Int) throws -> [Key] {
@@ -64,66 +54,6 @@ struct StoreReader {
         return children
     }
 
-    static let keysFrom = "SELECT key, kinds FROM key_trackers WHERE key >= ? ORDER BY key LIMIT ?"
-    static let keysAfter = "SELECT key, kinds FROM key_trackers WHERE key > ? ORDER BY key LIMIT ?"
-
-    func trackedKeys(prefix: [UInt8], after: Key?, count: Int) throws -> [(key: Key, kinds: [KeyKind])] {
-        var meter = ListMeter(limits)
-        var keys: [(key: Key, kinds: [KeyKind])] = []
-        // The later of the two bounds is where the index is entered.
-        let start = after.map(\.bytes).flatMap { $0.lexicographicallyPrecedes(prefix) ? nil : $0 }
-        let sql = start == nil ? Self.keysFrom : Self.keysAfter
-        try each(sql, .blob(start ?? prefix), .integer(Int64(length(count)))) { row in
-            let key = try Self.key(row, 0, of: "key_trackers")
-            guard key.bytes.starts(with: prefix) else { return false }
-            try meter.count(key.bytes.count)
-            keys.append((key, try Self.kinds(row, 1)))
-            return true
-        }
-        return keys
-    }
-
-    /// The keys after a place on the ring, up to a hash, that hash included.
-    static let ring = "SELECT key FROM key_trackers WHERE (hash, key) > (?, ?) AND hash <= ? ORDER BY hash, key LIMIT ?"
-
-    func keys(low: UInt64, high: UInt64, after: Key?, count: Int) throws -> [Key] {
-        var meter = ListMeter(limits)
-        var keys: [Key] = []
-        let start = try after.map { (hash: try place(of: $0), key: $0.bytes) }
-        for arc in RingInterval(low: low, high: high).arcs {
-            // Every key is greater than the empty bytes, so that these enter an arc at its first one.
-            let entry: (hash: UInt64, key: [UInt8]) =
-                if let start, start.hash >= arc.lowerBound { start } else { (arc.lowerBound, []) }
-            try each(
-                Self.ring,
-                .integer(KeyHash.stored(entry.hash)),
-                .blob(entry.key),
-                .integer(KeyHash.stored(arc.upperBound)),
-                .integer(Int64(length(count) - keys.count))
-            ) { row in
-                let key = try Self.key(row, 0, of: "key_trackers")
-                try meter.count(key.bytes.count)
-                keys.append(key)
-                return true
-            }
-        }
-        return keys
-    }
-
-    /// Where a key stands on the ring, or stood, if it is gone.
-    private func place(of key: Key) throws -> UInt64 {
-        try tracker(of: key)?.hash ?? keyHash.function(key.bytes)
-    }
-
-    static let trackerOfKey = "SELECT hash, kinds FROM key_trackers WHERE key = ?"
-
-    func tracker(of key: Key) throws -> KeyTracker? {
-        try one(Self.trackerOfKey, .blob(key.bytes)) { row in
-            guard let hash = row.integer(0) else { throw MalformedRow(table: "key_trackers") }
-            return KeyTracker(hash: KeyHash.hash(stored: hash), kinds: try Self.kinds(row, 1))
-        }
-    }
-
     // MARK: - Export
 
     static let allChildren = "SELECT child FROM prefix_entries WHERE prefix = ? ORDER BY child"
@@ -133,6 +63,7 @@ struct StoreReader {
         let children = try HeldStatement(Self.allChildren, on: database)
         let lease = try HeldStatement(LeaseTable.selectOne, on: database)
         defer { [value, children, lease].forEach { $0.finalize() } }
+        let tail = try JournalTail(database)
         var meter = ListMeter(limits)
         return try keys.map { key in
             var entry = StoreEntry(key: key)
@@ -146,9 +77,13 @@ struct StoreReader {
                 try meter.count(child.bytes.count)
                 entry.children.append(child)
             }
-            try lease.forEach(.blob(key.bytes)) { row in
-                let tenure = try LeaseTable.decode(row).tenure
-                guard tenure.ending(at: now.boot) == nil else { return }
+            var tenure: Tenure?
+            if let change = tail.changes[LeaseName(key)] {
+                tenure = change.tenure
+            } else {
+                try lease.forEach(.blob(key.bytes)) { tenure = try LeaseTable.decode($0).tenure }
+            }
+            if let tenure, tenure.ending(at: now.boot) == nil {
                 try meter.count(tenure.holder.owner.text.utf8.count)
                 entry.lease = EntryLease(tenure, at: now)
             }
@@ -159,17 +94,17 @@ struct StoreReader {
     // MARK: - Rows
 
     /// How many rows to read: one more than there may be tells that there are too many.
-    private func length(_ count: Int) -> Int {
+    func length(_ count: Int) -> Int {
         max(min(count, limits.elements == .max ? .max : limits.elements + 1), 0)
     }
 
-    private func each(_ sql: String, _ values: SQLValue..., body: (SQLRow) throws -> Bool) throws {
+    func each(_ sql: String, _ values: SQLValue..., body: (SQLRow) throws -> Bool) throws {
         let statement = try HeldStatement(sql, on: database)
         defer { statement.finalize() }
         try statement.scan(values, while: body)
     }
 
-    private func one<Value>(_ sql: String, _ values: SQLValue..., body: (SQLRow) throws -> Value) throws -> Value? {
+    func one<Value>(_ sql: String, _ values: SQLValue..., body: (SQLRow) throws -> Value) throws -> Value? {
         let statement = try HeldStatement(sql, on: database)
         defer { statement.finalize() }
         var value: Value?
@@ -180,12 +115,12 @@ struct StoreReader {
         return value
     }
 
-    private static func key(_ row: SQLRow, _ column: Int32, of table: String) throws -> Key {
+    static func key(_ row: SQLRow, _ column: Int32, of table: String) throws -> Key {
         guard let key = row.bytes(column).flatMap({ try? Key($0) }) else { throw MalformedRow(table: table) }
         return key
     }
 
-    private static func kinds(_ row: SQLRow, _ column: Int32) throws -> [KeyKind] {
+    static func kinds(_ row: SQLRow, _ column: Int32) throws -> [KeyKind] {
         guard let bits = row.integer(column), bits != 0 else { throw MalformedRow(table: "key_trackers") }
         return KeyKinds(rawValue: bits).list
     }

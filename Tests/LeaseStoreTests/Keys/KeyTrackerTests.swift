@@ -54,7 +54,7 @@ import Testing
             #expect(try column("SELECT key FROM key_trackers ORDER BY key", ledger) == leases, "seed \(seed)")
         }
         try fold(ledger)
-        let names = ledger.leases.all.keys.sorted().map(\.bytes)
+        let names = ledger.leases.tenures.keys.sorted().map(\.bytes)
         #expect(try column("SELECT key FROM key_trackers ORDER BY key", ledger) == names, "seed \(seed)")
     }
 

@@ -15,16 +15,34 @@ import Testing
         configuration.historyAge = .seconds(60)
         let ledger = try Ledger(path: folder.store, configuration: configuration, clock: clock)
         defer { ledger.abandon() }
-        var workload = try Workload(seed: seed)
+        var workload = try Workload(seed: seed, names: 6)
+        var attached: Set<Attachment> = []
+        var overdue = 0
 
         func expectSameStateAfterCut(_ place: String) throws {
-            try copy.write(folder.image())
-            let found = try LedgerState(openingIn: copy, clock: clock, configuration: configuration)
-            #expect(found == LedgerState(ledger).started(at: clock.now()), "seed \(seed), \(place)")
+            let state = LedgerState(ledger)
+            attached.formUnion(state.leases.values.map(\.attachment))
+            overdue += state.leases.values.count(where: \.isOverdueNoted)
+            // None, some or all ties outlive the daemon.
+            for kept in [[], Set(state.ties.sorted().prefix(1)), state.ties] {
+                try copy.write(folder.image())
+                let found = try LedgerState(
+                    openingIn: copy,
+                    clock: clock,
+                    configuration: configuration,
+                    keptTies: kept
+                )
+                #expect(found == state.started(at: clock.now(), keptTies: kept), "seed \(seed), \(place), \(kept)")
+            }
         }
 
-        for step in 0..<40 {
+        for step in 0..<60 {
             try workload.batch(on: ledger, clock: clock)
+            if step % 12 == 11 {
+                // Everybody is late: who is not tied ends, and who is becomes overdue.
+                clock.advance(by: .seconds(45))
+                #expect(!ledger.expire(now: clock.now(), limit: 100))
+            }
             try ledger.commit()
             try expectSameStateAfterCut("commit \(step)")
             while workload.generator.oneIn(2) {
@@ -32,6 +50,34 @@ import Testing
                 try expectSameStateAfterCut("fold in \(step)")
             }
         }
+        #expect(attached.count == 3 && overdue > 0, "seed \(seed)")
+    }
+
+    @Test(arguments: [21, 22] as [UInt64])
+    func aRebootAfterAnyCommitOrFoldEndsWhatHungOnAProcess(seed: UInt64) throws {
+        let folder = try StoreFolder()
+        let copy = try StoreFolder()
+        let clock = ManualClock()
+        let ledger = try Ledger(path: folder.store, configuration: LedgerConfiguration(), clock: clock)
+        defer { ledger.abandon() }
+        var workload = try Workload(seed: seed)
+        var ended = 0
+        for step in 0..<40 {
+            try workload.batch(on: ledger, clock: clock)
+            try ledger.commit()
+            if workload.generator.oneIn(2) {
+                _ = try ledger.fold(limit: 3)
+            }
+            try copy.write(folder.image())
+            let rebooted = ManualClock(wall: clock.now().wall)
+            rebooted.reboot()
+            let state = LedgerState(ledger)
+            // A tie that the manager says it kept cannot be one of this boot's.
+            let found = try LedgerState(openingIn: copy, clock: rebooted, keptTies: state.ties)
+            #expect(found == state.started(at: rebooted.now(), isSameBoot: false), "seed \(seed), step \(step)")
+            ended += state.leases.count - found.leases.count
+        }
+        #expect(ended > 20, "seed \(seed)")
     }
 
     @Test(arguments: [11, 12] as [UInt64])

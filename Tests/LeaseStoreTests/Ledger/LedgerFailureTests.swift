@@ -59,7 +59,7 @@ import Testing
             var number = 0
             while true {
                 let before = LedgerState(ledger)
-                let (ends, users) = (ledger.earliestEnd(), (0...1001).map { ledger.leases.count(of: $0) })
+                let (ends, users) = (ledger.earliestDue(), (0...1001).map { ledger.leases.count(of: $0) })
                 let generator = workload.generator
                 let now = clock.now()
                 try workload.batch(on: ledger, clock: clock)
@@ -71,7 +71,7 @@ import Testing
                 refusals += 1
                 #expect(outcome == "refused ioError")
                 #expect(LedgerState(ledger) == before, "round \(round), write \(number)")
-                #expect(ledger.earliestEnd() == ends)
+                #expect(ledger.earliestDue() == ends)
                 #expect((0...1001).map { ledger.leases.count(of: $0) } == users)
                 #expect(!ledger.hasBatch)
                 #expect(try stateAfterKill() == before.started(at: clock.now()), "round \(round), write \(number)")
@@ -108,7 +108,7 @@ import Testing
         defer { try? reader.close() }
         try ledger.file.pool.write { database in
             try database.execute(sql: "CREATE TABLE filler (bytes BLOB)")
-            try database.execute(sql: "INSERT INTO filler VALUES (zeroblob(4040 * 4088))")
+            try database.execute(sql: "INSERT INTO filler VALUES (zeroblob(4025 * 4088))")
         }
         #expect((4000..<4062).contains(try folder.image().frames))
         var outcome = "done"

@@ -1,3 +1,4 @@
+import GRDB
 import LeaseCore
 import Testing
 
@@ -16,8 +17,13 @@ import Testing
 
     /// Opens the store, does something, and leaves it as a SIGKILL would.
     @discardableResult
-    private func run<Result>(_ body: (Ledger) throws -> Result) throws -> Result {
-        let ledger = try Ledger(path: folder.store, configuration: LedgerConfiguration(), clock: clock)
+    private func run<Result>(keptTies: Set<Token> = [], _ body: (Ledger) throws -> Result) throws -> Result {
+        let ledger = try Ledger(
+            path: folder.store,
+            configuration: LedgerConfiguration(),
+            clock: clock,
+            keptTies: keptTies
+        )
         defer { ledger.abandon() }
         return try body(ledger)
     }
@@ -87,6 +93,83 @@ import Testing
         #expect(try run { try ask(.holder, $0) } == .tenure(nil))
     }
 
+    // MARK: - What a tenure hangs on
+
+    /// Acquires, bound or tied, and returns the fence.
+    private func acquire(ttl: Int64, _ attachment: Attachment) throws -> Token {
+        try run { ledger in
+            let acquire = LeaseRequest.acquire(
+                ttl: try TTL(.seconds(ttl)),
+                owner: .empty,
+                request: nil,
+                binds: attachment == .bound
+            )
+            _ = try ask(acquire, ledger)
+            let fence = try #require(ledger.leases[name]).fence
+            if attachment == .tied {
+                #expect(try ask(.tie(token: fence), ledger) == .tied)
+            }
+            return fence
+        }
+    }
+
+    @Test(arguments: [Attachment.bound, .tied])
+    func aTenureWhoseConnectionIsGoneGoesOnByTimeUntilItsHolderComesBack(attachment: Attachment) throws {
+        let fence = try acquire(ttl: 30, attachment)
+        clock.advance(by: .seconds(300))
+        let found = try run { ledger in try #require(ledger.leases[name]) }
+        #expect(found.fence == fence && found.attachment == .nothing)
+        #expect(found.remaining(at: clock.now().boot) == .seconds(10))
+        // It ties again within its time, and holds.
+        try run { _ = try ask(.tie(token: fence), $0) }
+        #expect(try run(keptTies: [fence]) { $0.leases[name]?.attachment } == .tied)
+        clock.advance(by: .seconds(300))
+        try run(keptTies: [fence]) { ledger in
+            #expect(!ledger.expire(now: clock.now(), limit: 9))
+            try ledger.commit()
+            #expect(ledger.leases[name]?.isOverdueNoted == true)
+            #expect(ledger.tiedLeases == [fence: name])
+        }
+        // That it was told is not forgotten: nothing is due.
+        try run(keptTies: [fence]) { #expect($0.earliestDue() == nil) }
+        // Without its tie it is over: its one extension was used.
+        #expect(try run { try ask(.holder, $0) } == .tenure(nil))
+    }
+
+    @Test func aKeptTieOfAnotherTenureKeepsNothing() throws {
+        let fence = try acquire(ttl: 30, .tied)
+        let other = try #require(Token(rawValue: fence.rawValue + 1))
+        #expect(try run(keptTies: [other]) { $0.leases[name]?.attachment } == .nothing)
+    }
+
+    @Test(arguments: [Attachment.bound, .tied])
+    func aRebootEndsWhatHungOnAProcessAsLost(attachment: Attachment) throws {
+        let fence = try acquire(ttl: 300, attachment)
+        clock.reboot()
+        try run(keptTies: [fence]) { ledger in
+            #expect(ledger.leases[name] == nil)
+            let causes = try ledger.file.pool.read { database in
+                try Int64.fetchAll(database, sql: "SELECT detail FROM lease_journal WHERE event = 5")
+            }
+            #expect(causes == [TenureEnd.Cause.lost.rawValue])
+            // It is durable, and nobody is told of it as of an end of this boot.
+            #expect(ledger.takeFreed() == [])
+        }
+        #expect(try run { try ask(.holder, $0) } == .tenure(nil))
+    }
+
+    @Test func anIDIsRememberedOverARestartAndBindsAnew() throws {
+        let id = RequestID.random()
+        let acquire = LeaseRequest.acquire(ttl: try TTL(.seconds(30)), owner: .empty, request: id, binds: true)
+        let first = try run { try ask(acquire, $0) }
+        try run { ledger in
+            #expect(ledger.leases[name]?.attachment == .nothing)
+            let repeated = try ask(acquire, ledger)
+            #expect(repeated == first)
+            #expect(ledger.leases[name]?.attachment == .bound)
+        }
+    }
+
     // MARK: - Reboots
 
     @Test func aRebootTakesWhatIsLeftFromTheWallClock() throws {
@@ -134,6 +217,33 @@ import Testing
             #expect(next > last)
             last = next
         }
+    }
+
+    /// Who may put off a revocation is known after a restart, whether it was folded or not.
+    @Test(arguments: [false, true]) func theRevokerIsKept(isFolded: Bool) throws {
+        let folder = try StoreFolder()
+        let clock = ManualClock()
+        let ledger = try Ledger(path: folder.store, configuration: LedgerConfiguration(), clock: clock)
+        let holder = Caller(uid: 1, gid: 1, pid: 1, isAdministrator: false)
+        let root = Caller(uid: 0, gid: 0, pid: 1, isAdministrator: true)
+        let name = try LeaseName("a")
+        let acquire = LeaseRequest.acquire(ttl: .max, owner: .empty, request: nil)
+        _ = try ledger.perform(acquire, on: name, by: holder, now: clock.now()).get()
+        let revoke = LeaseRequest.revoke(after: .seconds(60), reason: .empty)
+        _ = try ledger.perform(revoke, on: name, by: root, now: clock.now()).get()
+        try ledger.commit()
+        if isFolded {
+            while try ledger.fold(limit: 100) {}
+        }
+        ledger.abandon()
+        let again = try Ledger(path: folder.store, configuration: LedgerConfiguration(), clock: clock)
+        defer { again.abandon() }
+        #expect(again.tenure(of: name)?.revocation?.revoker == 0)
+        let later = LeaseRequest.revoke(after: .seconds(61), reason: .empty)
+        #expect(throws: LeaseError.self) {
+            try again.perform(later, on: name, by: holder, now: clock.now()).get()
+        }
+        try again.commit()
     }
 }
 

@@ -4,7 +4,13 @@ import Testing
 @testable import LeaseStore
 
 @Suite struct LiveLeasesTests {
-    private func tenure(end: Int64, revocation: Int64? = nil, uid: UInt32) -> Tenure {
+    private func tenure(
+        end: Int64,
+        revocation: Int64? = nil,
+        uid: UInt32,
+        attachment: Attachment = .nothing,
+        isOverdueNoted: Bool = false
+    ) -> Tenure {
         func moment(_ nanoseconds: Int64) -> Moment {
             Moment(boot: BootInstant(nanoseconds: nanoseconds), wall: WallInstant(microseconds: 0))
         }
@@ -18,7 +24,9 @@ import Testing
             renewals: 0,
             request: nil,
             revocation: revocation.map { Revocation(end: moment($0), reason: .empty) },
-            isExtended: false
+            isExtended: false,
+            attachment: attachment,
+            isOverdueNoted: isOverdueNoted
         )
     }
 
@@ -32,22 +40,24 @@ import Testing
             let name = try #require(names.randomElement(using: &generator))
             let previous = model[name]
             if generator.oneIn(4) {
-                #expect(leases.set(nil, for: name) == previous)
+                #expect(leases.put(nil, for: name) == previous)
                 model[name] = nil
             } else {
                 let tenure = tenure(
                     end: Int64.random(in: 0...50, using: &generator),
                     revocation: generator.oneIn(4) ? Int64.random(in: 0...50, using: &generator) : nil,
-                    uid: UInt32.random(in: 0...3, using: &generator)
+                    uid: UInt32.random(in: 0...3, using: &generator),
+                    attachment: Attachment.allCases.randomElement(using: &generator) ?? .nothing,
+                    isOverdueNoted: generator.oneIn(2)
                 )
-                #expect(leases.set(tenure, for: name) == previous)
+                #expect(leases.put(tenure, for: name) == previous)
                 model[name] = tenure
             }
             // Not at every step, so that left-overs gather.
             if generator.oneIn(3) {
-                let earliest = leases.earliestEnd()
-                #expect(earliest?.instant == model.values.map(\.end).min(), "seed \(seed), step \(step)")
-                #expect(earliest.map { model[$0.name]?.end == $0.instant } ?? model.isEmpty)
+                let earliest = leases.earliestDue()
+                #expect(earliest?.instant == model.values.compactMap(\.due).min(), "seed \(seed), step \(step)")
+                #expect(earliest.map { model[$0.name]?.due == $0.instant } ?? !model.values.contains { $0.due != nil })
             }
             #expect(leases.count == model.count)
             for uid in UInt32(0)...3 {
@@ -57,7 +67,7 @@ import Testing
                 )
             }
         }
-        #expect(leases.all == model)
+        #expect(leases.tenures == model)
     }
 
     @Test func theHeapStaysInProportion() throws {
@@ -65,26 +75,42 @@ import Testing
         let names = try (0..<10).map { try LeaseName([UInt8($0)]) }
         for round in 0..<20_000 {
             // Granted and ended again and again, nobody asks for the earliest end.
-            leases.set(tenure(end: Int64(round), uid: 1), for: names[round % 10])
+            leases.put(tenure(end: Int64(round), uid: 1), for: names[round % 10])
             if round % 3 == 0 {
-                leases.set(nil, for: names[(round / 3) % 10])
+                leases.put(nil, for: names[(round / 3) % 10])
             }
             // Ever nearer ends, too.
-            leases.set(tenure(end: Int64(1_000_000 - round), uid: 1), for: names[0])
+            leases.put(tenure(end: Int64(1_000_000 - round), uid: 1), for: names[0])
         }
         #expect(leases.heapCount <= 2 * leases.count + 1024)
     }
 
+    @Test func aTenureThatTimeDoesNothingToIsNotAwaitedUntilItDoesAgain() throws {
+        var leases = LiveLeases()
+        let name = try LeaseName("a")
+        leases.put(tenure(end: 5, uid: 1, attachment: .tied), for: name)
+        #expect(leases.earliestDue()?.instant.nanoseconds == 5)
+        leases.put(tenure(end: 5, uid: 1, attachment: .tied, isOverdueNoted: true), for: name)
+        #expect(leases.earliestDue() == nil)
+        #expect(leases.heapCount == 0)
+        // As a refused commit puts it back.
+        leases.put(tenure(end: 5, uid: 1, attachment: .tied), for: name)
+        #expect(leases.earliestDue()?.instant.nanoseconds == 5)
+        leases.put(tenure(end: 5, uid: 1, attachment: .tied, isOverdueNoted: true), for: name)
+        leases.put(tenure(end: 9, uid: 1, attachment: .tied), for: name)
+        #expect(leases.earliestDue()?.instant.nanoseconds == 9)
+    }
+
     @Test func namesThatAreGoneAreForgotten() throws {
         var leases = LiveLeases()
-        #expect(leases.earliestEnd() == nil)
+        #expect(leases.earliestDue() == nil)
         let name = try LeaseName("a")
-        leases.set(tenure(end: 5, uid: 1), for: name)
-        #expect(leases.earliestEnd()?.instant.nanoseconds == 5)
-        leases.set(nil, for: name)
-        #expect(leases.earliestEnd() == nil)
+        leases.put(tenure(end: 5, uid: 1), for: name)
+        #expect(leases.earliestDue()?.instant.nanoseconds == 5)
+        leases.put(nil, for: name)
+        #expect(leases.earliestDue() == nil)
         #expect(leases.heapCount == 0)
-        leases.set(tenure(end: 9, uid: 1), for: name)
-        #expect(leases.earliestEnd()?.instant.nanoseconds == 9)
+        leases.put(tenure(end: 9, uid: 1), for: name)
+        #expect(leases.earliestDue()?.instant.nanoseconds == 9)
     }
 }

@@ -15,10 +15,11 @@ import Testing
         let folder = try StoreFolder()
         disk = FaultyDisk(folder: folder.path)
         bench = try StoreBench(in: folder)
+        try bench.ledger.file.pool.writeWithoutTransaction { try $0.execute(sql: "PRAGMA cache_size = -2000") }
         keys = try (0..<400).map { try Key("key \($0)") }
     }
 
-    /// More than SQLite's cache holds, so that it begins to write before the commit.
+    /// More than the cache of this suite's store holds, so that it begins to write before the commit.
     private var large: [StoreEntry] {
         keys.map { StoreEntry(key: $0, value: [UInt8](repeating: 7, count: 10_000), children: [$0]) }
     }

@@ -222,16 +222,30 @@ import Testing
                 try cost { try $0.trackedKeys(prefix: [], after: nil, count: 20).count },
                 try cost { try $0.keys(low: 1 << 63, high: 0, after: nil, count: 20).count },
                 try cost { try $0.keys(low: .max, high: .max, after: nil, count: 20).count },
+                try cost { try $0.leases(LeasePage(prefix: [4], count: 20)).count },
+                try cost { try $0.leases(LeasePage(after: LeaseName([4]), count: 20)).count },
+                try cost { try $0.children(of: Key([5]), after: nil, count: 20).count },
             ]
         }
-        try put(keys(5, 20) + keys(4, 300) + keys(6, 300), in: ledger)
+        func fill(_ group: UInt8, _ count: Int) throws {
+            for key in try keys(group, count) {
+                let request = LeaseRequest.acquire(ttl: .max, owner: .empty, request: nil)
+                _ = try ledger.perform(request, on: LeaseName(key), by: caller, now: clock.now()).get()
+                _ = try ledger.perform(.append(Key([5]), child: key), if: nil, by: caller, now: clock.now()).get()
+            }
+            try ledger.commit()
+            while try ledger.fold(limit: 4096) {}
+        }
+        try put(keys(5, 19) + keys(4, 300) + keys(6, 300), in: ledger)
+        try fill(4, 40)
         let small = try costs()
         try put(keys(3, 10_000) + keys(7, 10_000), in: ledger)
+        try fill(8, 5000)
         #expect(try costs() == small)
     }
 }
 
-private struct UnexpectedListing: Error {}
+struct UnexpectedListing: Error {}
 
 /// Counts the instructions of SQLite's virtual machine, which rise with each row that is looked at.
 private final class StepCounter {

@@ -2,6 +2,9 @@ import LeaseCore
 
 @testable import LeaseStore
 
+/// What a tenure hangs on; the test library has a type of that name, too.
+typealias Attachment = LeaseCore.Attachment
+
 /// All that a ledger knows and must know again after a crash.
 struct LedgerState: Equatable {
     var leases: [LeaseName: Tenure]
@@ -9,7 +12,7 @@ struct LedgerState: Equatable {
     var lastSequence: Int64
 
     init(_ ledger: Ledger) {
-        leases = ledger.leases.all
+        leases = ledger.leases.tenures
         lastToken = ledger.tokens.last
         lastSequence = ledger.lastDurableSequence
     }
@@ -18,19 +21,30 @@ struct LedgerState: Equatable {
     init(
         openingIn folder: StoreFolder,
         clock: ManualClock,
-        configuration: LedgerConfiguration = LedgerConfiguration()
+        configuration: LedgerConfiguration = LedgerConfiguration(),
+        keptTies: Set<Token> = []
     ) throws {
-        let ledger = try Ledger(path: folder.store, configuration: configuration, clock: clock)
+        let ledger = try Ledger(path: folder.store, configuration: configuration, clock: clock, keptTies: keptTies)
         defer { ledger.abandon() }
         self.init(ledger)
     }
 
-    /// What the next start makes of it: one row of the journal for each tenure whose times move.
-    func started(at now: Moment, isSameBoot: Bool = true) -> LedgerState {
+    /// The fences of the tied tenures.
+    var ties: Set<Token> { Set(leases.values.filter { $0.attachment == .tied }.map(\.fence)) }
+
+    /// What the next start makes of it: one row of the journal for each tenure that moves, loses its tie or ends.
+    func started(at now: Moment, isSameBoot: Bool = true, keptTies: Set<Token> = []) -> LedgerState {
         var state = self
         for (name, tenure) in leases {
+            guard isSameBoot || tenure.attachment == .nothing else {
+                state.leases[name] = nil
+                state.lastSequence += 1
+                continue
+            }
             let resumption =
-                isSameBoot ? tenure.resumptionAfterRestart(at: now) : tenure.resumptionAfterReboot(at: now)
+                isSameBoot
+                ? tenure.resumptionAfterRestart(at: now, isTieKept: keptTies.contains(tenure.fence))
+                : tenure.resumptionAfterReboot(at: now)
             guard let resumption else { continue }
             var lease: Tenure? = tenure
             _ = LeaseEvent.resumed(resumption).apply(to: &lease)

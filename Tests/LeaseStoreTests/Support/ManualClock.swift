@@ -14,6 +14,13 @@ final class ManualClock: LeaseClock {
 
     private let state = Mutex(State())
 
+    init() {}
+
+    /// A clock whose wall clock shows `wall`.
+    init(wall: WallInstant) {
+        state.withLock { $0.now = Moment(boot: $0.now.boot, wall: wall) }
+    }
+
     func now() -> Moment { state.withLock { $0.now } }
 
     var bootIdentity: String { state.withLock { $0.bootIdentity } }

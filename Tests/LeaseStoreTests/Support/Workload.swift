@@ -2,7 +2,7 @@ import LeaseCore
 
 @testable import LeaseStore
 
-/// A random history: requests of three users on a few leases, among them those that are refused.
+/// A random history: requests of three users on a few leases, among them those that are refused, and holders that die.
 struct Workload {
     private static let callers = [
         Caller(uid: 0, gid: 0, pid: 1, isAdministrator: true),
@@ -27,9 +27,9 @@ struct Workload {
         for _ in 0..<Int.random(in: 1...4, using: &generator) {
             switch Int.random(in: 0..<20, using: &generator) {
             case 0: _ = try ledger.issueToken(now: clock.now())
-            case 1: _ = ledger.expire(now: clock.now(), limit: Int.random(in: 1...3, using: &generator))
-            case 2: clock.advance(by: .milliseconds(Int64.random(in: 0...6000, using: &generator)))
-            case 3: clock.stepWall(by: .seconds(Int64.random(in: -40...40, using: &generator)))
+            case 1...2: _ = ledger.expire(now: clock.now(), limit: Int.random(in: 1...3, using: &generator))
+            case 3...4: clock.advance(by: .milliseconds(Int64.random(in: 0...6000, using: &generator)))
+            case 5: clock.stepWall(by: .seconds(Int64.random(in: -40...40, using: &generator)))
             default: try request(on: ledger, now: clock.now())
             }
         }
@@ -42,14 +42,28 @@ struct Workload {
         let held = ledger.leases[name]
         let token = generator.oneIn(6) ? held?.fence : held?.token
         let request: LeaseRequest =
-            switch Int.random(in: 0..<10, using: &generator) {
-            case 0...3: .acquire(ttl: try ttl(), owner: try label(), request: try id())
-            case 4...6: .renew(token: token ?? .min, ttl: try ttl(), request: try id())
+            // What is free is mostly acquired, so that there is something to renew, tie and lose.
+            switch held == nil && !generator.oneIn(4) ? 0 : Int.random(in: 0..<13, using: &generator) {
+            case 0...3:
+                .acquire(ttl: try ttl(), owner: try label(), request: try id(), binds: generator.oneIn(3))
+            case 4...6:
+                .renew(
+                    token: token ?? .min,
+                    ttl: try ttl(),
+                    request: try id(),
+                    binding: [.keep, .keep, .bind, .unbind].randomElement(using: &generator) ?? .keep
+                )
             case 7: .release(token: token ?? .min)
-            case 8: .revoke(after: .seconds(Int64.random(in: 0...9, using: &generator)), reason: try label())
+            case 8: .revoke(after: try revocationGrace(), reason: try label())
+            case 9...10: .tie(token: token ?? .min)
+            case 11: .lose(fence: held?.fence ?? .min)
             default: .check(token: token ?? .min)
             }
         _ = ledger.perform(request, on: name, by: caller, now: now)
+    }
+
+    private mutating func revocationGrace() throws -> Duration? {
+        generator.oneIn(4) ? nil : .seconds(Int64.random(in: 0...9, using: &generator))
     }
 
     private mutating func ttl() throws -> TTL {

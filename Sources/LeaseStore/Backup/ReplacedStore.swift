@@ -1,0 +1,70 @@
+import CLinux
+import Foundation
+import GRDB
+import Glibc
+import LeaseCore
+
+/// The store that a restored one takes the place of: kept beside it, whole, under a name of its own.
+///
+/// A log that lies beside a database is taken for its own by SQLite, whatever made it: the old store's log beside the
+/// restored file would be replayed into it. So the old log goes first, in an order that leaves a whole store at every step:
+///
+///     1  the log is carried into the file, as at any orderly stop       the old store, whole
+///     2  the file gets a second name                                    the old store, whole, under both names
+///     3  a log that could not be carried follows to that name           a damaged store, whole under its second name alone
+///     4  the restored file takes the first name                         the restored store
+enum ReplacedStore {
+    private static let logs = ["-wal", "-journal"]
+
+    /// Gives the store at `path` a second name and leaves nothing beside the first that a new file there must not meet.
+    ///
+    /// - Returns: The second name, or `nil` if there is no store.
+    static func setAside(_ path: String, at time: WallInstant) throws(StoreError) -> String? {
+        let isThere = access(path, F_OK) == 0
+        if isThere { carryLog(of: path) }
+        guard isThere || logs.contains(where: { access(path + $0, F_OK) == 0 }) else { return nil }
+        let name = try secondName(of: path, at: time)
+        if isThere {
+            guard link(path, name) == 0 else { throw .failed("link of \(path) to", name, errno) }
+        }
+        for log in logs {
+            guard rename(path + log, name + log) == 0 || errno == ENOENT else {
+                throw .failed("rename to", name + log, errno)
+            }
+        }
+        // The index of the log is made anew by whoever opens the file.
+        guard unlink(path + "-shm") == 0 || errno == ENOENT else { throw .failed("unlink of", path + "-shm", errno) }
+        try Folder.sync(of: path)
+        return name
+    }
+
+    /// Has SQLite carry the log into the file and remove it; a store that is too damaged for that is kept as it is.
+    private static func carryLog(of path: String) {
+        guard logs.contains(where: { access(path + $0, F_OK) == 0 }) else { return }
+        do {
+            let queue = try DatabaseQueue(path: path)
+            try queue.writeWithoutTransaction { _ = try $0.checkpoint(.truncate) }
+            try queue.close()
+        } catch {
+            // It is kept with its log.
+        }
+    }
+
+    private static func secondName(of path: String, at time: WallInstant) throws(StoreError) -> String {
+        var seconds = time_t(time.microseconds / 1_000_000)
+        var parts = tm()
+        gmtime_r(&seconds, &parts)
+        var text = [CChar](repeating: 0, count: 32)
+        let length = strftime(&text, text.count, "%Y%m%dT%H%M%SZ", &parts)
+        let stamp = String(decoding: text.prefix(length).map(UInt8.init(bitPattern:)), as: UTF8.self)
+        for number in 1...100 {
+            let name = "\(path).before-restore-\(stamp)" + (number == 1 ? "" : "-\(number)")
+            var information = stat()
+            if ([""] + logs).allSatisfy({ lstat(name + $0, &information) != 0 }) { return name }
+        }
+        throw StoreError(
+            .cannotCreate,
+            "\(path).before-restore-\(stamp) and its likes are there already; move them away"
+        )
+    }
+}

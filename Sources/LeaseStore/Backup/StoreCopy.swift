@@ -1,0 +1,122 @@
+import CLinux
+import Foundation
+import GRDB
+import Glibc
+import LeaseCore
+
+/// A store's file as a copy sees it: looked at without changing it, and copied page by page.
+struct StoreCopy {
+    /// The file that is copied.
+    let path: String
+    private let queue: DatabaseQueue
+
+    /// Opens a file for reading alone; whoever else has it open goes on.
+    init(of path: String) throws(StoreError) {
+        self.path = path
+        var information = stat()
+        guard stat(path, &information) == 0 else {
+            guard errno == ENOENT else { throw .failed("stat of", path, errno) }
+            throw StoreError(.missing, "there is no file \(path)")
+        }
+        guard information.st_mode & S_IFMT == S_IFREG, information.st_size > 0 else {
+            throw StoreError(
+                .notAStore,
+                "\(path) is no store: \(information.st_size == 0 ? "it is empty" : "it is no regular file")"
+            )
+        }
+        guard access(path, R_OK) == 0 else {
+            throw StoreError(
+                .denied,
+                "\(path) may not be read: \(systemMessage(errno)); do this as root, or as its owner"
+            )
+        }
+        var configuration = Configuration()
+        configuration.readonly = true
+        configuration.busyMode = .timeout(5)
+        do {
+            queue = try DatabaseQueue(path: path, configuration: configuration)
+        } catch {
+            throw Self.failure(error, path: path)
+        }
+    }
+
+    /// Runs `body` in one snapshot of the file.
+    func read<Value>(_ body: (Database) throws -> Value) throws(StoreError) -> Value {
+        do {
+            return try queue.read { database in
+                guard try Int32.fetchOne(database, sql: "PRAGMA application_id") == Schema.applicationID else {
+                    throw StoreError(.notAStore, "\(path) is the database of something else, not a store")
+                }
+                try StoreFile.requireKnownSchema(of: database, path: path)
+                return try body(database)
+            }
+        } catch {
+            throw Self.failure(error, path: path)
+        }
+    }
+
+    /// Copies the file as one snapshot has it.
+    ///
+    /// The snapshot is held from the first page to the last. Without it, each commit of whoever writes meanwhile would
+    /// make SQLite begin again (sqlite.org/c3ref/backup_finish.html), and a busy store would never be copied. While it is
+    /// held, the writer's log grows.
+    ///
+    /// - Parameter progress: Called after each step with how many pages are copied, and how many there are.
+    func write(to file: String, progress: (_ copied: Int, _ total: Int) -> Void) throws(StoreError) {
+        try read { source in
+            let copy = try DatabaseQueue(path: file)
+            try copy.inDatabase { destination in
+                try withoutActuallyEscaping(progress) { progress in
+                    try source.backup(to: destination, pagesPerStep: 1024) {
+                        progress($0.completedPageCount, $0.totalPageCount)
+                    }
+                }
+                // One file, without a log beside it.
+                guard try String.fetchOne(destination, sql: "PRAGMA journal_mode = DELETE") == "delete" else {
+                    throw StoreError(.ioError, "the log of \(file) could not be carried into it; is the disk full?")
+                }
+            }
+            try copy.close()
+        }
+    }
+
+    /// An error of SQLite's, for whoever wanted to copy the file.
+    static func failure(_ error: any Error, path: String) -> StoreError {
+        let failure = StoreFile.translate(error, path: path)
+        switch failure.code {
+        case .damaged:
+            let detail = (error as? DatabaseError)?.message ?? "a row makes no sense"
+            return StoreError(.damaged, "\(path) is damaged (\(detail)); nothing was done", underlying: error)
+        case .notAStore where error is DatabaseError:
+            return StoreError(.notAStore, "\(path) is no SQLite database", underlying: error)
+        case .cannotCreate:
+            return StoreError(.ioError, "\(path) cannot be opened: \(failure.message)", underlying: error)
+        default:
+            return failure
+        }
+    }
+
+    func close() {
+        try? queue.close()
+    }
+
+    /// When the file was made as a backup, or `nil` if it is none.
+    static func backupTime(_ database: Database) throws -> WallInstant? {
+        try Int64.fetchOne(database, sql: "SELECT value FROM meta WHERE name = ?", arguments: [Meta.backup])
+            .map { WallInstant(microseconds: $0) }
+    }
+
+    /// The highest token that the file knows of.
+    static func lastToken(_ database: Database) throws -> Token? {
+        try Int64.fetchOne(
+            database,
+            sql: """
+                SELECT max(token) FROM (
+                    SELECT value AS token FROM meta WHERE name = ?
+                    UNION ALL SELECT token FROM leases
+                    UNION ALL SELECT token FROM lease_journal)
+                """,
+            arguments: [Meta.lastToken]
+        ).flatMap(Token.init(rawValue:))
+    }
+}

@@ -1,0 +1,18 @@
+import LeaseCore
+import LeaseStore
+
+/// Letters that wait to be sent.
+struct Outbox {
+    let store: LeaseStore
+    let waiting: Key
+
+    init(in store: LeaseStore) throws {
+        self.store = store
+        waiting = try Key("waiting")
+    }
+
+    /// The letters that wait, the oldest first.
+    func letters() async throws -> [Key] {
+        try await store.children(of: waiting)
+    }
+}

@@ -1,0 +1,58 @@
+import DequeModule
+import LeaseCore
+
+/// The journal's rows that the tables lack, in memory as they are on disk: what is to be folded.
+///
+///     journal   ─────────── folded_through ┤ row │ row │ row │ … ├ last durable row
+///     tables    ───────────────────────────┘
+///
+/// Each row knows its lease before and after it. What the tables hold of a lease is what the first of these rows about it
+/// found; so folding reads nothing back, and a lease that is granted and ended within a slice costs it no look at a table.
+/// Folding begins at a number of them (`Schedule.foldBacklog`) and takes more time the more there are (``FoldPace``); at a start
+/// there is what the last daemon left.
+struct Unfolded {
+    /// A row of the journal, as far as folding is concerned.
+    struct Row {
+        let sequence: Int64
+        let isHistory: Bool
+        /// The token that it issued or brought in, if it did.
+        let token: Token?
+        /// The lease that it is about, if it is about one.
+        let change: LeaseChange?
+    }
+
+    private var rows: Deque<Row> = []
+
+    /// How many rows there are.
+    var count: Int { rows.count }
+
+    /// Rows in their order, from one place on, `most` of them or as many as there are.
+    func rows(from start: Int, most: Int) -> [Row] { Array(rows[start..<min(start + most, rows.count)]) }
+
+    /// A row has become durable.
+    ///
+    /// - Parameter change: what it did to a lease, if it is about one.
+    mutating func append(_ entry: JournalEntry, _ change: LeaseChange?) {
+        rows.append(
+            Row(sequence: entry.sequence, isHistory: entry.isHistory, token: entry.issuedToken, change: change)
+        )
+    }
+
+    /// The first `count` rows have been folded.
+    mutating func removeFirst(_ count: Int) {
+        rows.removeFirst(count)
+        if rows.isEmpty {
+            // What a long backlog took is not kept for the next.
+            rows = []
+        }
+    }
+}
+
+/// What an event did to a lease.
+struct LeaseChange {
+    let name: LeaseName
+    /// The tenure that it found, or `nil` if the lease was free.
+    let before: HeldTenure?
+    /// The tenure that it left, or `nil` if the lease is free.
+    let after: HeldTenure?
+}

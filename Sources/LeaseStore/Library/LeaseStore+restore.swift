@@ -1,0 +1,84 @@
+import CLinux
+import GRDB
+import Glibc
+public import LeaseCore
+
+/// What ``LeaseStore/restore(_:to:minimumToken:clock:)`` did.
+public struct RestoreReport: Sendable {
+    /// When the backup was made.
+    public let backupTime: WallInstant
+    /// The tenures that go on, each with what the wall clock leaves it.
+    public let tenuresKept: Int
+    /// The tenures that were bound or tied, and are over, since their holders' connections are.
+    public let tenuresDropped: Int
+    /// The tenures whose time was over.
+    public let tenuresExpired: Int
+    /// The last token that the backup knew, or `nil` if it had issued none.
+    public let lastTokenOfBackup: Token?
+    /// The token after which the restored store goes on.
+    public let lastToken: Token
+    /// Where the store that was there is kept, or `nil` if there was none.
+    public let replaced: String?
+}
+
+extension LeaseStore {
+    /// Puts a backup back as the store at `path`.
+    ///
+    /// The backup is checked whole before anything changes. A copy of it is made ready in a folder beside `path`: bound
+    /// and tied tenures end, what is left of the others is taken from the wall clock as after a reboot, and the last token
+    /// becomes the highest of its own, the wall clock in microseconds and `minimumToken`. Then it takes the store's place
+    /// by one rename. The store that was there is kept beside it, as `PATH.before-restore-TIME`. A crash at any instant
+    /// leaves at `path` the store that was there or the restored one, whole; the backup stays as it is.
+    ///
+    /// As root the restored file belongs to the owner of the store that was there, else of the folder.
+    ///
+    /// Blocks, for as long as copying and checking takes.
+    ///
+    /// - Parameters:
+    ///   - file: The backup, made by ``backup(of:to:replacing:progress:)``.
+    ///   - path: Where the store is to be. Nobody may have it open.
+    ///   - minimumToken: A token that no token of the restored store may be below, at most
+    ///     ``LeaseCore/EntryLease/highestToken``. Required if the backup's last token is ahead of the wall clock: tokens
+    ///     that were issued after the backup may then be ahead as well, and only a person can know how far.
+    ///   - clock: Where the time is read, or `nil` for the machine's clocks.
+    /// - Throws: ``StoreError``: ``StoreError/Code/locked`` if the store is in use, ``StoreError/Code/notABackup``,
+    ///   ``StoreError/Code/damaged``, ``StoreError/Code/tokensAhead`` if `minimumToken` is required or too high.
+    public static func restore(
+        _ file: String,
+        to path: String,
+        minimumToken: Token? = nil,
+        clock: (any LeaseClock)? = nil
+    ) throws(StoreError) -> RestoreReport {
+        let clock: any LeaseClock = if let clock { clock } else { try SystemLeaseClock() }
+        try refuseLink(at: path)
+        try StoreFile.makeFolder(of: path)
+        let lock = try StoreFile.takeLock(beside: path, owner: FileOwner.ofStore(at: path))
+        defer { _ = lock.path }
+        let backup = try StoreCopy(of: file)
+        defer { backup.close() }
+        let facts = try BackupFacts(of: backup)
+        try facts.requireMinimum(minimumToken, now: clock.now())
+        let work = try WorkFolder(beside: path, purpose: "restoring")
+        try backup.write(to: work.file) { _, _ in }
+        let result = try Restoration(work.file, of: file).finish(minimumToken: minimumToken, clock: clock)
+        try work.seal(owner: FileOwner.ofStore(at: path))
+        let replaced = try ReplacedStore.setAside(path, at: clock.now().wall)
+        try work.moveIntoPlace(replacing: true)
+        return RestoreReport(
+            backupTime: facts.time,
+            tenuresKept: result.kept,
+            tenuresDropped: result.dropped,
+            tenuresExpired: result.expired,
+            lastTokenOfBackup: facts.lastToken,
+            lastToken: result.lastToken,
+            replaced: replaced
+        )
+    }
+
+    /// A rename would put the file in the link's place, and the lock would be another one than that of the link's target.
+    private static func refuseLink(at path: String) throws(StoreError) {
+        var information = stat()
+        guard lstat(path, &information) == 0, information.st_mode & S_IFMT == S_IFLNK else { return }
+        throw StoreError(.cannotCreate, "\(path) is a symbolic link; name the store's file itself")
+    }
+}

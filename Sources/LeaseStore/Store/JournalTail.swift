@@ -1,0 +1,95 @@
+import GRDB
+import LeaseCore
+
+/// What the journal says about leases and the tables do not yet: its rows after `folded_through`, out of one snapshot.
+///
+///     tables          leases and trackers up to folded_through          values and prefixes up to the commit
+///     journal         ──────────────────────────────┤ tail ├───────────────────────────────────────┤
+///
+/// Values are in their tables with their commit, leases only once they are folded. A list that showed the tables alone
+/// would show two instants at once: a value that was written after a release beside the lease that was released. With the
+/// tail in their place, what is read is exactly what the snapshot's last commit left, however far the folding is.
+struct JournalTail {
+    /// What became of a lease that the tail speaks of.
+    struct Change {
+        /// What the table holds.
+        let stored: Tenure?
+        /// What it will hold once the tail is folded.
+        var tenure: Tenure?
+    }
+
+    /// The leases that the tail speaks of.
+    private(set) var changes: [LeaseName: Change] = [:]
+
+    init(_ database: Database) throws {
+        let folded = try HeldStatement("SELECT value FROM meta WHERE name = '\(Meta.foldedThrough)'", on: database)
+        let entries = try HeldStatement(JournalEntry.selection, on: database)
+        let lease = try HeldStatement(LeaseTable.selectOne, on: database)
+        defer { [folded, entries, lease].forEach { $0.finalize() } }
+        var foldedThrough: Int64 = 0
+        try folded.forEach { foldedThrough = $0.integer(0) ?? 0 }
+        try entries.forEach(.integer(foldedThrough), .integer(Int64.max)) { row in
+            guard let entry = JournalEntry(row) else { throw MalformedRow(table: "lease_journal") }
+            guard case .lease(let name, _, _) = entry.content else { return }
+            var change: Change
+            if let known = changes[name] {
+                change = known
+            } else {
+                var stored: Tenure?
+                try lease.forEach(.blob(name.bytes)) { stored = try LeaseTable.decode($0).tenure }
+                change = Change(stored: stored, tenure: stored)
+            }
+            guard entry.apply(to: &change.tenure) else { throw MalformedRow(table: "lease_journal") }
+            changes[name] = change
+        }
+    }
+
+    /// The leases that the tail grants to keys which have none in the tables, and those that it takes away.
+    var granted: [Key] { changes.filter { $1.stored == nil && $1.tenure != nil }.map { Key($0.key) } }
+    var taken: [Key] { changes.filter { $1.stored != nil && $1.tenure == nil }.map { Key($0.key) } }
+}
+
+/// A table's rows in their order, with what the tail puts in the place of some of them, and between them.
+struct TailMerge<Place: Comparable, Element> {
+    private var pending: ArraySlice<(place: Place, element: Element?)>
+    private var left: Int
+    /// How many rows of the table can be needed.
+    let rows: Int
+
+    /// - Parameters:
+    ///   - changes: What the tail has for each place within the list's bounds; `nil` takes the row away.
+    ///   - count: The most elements that are asked for.
+    init(_ changes: [(place: Place, element: Element?)], count: Int) {
+        pending = changes.sorted { $0.place < $1.place }[...]
+        left = count
+        rows = count > .max - changes.count ? .max : count + changes.count
+    }
+
+    /// Emits what comes before a row of the table, and the row; tells whether more is wanted.
+    mutating func row(at place: Place, _ element: Element, emit: (Element) throws -> Void) throws -> Bool {
+        while let next = pending.first, next.place < place, left > 0 {
+            pending.removeFirst()
+            try self.emit(next.element, emit)
+        }
+        guard left > 0 else { return false }
+        if pending.first?.place == place {
+            try self.emit(pending.removeFirst().element, emit)
+        } else {
+            try self.emit(element, emit)
+        }
+        return left > 0
+    }
+
+    /// Emits what comes after the table's last row.
+    mutating func end(emit: (Element) throws -> Void) throws {
+        while left > 0, let next = pending.popFirst() {
+            try self.emit(next.element, emit)
+        }
+    }
+
+    private mutating func emit(_ element: Element?, _ emit: (Element) throws -> Void) throws {
+        guard let element else { return }
+        left -= 1
+        try emit(element)
+    }
+}

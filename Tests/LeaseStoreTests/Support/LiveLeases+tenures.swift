@@ -1,0 +1,16 @@
+import LeaseCore
+
+@testable import LeaseStore
+
+extension LiveLeases {
+    /// All of them, to be compared with a plain dictionary.
+    var tenures: [LeaseName: Tenure] {
+        Dictionary(uniqueKeysWithValues: all.map { ($0.name, $0.tenure) })
+    }
+
+    /// The same with tenures by value.
+    @discardableResult
+    mutating func put(_ tenure: Tenure?, for name: LeaseName) -> Tenure? {
+        set(tenure.map { HeldTenure($0) }, for: name)?.tenure
+    }
+}
