@@ -22,15 +22,43 @@ import Testing
         let id = try RequestID("0123456789abcdef".utf8)
         #expect(
             try parse("acquire", "backup", "30s")
-                == .acquire(AcquireCommand(name: name, ttl: ttl, owner: nil, request: nil))
+                == .acquire(AcquireCommand(name: name, ttl: ttl, wait: nil, owner: nil, request: nil, binds: false))
         )
         #expect(
             try parse("ACQUIRE", "backup", "30s", "request", "0123456789abcdef", "Owner", "me")
-                == .acquire(AcquireCommand(name: name, ttl: ttl, owner: Label("me"), request: id))
+                == .acquire(
+                    AcquireCommand(name: name, ttl: ttl, wait: nil, owner: Label("me"), request: id, binds: false)
+                )
         )
         #expect(
+            try parse("ACQUIRE", "backup", "30s", "bind", "wait", "Forever")
+                == .acquire(
+                    AcquireCommand(name: name, ttl: ttl, wait: .forever, owner: nil, request: nil, binds: true)
+                )
+        )
+        #expect(
+            try parse("ACQUIRE", "backup", "30s", "WAIT", "1m30s")
+                == .acquire(
+                    AcquireCommand(
+                        name: name,
+                        ttl: ttl,
+                        wait: .upTo(.seconds(90)),
+                        owner: nil,
+                        request: nil,
+                        binds: false
+                    )
+                )
+        )
+        #expect(try parse("TIE", "backup", "7") == .tie(name: name, token: token))
+        for (word, binding) in [("bind", Binding.bind), ("UNBIND", .unbind)] {
+            #expect(
+                try parse("RENEW", "backup", "7", "30s", word)
+                    == .renew(RenewCommand(name: name, token: token, ttl: ttl, request: nil, binding: binding))
+            )
+        }
+        #expect(
             try parse("RENEW", "backup", "7", "30000ms", "REQUEST", "0123456789abcdef")
-                == .renew(RenewCommand(name: name, token: token, ttl: ttl, request: id))
+                == .renew(RenewCommand(name: name, token: token, ttl: ttl, request: id, binding: .keep))
         )
         #expect(try parse("RELEASE", "backup", "7") == .release(name: name, token: token))
         #expect(try parse("CHECK", "backup", "7") == .check(name: name, token: token))
@@ -77,7 +105,7 @@ import Testing
         ("\"\"", "unknown command ''; COMMAND DOCS tells what there is"),
         (
             "ACQUIRE a",
-            "wrong number of arguments for 'acquire' command: ACQUIRE name ttl [OWNER label] [REQUEST id]"
+            "wrong number of arguments for 'acquire' command: ACQUIRE name ttl [WAIT duration|FOREVER] [OWNER label] [REQUEST id] [BIND]"
         ),
         ("TOKEN x", "wrong number of arguments for 'token' command: TOKEN"),
         ("RELEASE a 1 2", "wrong number of arguments for 'release' command: RELEASE name token"),

@@ -23,6 +23,10 @@ import Testing
                     .fields([("name", .text("name")), ("type", .text("key")), ("key_spec_index", .integer(0))]),
                     .fields([("name", .text("ttl")), ("type", .text("string"))]),
                     .fields([
+                        ("name", .text("duration|FOREVER")), ("type", .text("string")), ("token", .text("WAIT")),
+                        ("flags", .set([.simpleString("optional")])),
+                    ]),
+                    .fields([
                         ("name", .text("label")), ("type", .text("string")), ("token", .text("OWNER")),
                         ("flags", .set([.simpleString("optional")])),
                     ]),
@@ -30,6 +34,30 @@ import Testing
                         ("name", .text("id")), ("type", .text("string")), ("token", .text("REQUEST")),
                         ("flags", .set([.simpleString("optional")])),
                     ]),
+                    .fields([
+                        ("name", .text("bind")), ("type", .text("pure-token")), ("token", .text("BIND")),
+                        ("flags", .set([.simpleString("optional")])),
+                    ]),
+                ])
+        )
+    }
+
+    @Test func docsTellOfChoicesAsRedisDoes() {
+        let renew = field("arguments", of: docs("renew").first?.value)?.elements
+        #expect(
+            renew?.last
+                == .fields([
+                    ("name", .text("binding")), ("type", .text("oneof")),
+                    ("flags", .set([.simpleString("optional")])),
+                    (
+                        "arguments",
+                        .array([
+                            .fields([("name", .text("bind")), ("type", .text("pure-token")), ("token", .text("BIND"))]),
+                            .fields([
+                                ("name", .text("unbind")), ("type", .text("pure-token")), ("token", .text("UNBIND")),
+                            ]),
+                        ])
+                    ),
                 ])
         )
     }
@@ -102,7 +130,7 @@ import Testing
         let acquire = try #require(CommandTable.reply(to: .info(names: ["acquire"])).elements?.first?.elements)
         #expect(acquire[0] == .text("acquire"))
         #expect(acquire[1] == .integer(-3))
-        #expect(acquire[2] == .set([.simpleString("write"), .simpleString("fast")]))
+        #expect(acquire[2] == .set([.simpleString("write"), .simpleString("fast"), .simpleString("blocking")]))
         #expect(Array(acquire[3...5]) == [.integer(1), .integer(1), .integer(1)])
         #expect(field("begin_search", of: acquire[8].elements?.first)?.entries?.count == 2)
         let ping = try #require(CommandTable.reply(to: .info(names: ["ping"])).elements?.first?.elements)

@@ -7,7 +7,9 @@ import Testing
 @Suite struct CommandTableTests {
     /// Arity as a client counts it, by hand.
     static let arities: [String: Int] = [
-        "acquire": -3, "renew": -4, "release": 3, "check": 3, "holder": 2, "leases": -1, "revoke": -2, "token": 1,
+        "acquire": -3, "renew": -4, "release": 3, "tie": 3, "check": 3, "holder": 2, "leases": -1, "revoke": -2,
+        "token": 1,
+        "subscribe": -2, "psubscribe": -2, "unsubscribe": -1, "punsubscribe": -1,
         "put": -3, "set": -3, "get": 2, "delete": -2, "del": -2, "prefix": -2, "keys": -2, "export": -2, "import": -3,
         "ping": -1, "echo": 2, "hello": -1, "client": -2, "select": 2, "reset": 1, "quit": 1, "info": -1, "command": -1,
     ]
@@ -59,7 +61,7 @@ import Testing
 
     @Test func everyGrammarIsWellFormed() {
         for spec in CommandTable.all.flatMap({ [$0] + $0.subcommands }) {
-            let order = spec.arguments.map { $0.keyword != nil ? 2 : $0.isOptional ? 1 : 0 }
+            let order = spec.arguments.map { $0.keyword != nil || $0.kind == .choice ? 2 : $0.isOptional ? 1 : 0 }
             #expect(order == order.sorted(), "\(spec.name): values by position come before keywords")
             #expect(spec.arguments.dropLast().allSatisfy { !$0.isMultiple }, "\(spec.name)")
             #expect(spec.options.allSatisfy { $0.keyword == $0.keyword?.uppercased() }, "\(spec.name)")
@@ -72,7 +74,8 @@ import Testing
 
     @Test func usageLinesReadAsThePageWritesThem() {
         let usages = CommandTable.all.map { $0.usage() }
-        #expect(usages.contains("ACQUIRE name ttl [OWNER label] [REQUEST id]"))
+        #expect(usages.contains("ACQUIRE name ttl [WAIT duration|FOREVER] [OWNER label] [REQUEST id] [BIND]"))
+        #expect(usages.contains("RENEW name token ttl [REQUEST id] [BIND|UNBIND]"))
         #expect(usages.contains("LEASES [PREFIX bytes] [AFTER name] [COUNT n]"))
         #expect(usages.contains("CLIENT SETNAME|GETNAME|ID|SETINFO|LIST"))
         #expect(usages.contains("COMMAND [COUNT|DOCS|INFO]"))

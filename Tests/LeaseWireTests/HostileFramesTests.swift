@@ -1,3 +1,4 @@
+import LeaseCore
 import LeaseWire
 import NIOCore
 import Testing
@@ -22,7 +23,6 @@ import Testing
         ("*1\r\n$" + String(repeating: "0", count: 40), "too big bulk count string"),
         ("*1\r\n$x\r\n", "invalid bulk length"),
         ("*1\r\n$\r\n", "invalid bulk length"),
-        ("*1\r\n$-1\r\n", "invalid bulk length"),
         ("*1\r\n$-2\r\n", "invalid bulk length"),
         ("*1\r\n$9223372036854775807\r\n", "invalid bulk length, the most is 8388608 bytes in a frame"),
         ("*1\r\n$10485760\r\n", "invalid bulk length, the most is 8388608 bytes in a frame"),
@@ -65,8 +65,18 @@ import Testing
 
     @Test func anInlineLineMayBeAsLongAsItsLimit() {
         let word = String(repeating: "a", count: 65_536)
-        #expect(Parsed(whole: Array((word + "\n").utf8)).frames == [frame(word)])
-        #expect(Parsed(byteByByte: Array((word + "\n").utf8)).frames == [frame(word)])
+        for end in ["\n", "\r\n"] {
+            #expect(Parsed(whole: Array((word + end).utf8)).frames == [frame(word)])
+            #expect(Parsed(byteByByte: Array((word + end).utf8)).frames == [frame(word)])
+        }
+    }
+
+    @Test func aNullBulkIsAnArgumentThatNoCommandTakes() {
+        let bytes = Array("*2\r\n$4\r\nPING\r\n$-1\r\nPING\r\n".utf8)
+        let null = RESPFrame(arguments: [.bytes(ByteBuffer(string: "PING")), .null])
+        #expect(Parsed(whole: bytes).frames == [null, frame("PING")])
+        #expect(Parsed(byteByByte: bytes).frames == [null, frame("PING")])
+        #expect(throws: LeaseError.self) { try Command.parse(null) }
     }
 
     @Test func aNULIsAByteLikeOthers() {

@@ -11,28 +11,28 @@ import Testing
     }
 
     @Test(arguments: RESPVersion.allCases) func aListedKeyComesBack(version: RESPVersion) throws {
-        let listed = ListedKeyReply(key: try Key([0, 255]), kinds: [.simple, .prefix, .lease])
+        let listed = ListedKey(key: try Key([0, 255]), kinds: [.simple, .prefix, .lease])
         let reply = try reply(version) { $0.writeListedKey(listed, to: &$1) }
         #expect(reply == .array([.bulk([0, 255]), .text("simple"), .text("prefix"), .text("lease")]))
-        #expect(ListedKeyReply(reply) == listed)
+        #expect(ListedKey(reply) == listed)
     }
 
     @Test(arguments: RESPVersion.allCases) func aTrackerComesBack(version: RESPVersion) throws {
         for hash in [0, 1 << 63, UInt64.max] {
-            let tracker = TrackerReply(hash: hash, kinds: [.prefix])
+            let tracker = KeyTracker(hash: hash, kinds: [.prefix])
             let reply = try reply(version) { $0.writeTracker(tracker, to: &$1) }
             let fields = reply.entries?.map { [$0.key, $0.value] }
             #expect(fields == [[.text("hash"), .text("\(hash)")], [.text("kinds"), .array([.text("prefix")])]])
-            #expect(TrackerReply(reply) == tracker)
+            #expect(KeyTracker(reply) == tracker)
         }
     }
 
     @Test func whatIsUnknownIsPassedOver() throws {
-        #expect(ListedKeyReply(.array([.text("a"), .text("stream")])) == ListedKeyReply(key: try Key("a"), kinds: []))
+        #expect(ListedKey(.array([.text("a"), .text("stream")])) == ListedKey(key: try Key("a"), kinds: []))
         let tracker: RESPValue = .fields([
             ("size", .integer(1)), ("kinds", .array([.text("stream"), .text("lease")])), ("hash", .text("7")),
         ])
-        #expect(TrackerReply(tracker) == TrackerReply(hash: 7, kinds: [.lease]))
+        #expect(KeyTracker(tracker) == KeyTracker(hash: 7, kinds: [.lease]))
     }
 
     @Test(
@@ -42,7 +42,7 @@ import Testing
         ] as [RESPValue]
     )
     func whatIsNoSuchReplyIsNotRead(reply: RESPValue) {
-        #expect(ListedKeyReply(reply) == nil)
-        #expect(TrackerReply(reply) == nil)
+        #expect(ListedKey(reply) == nil)
+        #expect(KeyTracker(reply) == nil)
     }
 }

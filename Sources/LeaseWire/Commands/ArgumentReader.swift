@@ -58,6 +58,11 @@ struct ArgumentReader {
         }
     }
 
+    /// Whether a flag is there.
+    func contains(_ flag: String) -> Bool {
+        firstIndex(behind: flag) != nil
+    }
+
     private func firstIndex(behind keyword: String) -> Int? {
         guard let option = spec.options.firstIndex(where: { $0.keyword == keyword }) else {
             preconditionFailure("\(spec.name) has no keyword \(keyword)")
@@ -89,6 +94,10 @@ struct ArgumentReader {
             guard index + words <= frame.arguments.count else {
                 let what = words == 2 ? "a value" : "\(words - 1) values"
                 throw misfit(at: index, "wants \(what) behind it", in: parent)
+            }
+            if let other = spec.choices.first(where: { $0.contains(option) })?.first(where: { optionIndices[$0] != 0 })
+            {
+                throw misfit(at: index, "excludes \(spec.options[other].keyword ?? "")", in: parent)
             }
             optionIndices[option] = Int32(index + 1)
             index += words

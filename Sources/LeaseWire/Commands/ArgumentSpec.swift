@@ -3,6 +3,8 @@
 ///     ACQUIRE name ttl [OWNER label]
 ///             │    │    └ keyword "OWNER", a value named label, optional
 ///             └────┴ values known by their position
+///     RENEW name token ttl [REQUEST id] [BIND|UNBIND]
+///                                        └ a choice of flags: keywords without a value, of which one may be there
 ///
 /// Values without a keyword come first, those that must be there before those that may; the keywords follow, in any
 /// order, each at most once. A block is several arguments that come together: the two values of `IF lease token`, or
@@ -18,6 +20,10 @@ package struct ArgumentSpec: Hashable, Sendable {
         case integer
         /// Its ``ArgumentSpec/parts``.
         case block
+        /// Nothing but its keyword.
+        case flag = "pure-token"
+        /// One of its ``ArgumentSpec/parts``.
+        case choice = "oneof"
     }
 
     /// The value's name in usage lines.
@@ -84,6 +90,17 @@ package struct ArgumentSpec: Hashable, Sendable {
         ArgumentSpec(keyword.lowercased(), .block, keyword: keyword, isOptional: true, parts: parts)
     }
 
+    /// A keyword without a value, which may be there.
+    static func flag(_ keyword: String) -> ArgumentSpec {
+        ArgumentSpec(keyword.lowercased(), .flag, keyword: keyword, isOptional: true)
+    }
+
+    /// Keywords without a value, of which one may be there.
+    static func flags(_ name: String, oneOf keywords: [String]) -> ArgumentSpec {
+        let flags = keywords.map { ArgumentSpec($0.lowercased(), .flag, keyword: $0, isOptional: false) }
+        return ArgumentSpec(name, .choice, isOptional: true, parts: flags)
+    }
+
     /// The same argument, once or more often.
     var repeated: ArgumentSpec {
         var argument = self
@@ -95,13 +112,25 @@ package struct ArgumentSpec: Hashable, Sendable {
 extension ArgumentSpec {
     /// The fewest words that it takes where it stands: its keyword, its value or what of a block must be there.
     var leastWords: Int {
-        (keyword == nil ? 0 : 1) + (kind == .block ? parts.filter { !$0.isOptional }.map(\.leastWords).reduce(0, +) : 1)
+        let value =
+            switch kind {
+            case .block: parts.filter { !$0.isOptional }.map(\.leastWords).reduce(0, +)
+            case .flag: 0
+            case .key, .string, .integer, .choice: 1
+            }
+        return (keyword == nil ? 0 : 1) + value
     }
 
     /// The argument in a usage line: `name`, `[OWNER label]`, `key [key ...]`, `[CHILD child] ...`.
     package var usage: String {
-        let value = kind == .block ? parts.map(\.usage).joined(separator: " ") : name
-        let text = (keyword.map { "\($0) " } ?? "") + value
+        let value =
+            switch kind {
+            case .block: parts.map(\.usage).joined(separator: " ")
+            case .choice: parts.compactMap(\.keyword).joined(separator: "|")
+            case .flag: ""
+            case .key, .string, .integer: name
+            }
+        let text = [keyword ?? "", value].filter { !$0.isEmpty }.joined(separator: " ")
         switch (isOptional, isMultiple) {
         case (false, false): return text
         case (true, false): return "[\(text)]"

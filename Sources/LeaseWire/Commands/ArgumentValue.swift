@@ -76,6 +76,18 @@ struct ArgumentValue {
         try DurationText.parse(String(decoding: bytes.readableBytesView, as: UTF8.self))
     }
 
+    /// How long to wait.
+    func waitLimit() throws(LeaseError) -> WaitLimit {
+        if PrintableBytes.equal(bytes.readableBytesView, "FOREVER") { return .forever }
+        guard let duration = try? duration() else {
+            throw LeaseError(
+                .invalidRequest,
+                "\(quoted) is no time to wait; write a duration with its unit, as in 500ms or 1m30s, or FOREVER"
+            )
+        }
+        return .upTo(duration)
+    }
+
     /// A duration within the bounds of a TTL.
     func ttl() throws(LeaseError) -> TTL {
         let ttl = try? TTL(duration())

@@ -11,8 +11,17 @@ extension Command {
         _ frame: RESPFrame,
         limits: ValueLimits = ValueLimits()
     ) throws(LeaseError) -> Command {
-        for case .oversized(let length) in frame.arguments {
-            throw LeaseError(.tooBig, "an argument has \(length) bytes, which is over the limit; send a shorter one")
+        for argument in frame.arguments {
+            switch argument {
+            case .bytes: break
+            case .oversized(let length):
+                throw LeaseError(
+                    .tooBig,
+                    "an argument has \(length) bytes, which is over the limit; send a shorter one"
+                )
+            case .null:
+                throw LeaseError(.invalidRequest, "an argument is null; send an empty string for no bytes")
+            }
         }
         let word = frame.word(0)
         guard let spec = CommandTable.find(word) else {
@@ -43,6 +52,25 @@ extension Command {
     ) throws(LeaseError) -> Command {
         guard let decode = spec.decode else { preconditionFailure("'\(spec.name)' has no way to be read") }
         return try decode(ArgumentReader(frame, spec, in: parent, limits: limits))
+    }
+}
+
+extension Command {
+    /// Whether a subscriber may send it in RESP2, where a reply cannot be told from an event.
+    package var isForSubscribers: Bool {
+        switch self {
+        case .subscribe, .psubscribe, .unsubscribe, .punsubscribe, .ping, .reset, .quit: true
+        default: false
+        }
+    }
+
+    /// Refuses a command to a subscriber in RESP2.
+    package static func refusalToSubscriber(of frame: RESPFrame) -> LeaseError {
+        let name = PrintableBytes.text(of: frame.word(0).map(PrintableBytes.lowercased))
+        return LeaseError(
+            .invalidRequest,
+            "Can't execute '\(name)': only (P)SUBSCRIBE / (P)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context"
+        )
     }
 }
 

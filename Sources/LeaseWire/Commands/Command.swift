@@ -9,11 +9,22 @@ package enum Command: Hashable, Sendable {
     case acquire(AcquireCommand)
     case renew(RenewCommand)
     case release(name: LeaseName, token: Token)
+    case tie(name: LeaseName, token: Token)
     case check(name: LeaseName, token: Token)
     case holder(name: LeaseName)
     case leases(LeasesCommand)
     case revoke(RevokeCommand)
     case token
+
+    // Watching
+    /// At least one name.
+    case subscribe(names: [LeaseName])
+    /// At least one pattern.
+    case psubscribe(globs: [Glob])
+    /// All, if none is named.
+    case unsubscribe(names: [LeaseName])
+    /// All, if none is named.
+    case punsubscribe(globs: [Glob])
 
     // Store
     case put(key: Key, value: ByteBuffer, if: LeaseGuard?)
@@ -47,21 +58,32 @@ package enum Command: Hashable, Sendable {
     case command(CommandQuery)
 }
 
-/// `ACQUIRE name ttl [OWNER label] [REQUEST id]`.
+/// `ACQUIRE name ttl [WAIT duration|FOREVER] [OWNER label] [REQUEST id] [BIND]`.
 package struct AcquireCommand: Hashable, Sendable {
     package let name: LeaseName
     package let ttl: TTL
+    /// How long to wait for the lease, or `nil` not to wait.
+    package let wait: WaitLimit?
     /// What the holder calls itself; by default its peer's command name.
     package let owner: Label?
     package let request: RequestID?
+    /// Whether the tenure ends with the connection.
+    package let binds: Bool
 }
 
-/// `RENEW name token ttl [REQUEST id]`.
+/// How long a command waits at the most.
+package enum WaitLimit: Hashable, Sendable {
+    case upTo(Duration)
+    case forever
+}
+
+/// `RENEW name token ttl [REQUEST id] [BIND|UNBIND]`.
 package struct RenewCommand: Hashable, Sendable {
     package let name: LeaseName
     package let token: Token
     package let ttl: TTL
     package let request: RequestID?
+    package let binding: Binding
 }
 
 /// `LEASES [PREFIX bytes] [AFTER name] [COUNT n]`.

@@ -7,7 +7,7 @@ package import LeaseCore
 package final class CommandSpec: Sendable {
     /// What a command is good for, as `COMMAND DOCS` groups it.
     package enum Group: String, Hashable, Sendable {
-        case lease, store, connection, server
+        case lease, pubsub, store, connection, server
     }
 
     /// Properties in the words of Redis, for clients that route or restrict by them.
@@ -18,8 +18,12 @@ package final class CommandSpec: Sendable {
         case readonly
         /// Takes a time that does not grow with what is stored.
         case fast
+        /// May be answered later, when something has happened.
+        case blocking
         /// For administrators.
         case admin
+        /// Makes the connection a subscriber's, or ends that.
+        case pubsub
         /// Has keys elsewhere than its first key, last key and step tell.
         case movableKeys = "movablekeys"
         /// May be sent while the server starts.
@@ -58,8 +62,10 @@ package final class CommandSpec: Sendable {
     let hasRepeatedValue: Bool
     /// Values that may be there, known by their position.
     let optionalValues: [ArgumentSpec]
-    /// Values with a keyword.
+    /// Values with a keyword, and flags.
     let options: [ArgumentSpec]
+    /// Which of the options exclude each other.
+    let choices: [[Int]]
 
     init(
         _ name: String,
@@ -85,8 +91,12 @@ package final class CommandSpec: Sendable {
         self.decode = decode
         self.requiredCount = arguments.prefix { !$0.isOptional }.map(\.leastWords).reduce(0, +)
         self.hasRepeatedValue = arguments.contains { !$0.isOptional && $0.isMultiple }
-        self.optionalValues = arguments.filter { $0.isOptional && $0.keyword == nil }
-        self.options = arguments.filter { $0.keyword != nil }
+        self.optionalValues = arguments.filter { $0.isOptional && $0.keyword == nil && $0.kind != .choice }
+        let options = arguments.flatMap { $0.kind == .choice ? $0.parts : [$0] }.filter { $0.keyword != nil }
+        self.options = options
+        self.choices = arguments.filter { $0.kind == .choice }.map { choice in
+            options.indices.filter { choice.parts.contains(options[$0]) }
+        }
         precondition(options.count <= ArgumentReader.mostOptions, "\(name) has more keywords than a reader has places")
     }
 }

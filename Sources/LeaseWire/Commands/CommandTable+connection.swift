@@ -1,4 +1,5 @@
 internal import LeaseCore
+internal import NIOCore
 
 extension CommandTable {
     /// Commands on the connection they come by.
@@ -103,12 +104,22 @@ extension ArgumentValue {
     /// A version of RESP.
     fileprivate func protocolVersion() throws(LeaseError) -> RESPVersion {
         guard let number = integer() else {
+            guard !isWholeNumber else {
+                throw LeaseError(.unknownProtocol, "unsupported protocol version \(quoted); say 2 or 3")
+            }
             throw LeaseError(.invalidRequest, "Protocol version \(quoted) is not an integer; say 2 or 3")
         }
         guard let version = RESPVersion(rawValue: Int(number)) else {
             throw LeaseError(.unknownProtocol, "unsupported protocol version \(number); say 2 or 3")
         }
         return version
+    }
+
+    /// Whether the argument is a whole number, however long.
+    private var isWholeNumber: Bool {
+        let view = bytes.readableBytesView
+        let digits = view.first == UInt8(ascii: "-") ? view.dropFirst() : view
+        return !digits.isEmpty && digits.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
     }
 
     /// A client's name: a label that can stand in a list of `field=value` words.

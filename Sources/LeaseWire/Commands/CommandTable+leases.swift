@@ -5,20 +5,23 @@ extension CommandTable {
     static let leases: [CommandSpec] = [
         CommandSpec(
             "acquire",
-            "Grants a free lease for a time and answers its fencing token.",
+            "Grants a lease for a time, once it is free, and answers its fencing token.",
             group: .lease,
-            flags: [.write, .fast],
+            flags: [.write, .fast, .blocking],
             arguments: [
-                .required("name", .key), .required("ttl"), .option("OWNER", "label"), .option("REQUEST", "id"),
+                .required("name", .key), .required("ttl"), .option("WAIT", "duration|FOREVER"),
+                .option("OWNER", "label"), .option("REQUEST", "id"), .flag("BIND"),
             ],
-            errors: [.conflict, .badTTL, .denied, .busy, .ioError]
+            errors: [.conflict, .timeout, .badTTL, .denied, .busy, .ioError]
         ) { arguments throws(LeaseError) in
             .acquire(
                 AcquireCommand(
                     name: try arguments[0].leaseName(),
                     ttl: try arguments[1].ttl(),
+                    wait: try arguments["WAIT"]?.waitLimit(),
                     owner: try arguments["OWNER"]?.label(),
-                    request: try arguments["REQUEST"]?.requestID()
+                    request: try arguments["REQUEST"]?.requestID(),
+                    binds: arguments.contains("BIND")
                 )
             )
         },
@@ -29,6 +32,7 @@ extension CommandTable {
             flags: [.write, .fast],
             arguments: [
                 .required("name", .key), .required("token", .integer), .required("ttl"), .option("REQUEST", "id"),
+                .flags("binding", oneOf: ["BIND", "UNBIND"]),
             ],
             errors: [.expired, .revoked, .badTTL, .denied, .ioError]
         ) { arguments throws(LeaseError) in
@@ -37,7 +41,8 @@ extension CommandTable {
                     name: try arguments[0].leaseName(),
                     token: try arguments[1].token(),
                     ttl: try arguments[2].ttl(),
-                    request: try arguments["REQUEST"]?.requestID()
+                    request: try arguments["REQUEST"]?.requestID(),
+                    binding: arguments.contains("BIND") ? .bind : arguments.contains("UNBIND") ? .unbind : .keep
                 )
             )
         },
@@ -50,6 +55,16 @@ extension CommandTable {
             errors: [.expired, .denied, .ioError]
         ) { arguments throws(LeaseError) in
             .release(name: try arguments[0].leaseName(), token: try arguments[1].token())
+        },
+        CommandSpec(
+            "tie",
+            "Makes the connection a tie, for a process tree to inherit: the tenure ends with its last holder.",
+            group: .lease,
+            flags: [.write, .fast],
+            arguments: [.required("name", .key), .required("token", .integer)],
+            errors: [.expired, .denied, .busy, .ioError]
+        ) { arguments throws(LeaseError) in
+            .tie(name: try arguments[0].leaseName(), token: try arguments[1].token())
         },
         CommandSpec(
             "check",

@@ -5,7 +5,7 @@ internal import LeaseCore
 /// A new command is an entry here, with the line that reads its arguments, and a case of ``Command``.
 package enum CommandTable {
     /// The commands, in the order of the protocol's page.
-    package static let all: [CommandSpec] = leases + store + connection + server
+    package static let all: [CommandSpec] = leases + watching + store + connection + server
 
     /// The command of that name, case ignored, or `nil` if there is none.
     package static func find(_ name: some Collection<UInt8>) -> CommandSpec? {

@@ -34,9 +34,14 @@ extension StoreEntry {
     package var encodedLength: Int {
         // A header and the line ends take up to 26 bytes; a lease without its label is ten short words.
         var length = 2 * (26 + key.bytes.count) + 2 * 26 + (value?.count ?? 0)
-        for child in children { length += 2 * 26 + child.bytes.count }
+        for child in children { length += Self.encodedLength(of: child) }
         if let lease { length += 12 * 48 + (lease.owner?.text.utf8.count ?? 0) }
         return length
+    }
+
+    /// At most how many bytes a child takes of ``encodedLength``.
+    package static func encodedLength(of child: Key) -> Int {
+        2 * 26 + child.bytes.count
     }
 
     private static func word(_ text: String) -> [UInt8] {

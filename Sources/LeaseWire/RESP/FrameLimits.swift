@@ -8,7 +8,7 @@ package struct FrameLimits: Hashable, Sendable {
     package var frame: Int
     /// The most arguments of a frame, the command word included.
     package var arguments: Int
-    /// The most bytes of an inline line, without its line feed.
+    /// The most bytes of an inline line, without its line end.
     package var inline: Int
     /// The most bytes of one argument that is kept.
     package var bulk: Int

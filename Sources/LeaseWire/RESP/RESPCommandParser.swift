@@ -136,7 +136,12 @@ package struct RESPCommandParser: Sendable {
         case .endless: throw .malformed("too big bulk count string")
         case .malformed: throw .malformed("invalid bulk length")
         case .length(let announced, let size):
-            guard announced >= 0 else { throw .malformed("invalid bulk length") }
+            guard announced >= -1 else { throw .malformed("invalid bulk length") }
+            guard announced >= 0 else {
+                buffer.moveReaderIndex(forwardBy: size)
+                length += size
+                return finish(.null)
+            }
             guard announced <= limits.frame, length + size + announced + 2 <= limits.frame else {
                 throw .malformed("invalid bulk length, the most is \(limits.frame) bytes in a frame")
             }
@@ -183,16 +188,18 @@ package struct RESPCommandParser: Sendable {
     private mutating func readLine(_ buffer: inout ByteBuffer, scanned: Int) throws(ProtocolError) -> Step {
         let unseen = buffer.readableBytesView.dropFirst(scanned)
         guard let lineFeed = unseen.firstIndex(of: UInt8(ascii: "\n")) else {
-            guard buffer.readableBytes <= limits.inline else { throw .malformed("too big inline request") }
+            // A carriage return may be half of a line end.
+            let size = buffer.readableBytes - (unseen.last == UInt8(ascii: "\r") ? 1 : 0)
+            guard size <= limits.inline else { throw .malformed("too big inline request") }
             state = .inline(scanned: buffer.readableBytes)
             return .starved
         }
         let size = lineFeed - buffer.readerIndex
-        guard size <= limits.inline else { throw .malformed("too big inline request") }
         var line = buffer.readableBytesView.prefix(size)
         if line.last == UInt8(ascii: "\r") {
             line.removeLast()
         }
+        guard line.count <= limits.inline else { throw .malformed("too big inline request") }
         guard !InlineWords.isOtherProtocol(line) else {
             throw ProtocolError(.otherProtocol, "an HTTP request")
         }

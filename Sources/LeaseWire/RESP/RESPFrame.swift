@@ -20,4 +20,6 @@ package enum RESPArgument: Hashable, Sendable {
     case bytes(ByteBuffer)
     /// An argument over its limit, with the length that was announced. Its bytes were dropped as they came.
     case oversized(length: Int)
+    /// A null bulk string (`$-1`), which no command takes.
+    case null
 }

@@ -1,35 +1,11 @@
 package import LeaseCore
 package import NIOCore
 
-/// An element of `KEYS LIST`: a key and which kinds of value it has.
-package struct ListedKeyReply: Hashable, Sendable {
-    package let key: Key
-    /// In the order of the protocol.
-    package let kinds: [KeyKind]
-
-    package init(key: Key, kinds: [KeyKind]) {
-        self.key = key
-        self.kinds = kinds
-    }
-}
-
-/// What `KEYS TRACKER` answers: a key's place on the ring, and which kinds of value it has.
-package struct TrackerReply: Hashable, Sendable {
-    package let hash: UInt64
-    /// In the order of the protocol.
-    package let kinds: [KeyKind]
-
-    package init(hash: UInt64, kinds: [KeyKind]) {
-        self.hash = hash
-        self.kinds = kinds
-    }
-}
-
 // MARK: - Writing
 
 extension RESPEncoder {
     /// Writes `[key, kind…]`.
-    package func writeListedKey(_ listed: ListedKeyReply, to buffer: inout ByteBuffer) {
+    package func writeListedKey(_ listed: ListedKey, to buffer: inout ByteBuffer) {
         writeArrayHeader(1 + listed.kinds.count, to: &buffer)
         writeBulk(listed.key.bytes, to: &buffer)
         writeKinds(listed.kinds, to: &buffer)
@@ -38,7 +14,7 @@ extension RESPEncoder {
     /// Writes the map of a tracker.
     ///
     /// The hash is decimal digits, since it need not fit into an integer of the protocol.
-    package func writeTracker(_ tracker: TrackerReply, to buffer: inout ByteBuffer) {
+    package func writeTracker(_ tracker: KeyTracker, to buffer: inout ByteBuffer) {
         writeMapHeader(2, to: &buffer)
         writeBulk("hash", to: &buffer)
         writeBulk(String(tracker.hash), to: &buffer)
@@ -56,7 +32,7 @@ extension RESPEncoder {
 
 // MARK: - Reading
 
-extension ListedKeyReply {
+extension ListedKey {
     /// Reads an element of a list of keys; kinds that this release does not know are passed over.
     ///
     /// Returns `nil` if it is none.
@@ -68,7 +44,7 @@ extension ListedKeyReply {
     }
 }
 
-extension TrackerReply {
+extension KeyTracker {
     /// Reads a reply of either version; fields and kinds that this release does not know are passed over.
     ///
     /// Returns `nil` if it is no such map.
