@@ -9,7 +9,7 @@ public struct SystemdError: Error, Hashable, Sendable, CustomStringConvertible {
     /// A later release may add to it.
     public struct Code: Hashable, Sendable, CustomStringConvertible {
         private enum Kind: String {
-            case notDelivered, badEnvironment, badDescriptor
+            case notDelivered, badEnvironment, badDescriptor, badName
         }
 
         private let kind: Kind
@@ -24,6 +24,8 @@ public struct SystemdError: Error, Hashable, Sendable, CustomStringConvertible {
         public static let badEnvironment = Code(.badEnvironment)
         /// A passed descriptor is not what was asked for.
         public static let badDescriptor = Code(.badDescriptor)
+        /// The descriptor store does not take the name.
+        public static let badName = Code(.badName)
 
         /// The code's name in Swift.
         public var description: String { kind.rawValue }

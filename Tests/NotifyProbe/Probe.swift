@@ -16,6 +16,11 @@ enum Probe {
         case "listen":
             try listen()
             print("again", try ListenDescriptors.take().count)
+        case "divide": try divide()
+        case "store": print(try notifier.store(3, as: try DescriptorName(text)))
+        case "store-closed": print(try notifier.store(1000, as: try DescriptorName(text)))
+        case "store-unpolled": print(try notifier.store(3, as: try DescriptorName(text), isDroppedAtHangUp: false))
+        case "remove-stored": print(try notifier.removeStored(try DescriptorName(text)))
         case "starve": WatchdogScript.starve()
         case "commit": WatchdogScript.slowCommit()
         default: print("unknown verb")
@@ -36,5 +41,12 @@ enum Probe {
         }
         let left = ["LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES"].filter { (name: String) in getenv(name) != nil }
         print("left", left)
+    }
+
+    /// One line for the listeners, one for what came back from the store.
+    private static func divide() throws(SystemdError) {
+        let passed = PassedDescriptors(try ListenDescriptors.take(), storedAs: "tie")
+        print("listeners", passed.listeners.map { "\($0.name)=\($0.descriptor)" })
+        print("stored", passed.stored.map { "\($0.name)=\($0.descriptor)" })
     }
 }

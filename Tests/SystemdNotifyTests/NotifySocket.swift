@@ -29,12 +29,44 @@ final class NotifySocket {
     ///
     /// The sender has ended, so there will be no more.
     func messages() -> [String] {
-        var messages: [String] = []
-        var buffer = [UInt8](repeating: 0, count: 4096)
+        received().map(\.text)
+    }
+
+    /// The messages so far with the descriptors that came with them, which are the caller's to close.
+    func received() -> [(text: String, descriptors: [Int32])] {
+        var received: [(String, [Int32])] = []
+        var bytes = [UInt8](repeating: 0, count: 4096)
+        var control = [UInt8](repeating: 0, count: 256)
         while true {
-            let count = recv(descriptor, &buffer, buffer.count, Int32(MSG_DONTWAIT))
-            guard count >= 0 else { return messages }
-            messages.append(String(decoding: buffer[..<count], as: UTF8.self))
+            let (count, controlCount) = bytes.withUnsafeMutableBytes { bytes in
+                control.withUnsafeMutableBytes { control in
+                    var part = iovec(iov_base: bytes.baseAddress, iov_len: bytes.count)
+                    return withUnsafeMutablePointer(to: &part) { part in
+                        var message = msghdr()
+                        message.msg_iov = part
+                        message.msg_iovlen = 1
+                        message.msg_control = control.baseAddress
+                        message.msg_controllen = control.count
+                        let flags = Int32(MSG_DONTWAIT) | Int32(MSG_CMSG_CLOEXEC)
+                        return (recvmsg(descriptor, &message, flags), Int(message.msg_controllen))
+                    }
+                }
+            }
+            guard count >= 0 else { return received }
+            let text = String(decoding: bytes[..<count], as: UTF8.self)
+            received.append((text, Self.descriptors(in: control[..<controlCount])))
+        }
+    }
+
+    /// The descriptors of the first control message: its length, level and type, then the numbers; see cmsg(3).
+    private static func descriptors(in control: ArraySlice<UInt8>) -> [Int32] {
+        control.withUnsafeBytes { bytes in
+            let header = MemoryLayout<cmsghdr>.size
+            guard bytes.count >= header else { return [] }
+            let message = bytes.loadUnaligned(as: cmsghdr.self)
+            guard message.cmsg_level == SOL_SOCKET, message.cmsg_type == Int32(SCM_RIGHTS) else { return [] }
+            return stride(from: header, to: Int(message.cmsg_len), by: MemoryLayout<Int32>.size)
+                .map { bytes.loadUnaligned(fromByteOffset: $0, as: Int32.self) }
         }
     }
 }

@@ -74,8 +74,12 @@ public struct ServiceNotifier: Hashable, Sendable {
         try send("WATCHDOG=1")
     }
 
-    private func send(_ state: String) throws(SystemdError) -> Bool {
-        let result = sd_notify(0, state)
+    func send(_ state: String) throws(SystemdError) -> Bool {
+        try Self.told(state, sd_notify(0, state))
+    }
+
+    /// What a call of the sd_notify(3) family answered.
+    static func told(_ state: String, _ result: Int32) throws(SystemdError) -> Bool {
         guard result >= 0 else {
             let firstLine = state.prefix { $0 != "\n" }
             throw SystemdError(
