@@ -21,8 +21,10 @@ extension LeasedCommand {
     private static func systemExit(of code: StoreError.Code) -> SystemExit {
         switch code {
         case .locked: .unavailable
-        case .notAStore, .damaged, .newerSchema, .hashChanged: .badData
-        case .cannotCreate: .cannotCreate
+        case .notAStore, .damaged, .newerSchema, .hashChanged, .isBackup, .notABackup: .badData
+        case .missing: .noInput
+        case .tokensAhead: .usage
+        case .cannotCreate, .exists: .cannotCreate
         case .denied: .noPermission
         default: .ioError
         }

@@ -25,8 +25,15 @@ struct LeasedCommand: AsyncParsableCommand {
             Settings come from flags, then LEASED_* variables, then the configuration file. Signals: TERM and INT answer \
             what was received and stop; HUP reads the configuration again.
 
-            Exit status: 0 stopped as asked; 64 wrong usage; 65 the store's file is not usable; 69 another daemon is in \
-            the way; 71 the system refused a call; 73 a file or socket cannot be made; 74 reading or writing failed; \
+            To put a backup of leasectl backup back, stop the daemon and say, as root or as its user:
+
+              leased --restore FILE
+
+            It checks the backup, keeps the store that is there beside it, puts the backup in its place and ends. Start \
+            the daemon again then.
+
+            Exit status: 0 stopped as asked, or restored; 64 wrong usage; 65 the store's file, or the backup, is not \
+            usable; 66 there is no such backup; 69 another daemon is in the way; 71 the system refused a call; 73 a file or socket cannot be made; 74 reading or writing failed; \
             77 not permitted; 78 wrong configuration.
             """,
         version: "leased \(LeasedVersion.current)"
@@ -52,6 +59,24 @@ struct LeasedCommand: AsyncParsableCommand {
     )
     var logLevel: String?
 
+    @Option(help: ArgumentHelp("Put the backup FILE in the store's place, and end.", valueName: "file"))
+    var restore: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "With --restore: let no later token be N or lower, if the backup's are ahead of the wall clock.",
+            valueName: "n"
+        ),
+        transform: Self.token
+    )
+    var minToken: Token?
+
+    func validate() throws {
+        guard minToken == nil || restore != nil else {
+            throw ValidationError("--min-token goes with --restore alone")
+        }
+    }
+
     func run() async throws {
         // A client that went away, or a log that nobody reads, is an error of that write, not the daemon's end.
         signal(SIGPIPE, SIG_IGN)
@@ -59,7 +84,11 @@ struct LeasedCommand: AsyncParsableCommand {
         LoggingSystem.bootstrap { ReloadableLogHandler(label: $0, level: level) }
         let logger = Logger(label: "leased")
         do {
-            try await serve(logger: logger, level: level)
+            if let restore {
+                try putBack(restore, logger: logger, level: level)
+            } else {
+                try await serve(logger: logger, level: level)
+            }
         } catch {
             let code = Self.exitCode(of: error)
             logger.critical("\(Self.sentence(of: error))", metadata: ["exit": "\(code)"])
@@ -69,29 +98,41 @@ struct LeasedCommand: AsyncParsableCommand {
 
     private func serve(logger: Logger, level: LogLevel) async throws {
         // Before there are threads: it changes the environment.
-        let passed = try ListenDescriptors.take()
+        let passed = PassedDescriptors(try ListenDescriptors.take(), storedAs: KeptTies.namePrefix)
         let configuration = try loadConfiguration()
         level.current = configuration.logLevel
         let clock = try SystemLeaseClock()
-        let listener = try Self.listener(configuration, passed: passed)
+        let listener = try Self.listener(configuration, passed: passed.listeners)
+        let tieStore = TieStore(logger: logger)
         let server: LeaseServer
         do {
-            server = try await LeaseServer.start(configuration: configuration, clock: clock, logger: logger)
+            server = try await LeaseServer.start(
+                configuration: configuration,
+                clock: clock,
+                logger: logger,
+                keptTies: KeptTies(passed.stored),
+                tieStore: tieStore
+            )
         } catch {
             // Nobody will ever answer there.
             listener.removeSocket()
             throw error
         }
         let status = StatusService(server: server, logger: logger)
+        var services: [any Service] = tieStore.map { [$0] } ?? []
+        services += [
+            server,
+            SocketService(server: server, listener: listener, logger: logger) { await status.socketAnswers() },
+            WatchdogService(server: server, commitTimeout: configuration.commitTimeout, logger: logger),
+            ReloadService(server: server, level: level, logger: logger, load: loadConfiguration),
+        ]
+        #if DEBUG
+            services.append(HangHook(server: server, logger: logger))
+        #endif
+        // Stops first, so that the service manager hears of the stop before anything else.
+        services.append(status)
         var group = ServiceGroupConfiguration(
-            services: [
-                server,
-                SocketService(server: server, listener: listener, logger: logger) { await status.socketAnswers() },
-                WatchdogService(server: server, commitTimeout: configuration.commitTimeout, logger: logger),
-                ReloadService(server: server, level: level, logger: logger, load: loadConfiguration),
-                // Stops first, so that the service manager hears of the stop before anything else.
-                status,
-            ],
+            services: services,
             gracefulShutdownSignals: [.sigterm, .sigint],
             logger: Logger(label: "leased.services") { _ in SwiftLogNoOpLogHandler() }
         )
@@ -100,7 +141,7 @@ struct LeasedCommand: AsyncParsableCommand {
         logger.info("stopped")
     }
 
-    @Sendable private func loadConfiguration() throws(ConfigurationError) -> ServerConfiguration {
+    @Sendable func loadConfiguration() throws(ConfigurationError) -> ServerConfiguration {
         try ServerConfiguration.load(
             overrides: CommandLineOverrides(
                 config: config,

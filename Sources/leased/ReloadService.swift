@@ -6,7 +6,8 @@ import UnixSignals
 
 /// Reads the configuration again at a HUP.
 ///
-/// What may change while the daemon runs is taken over: the log level, the administrators, the limits, the retention.
+/// What may change while the daemon runs is taken over: the log level, the administrators, the access
+/// rules, the limits, the retention.
 /// A configuration that is wrong is logged, and the old one stays in force.
 struct ReloadService: Service {
     private let server: LeaseServer

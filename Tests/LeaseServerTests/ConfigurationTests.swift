@@ -1,6 +1,7 @@
 import CLinux
 import Glibc
 import LeaseCore
+import LeaseStore
 import Testing
 
 @testable import LeaseServer
@@ -52,7 +53,9 @@ import Testing
         let snapshot = try #require(try ConfigurationFile(path: path).snapshot)
         let reader = SettingsReader(flags: [:], environment: [:], file: (path, snapshot))
         for key in SettingKey.all {
-            let isList = key == SettingKey.administratorUsers || key == SettingKey.administratorGroups
+            let isList = [SettingKey.administratorUsers, SettingKey.administratorGroups, SettingKey.access].contains(
+                key
+            )
             #expect(try isList ? reader.list(key) != nil : reader.text(key) != nil, "\(key)")
         }
     }
@@ -138,6 +141,7 @@ import Testing
                 limits:
                   connections: 500
                   list-bytes: 64KiB
+                  store-bytes: 3GiB
                   longest-ttl: 1h
                 """
         )
@@ -149,8 +153,58 @@ import Testing
         #expect(configuration.commitTimeout == .seconds(90))
         #expect(configuration.limits.connections == 500)
         #expect(configuration.limits.listBytes == 65_536)
+        #expect(configuration.limits.storeBytes == 3 << 30)
+        #expect(configuration.ledger.maximumFileBytes == 3 << 30)
         #expect(configuration.limits.longestTTL.duration == .seconds(3600))
         #expect(configuration.limits.leases == Limits().leases)
+    }
+
+    @Test func accessRulesAreReadInTheirOrder() throws {
+        let configuration = try load(
+            file: """
+                access:
+                  - allow user root acquire read on deploy/
+                  - deny group 27 write
+                  - "deny  everyone read write admin on a b\\\\x00\\\\x2a\\\\\\\\"
+                """
+        )
+        let rules = configuration.accessRules
+        #expect(rules.map(\.effect) == [.allow, .deny, .deny])
+        #expect(rules.map(\.subject) == [.user(0), .group(27), .everyone])
+        #expect(rules.map(\.rights) == [[.acquire, .read], [.write], [.read, .write, .admin]])
+        #expect(rules.map(\.prefix) == [Array("deploy/".utf8), [], Array("a b\0*\\".utf8)])
+        #expect(rules[1].label == "rule 2, 'deny group 27 write'")
+        let environment = ["LEASED_ACCESS": "deny everyone write,allow everyone admin on x"]
+        #expect(try load(environment: environment).accessRules.map(\.effect) == [.deny, .allow])
+    }
+
+    @Test(arguments: [
+        ("permit everyone read", "it begins with allow or deny"),
+        ("", "it begins with allow or deny"),
+        ("allow all read", "everyone, user NAME or group NAME comes second"),
+        ("allow user", "everyone, user NAME or group NAME comes second"),
+        ("allow user no-such-user read", "a user's name or number that this machine knows"),
+        ("allow group no-such-group read", "a group's name or number that this machine knows"),
+        ("allow everyone", "it names a right"),
+        ("allow everyone on a", "it names a right"),
+        ("allow everyone renew", "'renew' is no right; these are acquire, read, write, admin"),
+        ("allow everyone read on", "behind on comes how the names begin"),
+        ("allow everyone read on deploy/*", "the beginning of the names alone, without *"),
+        ("allow everyone read on a\\n", "with \\xHH and \\\\ as escapes"),
+        ("allow everyone read on a\\x0", "with \\xHH and \\\\ as escapes"),
+        ("allow everyone read on " + String(repeating: "a", count: 1025), "at most 1024 bytes"),
+    ])
+    func accessRuleThatIsNoneIsRefused(rule: String, expected: String) throws {
+        let failure = try error(file: "access: ['\(rule)']")
+        #expect(failure.code == .badValue && failure.key == "access")
+        #expect(failure.message.contains(expected), "\(failure.message)")
+    }
+
+    @Test func moreAccessRulesThanTheLimitAreRefused() throws {
+        let rules = Array(repeating: "'deny user 7 write'", count: 257)
+        #expect(try load(file: "access: [\(rules.dropLast().joined(separator: ", "))]").accessRules.count == 256)
+        let failure = try error(file: "access: [\(rules.joined(separator: ", "))]")
+        #expect(failure.message.contains("at most 256 rules"), "\(failure.message)")
     }
 
     @Test func listInAVariableIsJoinedByCommas() throws {
@@ -249,6 +303,11 @@ import Testing
         #expect(failure.code == .malformedFile)
         #expect(failure.message.hasPrefix("\(folder.path)/leased.yaml"))
         #expect(!failure.message.contains("\n"))
+    }
+
+    @Test func aFaultIsToldWithoutTheFileAroundIt() throws {
+        let failure = try error(file: "log-level: info\nstore: \"\\q\"\nsocket: /elsewhere\n")
+        #expect(failure.message.contains("line 2") && !failure.message.contains("elsewhere"), "\(failure.message)")
     }
 
     @Test func settingWrittenInTwoWaysIsRefused() throws {

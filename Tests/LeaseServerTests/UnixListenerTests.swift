@@ -196,4 +196,42 @@ import Testing
         #expect(failure.exit == .noPermission)
         #expect(FileIdentity(path: path) == nil)
     }
+
+    // MARK: Folders that others may write to
+
+    @Test func theModeIsThatOfTheUmaskAsTheSocketIsMade() throws {
+        for mode in [UInt32(0o600), 0o660, 0o666, 0o777] {
+            let listener = try UnixListener(path: path, mode: mode)
+            defer { close(listener.descriptor) }
+            #expect(try permissions(path) == mode)
+            listener.removeSocket()
+        }
+        let mask = umask(0o022)
+        umask(mask)
+        #expect(mask != 0o777 & ~0o600, "the process's own is as it was")
+    }
+
+    /// Whoever may write to the folder moves the socket away, and puts a link, or another file, in its place.
+    @Test func whatWasPutInTheSocketsPlaceGetsNoOtherMode() throws {
+        let precious = folder.path + "/precious"
+        close(clinux_open(precious, O_CREAT | O_WRONLY, 0o600))
+        symlink(precious, path)
+        #expect(throws: ListenError.self) { try UnixListener.protect(path, mode: 0o666, group: nil) }
+        unlink(path)
+        link(precious, path)
+        #expect(throws: ListenError.self) { try UnixListener.protect(path, mode: 0o666, group: nil) }
+        #expect(try permissions(precious) == 0o600)
+    }
+
+    @Test func aLockWithAnotherNameIsLeftAsItIs() throws {
+        let precious = folder.path + "/precious"
+        let descriptor = clinux_open(precious, O_CREAT | O_WRONLY, 0o600)
+        #expect(write(descriptor, "keep me", 7) == 7)
+        close(descriptor)
+        link(precious, path + ".lock")
+        let error = try error(path)
+        #expect(error.code == .cannotCreate)
+        #expect(error.message.contains(".lock has 2 names"), "\(error)")
+        #expect(try status(precious).st_size == 7)
+    }
 }

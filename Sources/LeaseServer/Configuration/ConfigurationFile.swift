@@ -32,10 +32,16 @@ struct ConfigurationFile {
         do {
             snapshot = try YAMLSnapshot(data: bytes.span.bytes, providerName: path, parsingOptions: options)
         } catch {
-            let reason = "\(error)".split(separator: "\n").joined(separator: " ")
+            let reason = Self.reason(error)
             throw ConfigurationError(.malformedFile, "\(path) is not a YAML mapping of settings: \(reason)")
         }
         try Self.check(keys.withLock { $0 }, path: path)
+    }
+
+    /// What the YAML library says, without the text around the fault, which may be the whole file.
+    private static func reason(_ error: any Error) -> String {
+        let lines = "\(error)".split(separator: "\n").map { $0.trimmingPrefix { $0 == " " } }
+        return lines.prefix { !$0.hasPrefix("Context:") }.joined(separator: " ")
     }
 
     private static func check(_ keys: [String], path: String) throws(ConfigurationError) {

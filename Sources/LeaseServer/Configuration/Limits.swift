@@ -3,9 +3,9 @@ public import LeaseCore
 /// Every limit of the daemon, so that no client, however slow or hostile, costs more than is written here.
 ///
 /// A request over a limit is refused with a named error and has changed nothing (`docs/PROTOCOL.md`, section 6). The
-/// limits "per user" hold for each uid by itself; the last `reservedForAdministrators` places of a limit on connections
-/// or leases in all are for administrators, so that one can always look and revoke. A reload of the configuration
-/// changes all of them for what comes afterwards; what is there already stays.
+/// limits "per user" hold for each uid by itself; the last `reservedForAdministrators` places of a limit on connections,
+/// leases, waiters, ties, subscriptions or patterns in all are for administrators, so that one can always look and revoke. A reload
+/// of the configuration changes all of them for what comes afterwards; what is there already stays.
 public struct Limits: Hashable, Sendable {
     /// Connections in all.
     ///
@@ -19,7 +19,42 @@ public struct Limits: Hashable, Sendable {
     public var leases = 100_000
     /// Leases in force of one user.
     public var leasesPerUser = 50_000
-    /// Places of the limits on connections and leases in all that only administrators get.
+    /// Waiters in all; each has a connection of its own.
+    public var waiters = 8000
+    /// Waiters for one lease.
+    public var waitersPerLease = 4000
+    /// Waiters of one user.
+    public var waitersPerUser = 3000
+    /// Ties in all; each is a connection of its own.
+    ///
+    /// Under systemd the unit's `FileDescriptorStoreMax=` must not be less, or a restart loses some.
+    public var ties = 4000
+    /// Ties of one user.
+    public var tiesPerUser = 2000
+    /// Subscriptions to names and patterns, in all.
+    ///
+    /// Each takes memory for its name, at most about 2 KiB.
+    public var subscriptions = 100_000
+    /// Subscriptions of one user.
+    public var subscriptionsPerUser = 20_000
+    /// Subscriptions of one connection.
+    public var subscriptionsPerConnection = 4000
+    /// Different patterns that are subscribed to, in all.
+    ///
+    /// Each is compared with the name of every lease that something happens to.
+    public var patterns = 2000
+    /// Different patterns of one user.
+    ///
+    /// Together they have at most 64 bytes for each of these, or 4096.
+    public var patternsPerUser = 200
+    /// Bytes of messages that a subscriber may have left unread, beside what its socket holds; past it the connection is
+    /// closed.
+    public var subscriberOutputBytes = 8 << 20
+    /// Bytes of messages that all subscribers together may have left unread; past it, whoever has more than its share is
+    /// disconnected.
+    public var subscriberOutputBytesInAll = 256 << 20
+    /// Places of the limits on connections, leases, waiters, ties, subscriptions and patterns in all that only
+    /// administrators get.
     public var reservedForAdministrators = 16
 
     /// Bytes of one frame, all its arguments together; past it the connection is closed.
@@ -37,6 +72,11 @@ public struct Limits: Hashable, Sendable {
     /// The longest TTL that is granted.
     public var longestTTL = TTL.max
 
+    /// Bytes of the store's file that hold something; past it values, children and imports are refused.
+    ///
+    /// Leases go on, and so does what removes.
+    public var storeBytes = 16 << 30
+
     /// Elements of one list reply without `COUNT`; past it the caller is told to page.
     public var listElements = 100_000
     /// Bytes of one list reply without `COUNT`; past it the caller is told to page.
@@ -47,6 +87,9 @@ public struct Limits: Hashable, Sendable {
 }
 
 extension Limits {
+    /// Bytes of the different patterns of one user, together: what they cost grows with these.
+    var patternBytesPerUser: Int { max(64 * patternsPerUser, 4096) }
+
     /// How a limit that is a number is named in the configuration, and how far it may go.
     struct Field: Sendable {
         let key: String
@@ -65,6 +108,23 @@ extension Limits {
         Field(key: "connections-per-user", path: \.connectionsPerUser, range: 1...1_000_000),
         Field(key: "leases", path: \.leases, range: 1...10_000_000),
         Field(key: "leases-per-user", path: \.leasesPerUser, range: 1...10_000_000),
+        Field(key: "waiters", path: \.waiters, range: 1...1_000_000),
+        Field(key: "waiters-per-lease", path: \.waitersPerLease, range: 1...1_000_000),
+        Field(key: "waiters-per-user", path: \.waitersPerUser, range: 1...1_000_000),
+        Field(key: "ties", path: \.ties, range: 1...1_000_000),
+        Field(key: "ties-per-user", path: \.tiesPerUser, range: 1...1_000_000),
+        Field(key: "subscriptions", path: \.subscriptions, range: 1...10_000_000),
+        Field(key: "subscriptions-per-user", path: \.subscriptionsPerUser, range: 1...10_000_000),
+        Field(key: "subscriptions-per-connection", path: \.subscriptionsPerConnection, range: 1...1_000_000),
+        Field(key: "patterns", path: \.patterns, range: 1...100_000),
+        Field(key: "patterns-per-user", path: \.patternsPerUser, range: 1...100_000),
+        Field(key: "subscriber-output-bytes", path: \.subscriberOutputBytes, range: 4 << 10...1 << 30, isBytes: true),
+        Field(
+            key: "subscriber-output-bytes-in-all",
+            path: \.subscriberOutputBytesInAll,
+            range: 64 << 10...16 << 30,
+            isBytes: true
+        ),
         Field(key: "reserved-for-administrators", path: \.reservedForAdministrators, range: 0...10_000),
         Field(key: "frame-bytes", path: \.frameBytes, range: 4 << 10...512 << 20, isBytes: true),
         Field(key: "arguments", path: \.arguments, range: 32...1_048_576),
@@ -72,6 +132,7 @@ extension Limits {
         Field(key: "value-bytes", path: \.valueBytes, range: 1 << 10...512 << 20, isBytes: true),
         Field(key: "name-bytes", path: \.nameBytes, range: 16...LeaseName.maximumLength, isBytes: true),
         Field(key: "label-bytes", path: \.labelBytes, range: 16...Label.maximumLength, isBytes: true),
+        Field(key: "store-bytes", path: \.storeBytes, range: 1 << 20...1 << 50, isBytes: true),
         Field(key: "list-elements", path: \.listElements, range: 1...10_000_000),
         Field(key: "list-bytes", path: \.listBytes, range: 4 << 10...1 << 30, isBytes: true),
     ]

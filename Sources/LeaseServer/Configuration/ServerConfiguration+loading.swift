@@ -79,6 +79,7 @@ extension ServerConfiguration {
         for group in try reader.list(SettingKey.administratorGroups) ?? [] {
             administrators.groups.insert(try group.account(Account.groupID, "a group's name or number"))
         }
+        accessRules = try reader.accessRules(SettingKey.access)
         let long = Duration.seconds(100 * 366 * 86_400)
         historyKeepFor = try reader.duration(SettingKey.historyKeepFor, in: .zero...long) ?? historyKeepFor
         historyKeepRows = try reader.integer(SettingKey.historyKeepRows, in: 0...1_000_000_000) ?? historyKeepRows

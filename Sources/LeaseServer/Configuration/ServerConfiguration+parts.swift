@@ -1,3 +1,4 @@
+import LeaseCore
 import LeaseStore
 import LeaseWire
 
@@ -9,9 +10,15 @@ extension ServerConfiguration {
         ledger.maximumLeases = limits.leases
         ledger.maximumLeasesPerUser = limits.leasesPerUser
         ledger.leasesReservedForAdministrators = limits.reservedForAdministrators
+        ledger.maximumFileBytes = Int64(limits.storeBytes)
         ledger.historyAge = historyKeepFor
         ledger.historyRows = Int64(historyKeepRows)
         return ledger
+    }
+
+    /// Whether what a user may do can depend on its groups.
+    var asksForGroups: Bool {
+        !administrators.groups.isEmpty || accessRules.contains { if case .group = $0.subject { true } else { false } }
     }
 }
 
@@ -19,6 +26,16 @@ extension Limits {
     /// The limits of a frame.
     var frames: FrameLimits {
         FrameLimits(frame: frameBytes, arguments: arguments, inline: inlineBytes, bulk: valueBytes)
+    }
+
+    /// The limits of the waiting lines.
+    var waiting: WaitLines.Limits {
+        WaitLines.Limits(
+            perLease: waitersPerLease,
+            perUser: waitersPerUser,
+            total: waiters,
+            reservedForAdministrators: reservedForAdministrators
+        )
     }
 
     /// The limits of a command's values.

@@ -1,11 +1,12 @@
+public import LeaseCore
 public import Logging
 
 /// All that can be set about the daemon, checked.
 ///
 /// ``load(overrides:environment:)`` makes one from flags, `LEASED_*` variables and a YAML file, in this order of
 /// precedence; `systemd/leased.yaml` shows every setting with its default. The socket, the store and the time limits of
-/// stop and commit are fixed at start; the log level, the administrators, the limits and the history's retention are
-/// values that a running daemon can take over.
+/// stop and commit are fixed at start; the log level, the administrators, the access rules, the limits and the history's
+/// retention are values that a running daemon can take over.
 public struct ServerConfiguration: Hashable, Sendable {
     /// Where the socket is: `docs/PROTOCOL.md`, section 1.
     ///
@@ -29,6 +30,8 @@ public struct ServerConfiguration: Hashable, Sendable {
     public var logLevel = Logger.Level.info
     /// Who else is an administrator.
     public var administrators = Administrators()
+    /// What users that are no administrators may and may not do; the first rule that speaks of it decides.
+    public var accessRules: [AccessRule] = []
     /// The limits on what clients may cost.
     public var limits = Limits()
     /// How long the history of ended tenures is kept.

@@ -8,6 +8,7 @@ enum SettingKey {
     static let logLevel = "log-level"
     static let administratorUsers = "administrators.users"
     static let administratorGroups = "administrators.groups"
+    static let access = "access"
     static let longestTTL = "limits.longest-ttl"
     static let historyKeepFor = "history.keep-for"
     static let historyKeepRows = "history.keep-rows"
@@ -16,8 +17,8 @@ enum SettingKey {
 
     static let all: [String] =
         [
-            socket, socketMode, socketGroup, store, logLevel, administratorUsers, administratorGroups, longestTTL,
-            historyKeepFor, historyKeepRows, stopTimeout, commitTimeout,
+            socket, socketMode, socketGroup, store, logLevel, administratorUsers, administratorGroups, access,
+            longestTTL, historyKeepFor, historyKeepRows, stopTimeout, commitTimeout,
         ] + Limits.fields.map { limit($0.key) }
 
     static func limit(_ name: String) -> String {

@@ -4,6 +4,8 @@ public enum SystemExit: Int32, Hashable, Sendable {
     case usage = 64
     /// A file does not hold what it should (`EX_DATAERR`).
     case badData = 65
+    /// A file that is to be read is not there (`EX_NOINPUT`).
+    case noInput = 66
     /// Another one is in the way, or a service is missing (`EX_UNAVAILABLE`).
     case unavailable = 69
     /// The system refused a call (`EX_OSERR`).

@@ -9,10 +9,13 @@ struct Counters {
     var refusedCommits: Int64 = 0
     var protocolErrors: Int64 = 0
     var bytesOut: Int64 = 0
+    var messages: Int64 = 0
+    var droppedSubscribers: Int64 = 0
     private(set) var refusals: [LeaseError.Code: Int64] = [:]
 
-    /// A command was answered with an error.
-    mutating func refused(_ code: LeaseError.Code) {
-        refusals[code, default: 0] += 1
+    /// Commands, one by default, were answered with an error.
+    mutating func refused(_ code: LeaseError.Code, count: Int = 1) {
+        guard count > 0 else { return }
+        refusals[code, default: 0] += Int64(count)
     }
 }

@@ -1,6 +1,7 @@
 import LeaseCore
 import LeaseStore
 import LeaseWire
+import Logging
 import NIOCore
 
 /// What each command does.
@@ -10,23 +11,25 @@ extension Engine {
     /// - Throws: the refusal to reply.
     func execute(_ command: Command, for session: Session, now: Moment) throws(LeaseError) {
         switch command {
-        case .acquire(let acquire):
-            let owner = acquire.owner ?? session.defaultOwner
-            perform(.acquire(ttl: acquire.ttl, owner: owner, request: acquire.request), on: acquire.name, session, now)
-        case .renew(let renew):
-            perform(.renew(token: renew.token, ttl: renew.ttl, request: renew.request), on: renew.name, session, now)
+        case .acquire(let command):
+            try acquire(command, for: session, now: now)
+        case .renew(let command):
+            renew(command, for: session, now: now)
+        case .tie(let name, let token):
+            try tie(name, token: token, for: session, now: now)
         case .release(let name, let token):
             perform(.release(token: token), on: name, session, now)
         case .check(let name, let token):
             perform(.check(token: token), on: name, session, now)
         case .holder(let name):
             perform(.holder, on: name, session, now)
-        case .revoke(let revoke):
-            perform(.revoke(after: revoke.after, reason: revoke.reason), on: revoke.name, session, now)
+        case .revoke(let command):
+            revoke(command, for: session, now: now)
         case .token:
             let token = try backend.issueToken(now: now)
             session.replyOnCommit { $0.writeInteger(token.rawValue, to: &$1) }
         case .leases(let query):
+            try session.caller.permit(.read, or: .acquire, onAllUnder: query.prefix)
             list(
                 .leases(LeasePage(prefix: query.prefix, after: query.after, count: query.count ?? .max)),
                 for: session,
@@ -34,7 +37,9 @@ extension Engine {
             )
         case .put, .get, .delete, .prefixAppend, .prefixList, .prefixContains, .prefixRemove, .keysList, .keysRange,
             .keysTracker, .keysRemove, .export, .importEntries:
-            store(command, for: session, now: now)
+            try store(command, for: session, now: now)
+        case .subscribe, .psubscribe, .unsubscribe, .punsubscribe:
+            try watching(command, for: session)
         case .info(let section):
             let text = information(section: section, now: now)
             session.replyOnCommit { $0.writeText(text, to: &$1) }
@@ -43,19 +48,43 @@ extension Engine {
         }
     }
 
+    /// Ends a tenure by force; that of another user is logged, so that it can be told later who did it.
+    private func revoke(_ command: RevokeCommand, for session: Session, now: Moment) {
+        let holder = backend.tenure(of: command.name)?.holder
+        let request = LeaseRequest.revoke(after: command.after, reason: command.reason)
+        let result = backend.perform(request, on: command.name, by: session.caller, now: now)
+        if result == .success(.revoked(true)), let holder, holder.uid != session.caller.uid {
+            logger.notice(
+                "lease revoked by another user",
+                metadata: [
+                    "lease": "\(command.name)", "holder_uid": "\(holder.uid)", "owner": "\(holder.owner)",
+                    "uid": "\(session.caller.uid)", "pid": "\(session.caller.pid)", "reason": "\(command.reason)",
+                ]
+            )
+        }
+        reply(result, on: command.name, session, now)
+    }
+
     /// Decides a request on a lease; the reply rests on the turn's commit.
     private func perform(_ request: LeaseRequest, on name: LeaseName, _ session: Session, _ now: Moment) {
-        switch backend.perform(request, on: name, by: session.caller, now: now) {
+        reply(backend.perform(request, on: name, by: session.caller, now: now), on: name, session, now)
+    }
+
+    /// Answers what was decided; the reply rests on the turn's commit.
+    func reply(_ result: Result<LeaseAnswer, LeaseError>, on name: LeaseName, _ session: Session, _ now: Moment) {
+        switch result {
         case .success(let answer):
             session.replyOnCommit { encoder, buffer in
                 switch answer {
                 case .token(let token): encoder.writeInteger(token.rawValue, to: &buffer)
-                case .released: encoder.writeOK(to: &buffer)
+                case .released, .tied: encoder.writeOK(to: &buffer)
                 case .remaining(let left): encoder.writeInteger(left.wholeMilliseconds, to: &buffer)
                 case .tenure(nil): encoder.writeNull(to: &buffer)
                 case .tenure(let tenure?):
-                    encoder.writeStatus(LeaseStatusReply(name: name, tenure: tenure, now: now), to: &buffer)
-                case .revoked(let wasHeld): encoder.writeInteger(wasHeld ? 1 : 0, to: &buffer)
+                    let waiters = waiting.lines.count(for: name)
+                    let status = LeaseStatusReply(name: name, tenure: tenure, waiters: waiters, now: now)
+                    encoder.writeStatus(status, to: &buffer)
+                case .revoked(let wasHeld), .lost(let wasHeld): encoder.writeInteger(wasHeld ? 1 : 0, to: &buffer)
                 }
             }
         case .failure(let error):
@@ -67,7 +96,7 @@ extension Engine {
 
 extension LeaseStatusReply {
     /// What `HOLDER` and `LEASES` tell of a tenure at an instant.
-    init(name: LeaseName, tenure: Tenure, now: Moment) {
+    init(name: LeaseName, tenure: Tenure, waiters: Int, now: Moment) {
         self.init(
             name: name,
             token: tenure.token,
@@ -80,10 +109,10 @@ extension LeaseStatusReply {
             remainingMilliseconds: tenure.remaining(at: now.boot).wholeMilliseconds,
             acquiredAtMilliseconds: tenure.acquiredAt.milliseconds,
             renewals: tenure.renewals,
-            isBound: false,
-            isTied: false,
-            state: tenure.revocation == nil ? .held : .revoking,
-            waiters: 0
+            isBound: tenure.attachment == .bound,
+            isTied: tenure.attachment == .tied,
+            state: tenure.revocation != nil ? .revoking : tenure.isOverdue(at: now.boot) ? .overdue : .held,
+            waiters: waiters
         )
     }
 }

@@ -6,6 +6,8 @@ import NIOCore
 extension Engine {
     func connection(_ command: Command, for session: Session, now: Moment) {
         switch command {
+        case .ping(let message) where isConfined(session):
+            session.reply { $0.writeSubscribersPong(message, to: &$1) }
         case .ping(nil):
             session.reply { $0.writeSimpleString("PONG", to: &$1) }
         case .ping(let message?), .echo(let message):
@@ -19,6 +21,7 @@ extension Engine {
         case .select:
             session.reply { $0.writeOK(to: &$1) }
         case .reset:
+            endSubscriptions(of: session.id)
             session.encoder.version = .resp2
             session.name = .empty
             session.reply { $0.writeSimpleString("RESET", to: &$1) }
@@ -67,19 +70,39 @@ extension Engine {
             session.attributes[attribute] = value
             session.reply { $0.writeOK(to: &$1) }
         case .list:
-            let all = sessions.values.sorted { $0.id.rawValue < $1.id.rawValue }
-            let lines = all.map { Self.line(of: $0, now: now) }
-            session.reply { $0.writeText(lines.joined(), to: &$1) }
+            list(nil, for: session, now: now)
         }
     }
 
+    /// The reply to `CLIENT LIST`: the connections of who asks; of all for an administrator.
+    func listConnections(for listing: Listing) -> Result<ByteBuffer, LeaseError> {
+        var shown = Array(sessions.values)
+        if !listing.isAdministrator {
+            shown.removeAll { $0.peer.uid != listing.user }
+        }
+        shown.sort { $0.id.rawValue < $1.id.rawValue }
+        let limit = configuration.limits.listBytes
+        var text = ""
+        for session in shown {
+            text += line(of: session, now: listing.now)
+            guard text.utf8.count <= limit else {
+                let message = "the list of \(shown.count) connections is over \(limit) bytes; raise limits.list-bytes"
+                return .failure(LeaseError(.tooBig, message))
+            }
+        }
+        var reply = ByteBuffer()
+        listing.encoder.writeText(text, to: &reply)
+        return .success(reply)
+    }
+
     /// A line of `CLIENT LIST`: Redis's form, with the peer's credentials in place of an address.
-    private static func line(of session: Session, now: Moment) -> String {
+    private func line(of session: Session, now: Moment) -> String {
         let age = session.connectedAt.boot.duration(to: now.boot).components.seconds
         // A blank would end the value for whoever reads the line.
         func word(_ label: Label?) -> String { (label?.text ?? "").split(separator: " ").joined(separator: "_") }
         return "id=\(session.id) uid=\(session.peer.uid) gid=\(session.peer.gid) pid=\(session.peer.pid)"
-            + " name=\(word(session.name)) age=\(age) waiting=\(session.isWaiting ? 1 : 0)"
+            + " name=\(word(session.name)) age=\(age) waiting=\(session.wait == nil ? 0 : 1) tie=\(session.isTie ? 1 : 0)"
+            + " sub=\(subscriptions.channelCount(of: session.id)) psub=\(subscriptions.patternCount(of: session.id))"
             + " resp=\(session.encoder.version.rawValue)"
             + " lib-name=\(word(session.attributes[.libraryName])) lib-ver=\(word(session.attributes[.libraryVersion]))\n"
     }

@@ -31,6 +31,7 @@ extension Engine {
                     ("process_id", "\(getpid())"),
                     ("uptime_in_seconds", "\(startedAt.boot.duration(to: now.boot).components.seconds)"),
                     ("socket", configuration.socketPath),
+                    ("access_rules", "\(configuration.accessRules.count)"),
                 ]
             ),
             (
@@ -38,7 +39,8 @@ extension Engine {
                 [
                     ("connected_clients", "\(sessions.count)"),
                     ("maxclients", "\(configuration.limits.connections)"),
-                    ("waiting_clients", "\(sessions.values.count { $0.isWaiting })"),
+                    ("waiting_clients", "\(waiting.lines.count)"),
+                    ("ties", "\(tieCounts.total)"),
                 ]
             ),
             (
@@ -51,11 +53,27 @@ extension Engine {
                 ]
             ),
             (
+                "Watching",
+                [
+                    ("pubsub_clients", "\(subscriptions.sessionCount)"),
+                    ("pubsub_channels", "\(subscriptions.channelCount)"),
+                    ("pubsub_patterns", "\(subscriptions.patternCount)"),
+                    ("pubsub_patterns_limit", "\(configuration.limits.patterns)"),
+                    ("subscriptions", "\(subscriptions.count)"),
+                    ("subscriptions_limit", "\(configuration.limits.subscriptions)"),
+                    ("unsent_message_bytes", "\(backlog.total)"),
+                    ("total_messages_sent", "\(counters.messages)"),
+                    ("dropped_subscribers", "\(counters.droppedSubscribers)"),
+                ]
+            ),
+            (
                 "Store",
                 [
                     ("store_path", figures.path),
                     ("store_backend", "sqlite"),
                     ("store_bytes", "\(figures.fileBytes)"),
+                    ("store_used_bytes", "\(figures.usedBytes)"),
+                    ("store_bytes_limit", "\(configuration.limits.storeBytes)"),
                     ("store_log_bytes", "\(figures.logBytes)"),
                     ("store_journal_sequence", "\(figures.sequence)"),
                     ("store_journal_backlog", "\(figures.foldBacklog)"),

@@ -3,27 +3,49 @@ import LeaseStore
 import LeaseWire
 import NIOCore
 
-/// A list that is under way: `LEASES`, or one of the store's.
+/// A list that is under way: `LEASES`, one of the store's, or `CLIENT LIST`.
 ///
-/// The list is read from the tables, on a snapshot beside the loop, so that a long one delays nobody. For it to be what
-/// is so at this instant three things come first, each in slices between turns: whatever had ended by time is ended,
-/// that is committed, and the journal is folded that far.
+/// A list of the store is read on a snapshot beside the loop, so that a long one delays nobody, and shows the store as one commit left
+/// it. For that commit to be of this instant whatever had ended by time is ended first, in slices between turns. The
+/// journal is folded that far, too: what is not folded has to be read by each list.
+///
+/// The list of connections is made between two turns, one at a time, since it is as long as there are connections, and
+/// each of them can ask for it.
 struct Listing {
     let session: SessionID
+    /// Who asked, whose lists take turns with those of other users.
+    let user: UInt32
+    let isAdministrator: Bool
     /// How the session's replies are written.
     let encoder: RESPEncoder
-    let query: StoreQuery
+    /// What is read of the store, or `nil` for the connections.
+    let query: StoreQuery?
     /// The instant that the list shows.
     let now: Moment
     /// How far the tables must be, once that is known.
     var target: Int64?
+    /// How many wait for each lease, as of the reading.
+    var waiters: [LeaseName: Int] = [:]
 }
 
 extension Engine {
     /// Begins a list; the session waits for it.
-    func list(_ query: StoreQuery, for session: Session, now: Moment) {
+    ///
+    /// - Parameter query: What is read of the store, or `nil` for the connections.
+    func list(_ query: StoreQuery?, for session: Session, now: Moment) {
         session.isWaiting = true
-        listings.append(Listing(session: session.id, encoder: session.encoder, query: query, now: now, target: nil))
+        listings.append(
+            Listing(
+                session: session.id,
+                user: session.caller.uid,
+                isAdministrator: session.caller.isAdministrator,
+                encoder: session.encoder,
+                query: query,
+                now: now,
+                // The connections need nothing of the tables.
+                target: query == nil ? 0 : nil
+            )
+        )
         scheduleTurn()
     }
 
@@ -31,15 +53,24 @@ extension Engine {
     ///
     /// - Parameter sweep: how far the turn has come with ending those whose time had come.
     func advanceListings(now: Moment, sweep: Sweep) {
-        guard !listings.isEmpty else { return }
+        guard !listings.isEmpty else {
+            if readsUnderWay == 0 {
+                // Nobody waits, so that nobody is before anybody.
+                listingTurns = [:]
+            }
+            return
+        }
         listings.removeAll { sessions[$0.session] == nil }
+        var isFolding = true
         do throws(CommitFailure) {
             if listings.contains(where: { backend.foldedThrough < $0.target ?? .max }) {
                 _ = try backend.fold(limit: Schedule.foldSlice)
             }
         } catch {
             switch error {
-            case .refused(let refusal): return refuseListings(refusal)
+            case .refused:
+                // What is not folded is read with the tables: it takes longer, and a full disk stops no list.
+                isFolding = false
             case .unknown(let failure): return fail(failure)
             }
         }
@@ -47,28 +78,52 @@ extension Engine {
             listings[index].target = backend.lastDurableSequence
         }
         if case .refused(let refusal) = sweep {
-            // Those that wait for ends which the store does not take would wait as long as it does not.
+            // Those that wait for ends which the store does not take would wait as long as it does not, and no list may
+            // show an end that is not durable.
             refuseListings(refusal) { $0.target == nil }
         }
-        while readsUnderWay < Self.mostReads, let first = listings.first, let target = first.target,
-            backend.foldedThrough >= target
+        let foldedThrough = isFolding ? backend.foldedThrough : .max
+        while readsUnderWay < Self.mostReads,
+            let next = nextListing(where: { $0.query != nil && $0.target.map { $0 <= foldedThrough } ?? false })
         {
-            listings.removeFirst()
-            read(first)
+            read(listings.remove(at: next))
+        }
+        if let next = nextListing(where: { $0.query == nil }) {
+            let listing = listings.remove(at: next)
+            finish(listing, listConnections(for: listing))
         }
         // With all readers at work, the end of a read calls the next turn.
-        if !listings.isEmpty, readsUnderWay < Self.mostReads {
+        if readsUnderWay < Self.mostReads ? !listings.isEmpty : listings.contains(where: { $0.query == nil }) {
             hasMoreWork = true
         }
+    }
+
+    /// Which list is to be read next, or `nil` if none can be.
+    ///
+    /// Administrators first; then users in turn, whoever has waited longest since a list of theirs was begun; a user's own
+    /// lists in the order in which they were asked for. So thousands that one user asks for are one place in the line.
+    private func nextListing(where isReady: (Listing) -> Bool) -> Int? {
+        func turn(_ listing: Listing) -> Int64 { listing.isAdministrator ? -1 : listingTurns[listing.user] ?? 0 }
+        var next: (index: Int, turn: Int64)?
+        for (index, listing) in listings.enumerated() where isReady(listing) {
+            let turn = turn(listing)
+            if turn < next?.turn ?? .max {
+                next = (index, turn)
+            }
+        }
+        guard let next else { return nil }
+        lastListingTurn += 1
+        listingTurns[listings[next.index].user] = lastListingTurn
+        return next.index
     }
 
     /// Whether all that had ended by the list's instant is ended, and that is committed.
     private func isSettled(_ listing: Listing, _ sweep: Sweep) -> Bool {
         if case .whole = sweep { return true }
-        return backend.earliestEnd().map { $0 > listing.now.boot } ?? true
+        return backend.earliestDue().map { $0 > listing.now.boot } ?? true
     }
 
-    private func refuseListings(_ refusal: LeaseError, where isRefused: (Listing) -> Bool = { _ in true }) {
+    private func refuseListings(_ refusal: LeaseError, where isRefused: (Listing) -> Bool) {
         let refused = listings.filter(isRefused)
         listings.removeAll(where: isRefused)
         for listing in refused {
@@ -77,12 +132,17 @@ extension Engine {
     }
 
     /// The most lists that are read at a time: fewer than the store has readers, since asking for one more would wait.
-    private static let mostReads = 4
+    static let mostReads = 4
 
     private func read(_ listing: Listing) {
+        guard let query = listing.query else { preconditionFailure("the connections are not in the store") }
+        var listing = listing
+        if case .leases = query {
+            listing.waiters = waiting.lines.counts
+        }
         readsUnderWay += 1
         let limits = ListLimits(elements: configuration.limits.listElements, bytes: configuration.limits.listBytes)
-        backend.read(listing.query, limits: limits) { result in
+        backend.read(query, limits: limits) { [listing] result in
             let rendered = Self.render(result, of: listing, limits: limits)
             self.onLoop {
                 $0.readsUnderWay -= 1
@@ -103,24 +163,27 @@ extension Engine {
             switch try result.get() {
             case .leases(let leases):
                 try list.writeArray(of: leases) { lease, encoder, buffer in
-                    let status = LeaseStatusReply(name: lease.name, tenure: lease.tenure, now: listing.now)
+                    let status = LeaseStatusReply(
+                        name: lease.name,
+                        tenure: lease.tenure,
+                        waiters: listing.waiters[lease.name] ?? 0,
+                        now: listing.now
+                    )
                     encoder.writeStatus(status, to: &buffer)
                 }
             case .keys(let keys):
                 try list.writeArray(of: keys) { $1.writeBulk($0.bytes, to: &$2) }
             case .trackedKeys(let keys):
-                try list.writeArray(of: keys) { tracked, encoder, buffer in
-                    encoder.writeListedKey(ListedKeyReply(key: tracked.key, kinds: tracked.kinds), to: &buffer)
-                }
+                try list.writeArray(of: keys) { $1.writeListedKey($0, to: &$2) }
             case .entries(let entries):
                 try list.writeArray(of: entries) { $1.writeEntry($0, to: &$2) }
             case .tracker(let tracker):
                 list.write { encoder, buffer in
                     guard let tracker else { return encoder.writeNull(to: &buffer) }
-                    encoder.writeTracker(TrackerReply(hash: tracker.hash, kinds: tracker.kinds), to: &buffer)
+                    encoder.writeTracker(tracker, to: &buffer)
                 }
             case .value, .flag:
-                preconditionFailure("\(listing.query) is answered in its turn")
+                preconditionFailure("what is no list is answered in its turn")
             }
             return .success(list.bytes)
         } catch let error as LeaseError {

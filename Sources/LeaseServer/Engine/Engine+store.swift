@@ -7,7 +7,8 @@ import NIOCore
 ///
 /// Writes, and the reads of one thing, are decided in the turn and rest on its commit. Lists are read beside the loop.
 extension Engine {
-    func store(_ command: Command, for session: Session, now: Moment) {
+    /// - Throws: the refusal to reply, if the session may not see the list that it asks for.
+    func store(_ command: Command, for session: Session, now: Moment) throws(LeaseError) {
         switch command {
         case .put(let key, let value, let guarded):
             perform(.put(key, Array(value.readableBytesView)), if: guarded, session, now)
@@ -24,28 +25,53 @@ extension Engine {
         case .keysRemove(let keys):
             perform(.removeKeys(keys), session, now)
         case .importEntries(let entries):
-            perform(.importEntries(entries), session, now)
+            importEntries(entries, for: session, now: now)
         case .prefixList(let query):
+            try session.caller.permit(.read, on: query.key)
             list(.children(of: query.key, after: query.after, count: query.count ?? .max), for: session, now: now)
         case .keysList(let query):
+            try session.caller.permit(.read, onAllUnder: query.prefix)
             list(.keys(prefix: query.prefix, after: query.after, count: query.count ?? .max), for: session, now: now)
         case .keysRange(let query):
+            // A key's hash says nothing about how it begins.
+            try session.caller.permit(.read, onAllUnder: [])
             list(
                 .range(low: query.low, high: query.high, after: query.after, count: query.count ?? .max),
                 for: session,
                 now: now
             )
         case .keysTracker(let key):
+            try session.caller.permit(.read, on: key)
             list(.tracker(key), for: session, now: now)
         case .export(let keys):
+            for key in keys {
+                try session.caller.permit(.read, on: key)
+            }
             list(.export(keys, at: now), for: session, now: now)
         default:
             preconditionFailure("\(command) is no command of the store")
         }
     }
 
+    /// Imports entries.
+    func bringIn(_ entries: [StoreEntry], for session: Session, now: Moment) {
+        guard perform(.importEntries(entries), session, now) else { return }
+        // An imported tenure goes by time alone, whatever the one that it replaces hung on.
+        for entry in entries where entry.lease != nil {
+            attachments.append((LeaseName(entry.key), .nothing, session))
+        }
+    }
+
     /// Decides a request; the reply rests on the turn's commit.
-    private func perform(_ request: StoreRequest, if guarded: LeaseGuard? = nil, _ session: Session, _ now: Moment) {
+    ///
+    /// Returns whether it was not refused.
+    @discardableResult
+    private func perform(
+        _ request: StoreRequest,
+        if guarded: LeaseGuard? = nil,
+        _ session: Session,
+        _ now: Moment
+    ) -> Bool {
         switch backend.perform(request, if: guarded, by: session.caller, now: now) {
         case .success(let answer):
             session.replyOnCommit { encoder, buffer in
@@ -57,9 +83,11 @@ extension Engine {
                 case .count(let count): encoder.writeInteger(Int64(count), to: &buffer)
                 }
             }
+            return true
         case .failure(let error):
             counters.refused(error.code)
             session.replyOnCommit { $0.writeError(error, to: &$1) }
+            return false
         }
     }
 }

@@ -1,3 +1,4 @@
+import Glibc
 import LeaseCore
 import LeaseStore
 import LeaseWire
@@ -18,7 +19,7 @@ import NIOCore
 /// The engine's executor is the event loop of all connections. There is no lock, and nothing to lock: a turn is never
 /// interrupted.
 actor Engine {
-    private nonisolated let eventLoop: any EventLoop
+    nonisolated let eventLoop: any EventLoop
 
     /// The event loop.
     nonisolated var unownedExecutor: UnownedSerialExecutor { eventLoop.executor.asUnownedSerialExecutor() }
@@ -27,7 +28,8 @@ actor Engine {
     let clock: any LeaseClock
     let startedAt: Moment
     let logger: Logger
-    private var timer: DeadlineTimer?
+    var timer: DeadlineTimer?
+    let tieStore: TieStore?
     private let failed: @Sendable (StoreError) -> Void
 
     private(set) var configuration: ServerConfiguration
@@ -35,14 +37,20 @@ actor Engine {
     private var connectionsByUser: [UInt32: Int] = [:]
     private var lastSessionID: Int64 = 0
     var counters = Counters()
+    /// Who is told of what happens to leases.
+    var subscriptions = Subscriptions()
+    /// What they have not read yet.
+    var backlog = MessageBacklog()
 
     /// The sessions with something to write at the end of the turn.
-    private var turn: [Session] = []
-    private var isTurnScheduled = false
+    var turn: [Session] = []
+    var isTurnScheduled = false
+    /// What the turn has done by now.
+    var load = TurnLoad()
     /// Whether a turn is past its commit: nothing is decided until it is over, so that folding finds no batch.
-    private var isGivingOut = false
+    var isGivingOut = false
     /// The sessions that go on in the next turn: their commands were cut, or came while replies were given out.
-    private var held: [Session] = []
+    var held: [Session] = []
     /// Whether a turn has left work over.
     ///
     /// The next one is called by the timer, and not by the loop itself, which would
@@ -50,27 +58,53 @@ actor Engine {
     var hasMoreWork = false
     /// Who waits to hear that a turn has gone through the store.
     private var pings: [@Sendable () -> Void] = []
+    /// Who waits for a lease.
+    var waiting = WaitingRoom()
+    /// Requests that found others in line for a free lease: they are served after them, in the same turn.
+    var putOffRequests: [(session: Session, request: PutOff)] = []
+    /// The sessions that wait and whose clients have closed their writing side in this turn.
+    var closedWaits: [Session] = []
+    /// The leases that are free with others in line, since the commit that granted them was refused.
+    var unserved: [LeaseName] = []
+    /// The waiters that this turn has granted.
+    var grants: [WaitedGrant] = []
+    /// What bound and tied tenures hang on.
+    var holdings = Holdings()
+    /// What this turn changes about that.
+    var attachments: [AttachmentChange] = []
+    /// How many connections are ties.
+    var tieCounts = UserCounts()
     /// Lists that are waiting for the tables to show what they are to show.
     var listings: [Listing] = []
+    /// When a list of each user was begun last, in the order of all, as long as others wait.
+    var listingTurns: [UInt32: Int64] = [:]
+    var lastListingTurn: Int64 = 0
     /// How many lists are being read beside the loop.
     var readsUnderWay = 0
 
-    private var schedule = Schedule()
+    var schedule = Schedule()
+    /// The place of the last thing that was durable when folding was planned.
+    private var plannedSequence: Int64 = 0
     /// Why the store refused the last commit that it refused.
-    private var refusal: LeaseError?
+    var refusal: LeaseError?
+    /// That the store refuses commits, and that it does not fold.
+    var commitFault = OngoingFault()
+    private var foldFault = OngoingFault()
+    /// That connections cannot be accepted.
+    private var acceptFault = OngoingFault()
     private var report: (@Sendable (ServerStatus) -> Void)?
     private var toldStatus: ServerStatus?
-    private var state = State.running
+    var state = State.running
     /// The failure that has ended the engine.
     private var failure: StoreError?
-    private var drained: (@Sendable () -> Void)?
+    var drained: (@Sendable () -> Void)?
     /// Whether bytes have come since it was last asked.
-    private var hasRead = false
+    var hasRead = false
 
     /// How many turns a stop goes on reading at the most.
     private static let lastLooks = 64
 
-    private enum State: Equatable {
+    enum State: Equatable {
         case running
         /// What the sockets hold already is still read, for so many turns more at the most.
         case lastLook(turns: Int)
@@ -88,6 +122,7 @@ actor Engine {
         clock: any LeaseClock,
         configuration: ServerConfiguration,
         logger: Logger,
+        tieStore: TieStore?,
         failed: @escaping @Sendable (StoreError) -> Void
     ) {
         self.eventLoop = eventLoop
@@ -95,19 +130,23 @@ actor Engine {
         self.clock = clock
         self.configuration = configuration
         self.logger = logger
+        self.tieStore = tieStore
         self.failed = failed
         startedAt = clock.now()
     }
 
     /// Starts an engine on `eventLoop`, with its timer.
     ///
-    /// - Parameter failed: called once, when a sync has failed and the process must end.
+    /// - Parameters:
+    ///   - tieStore: where ties are kept over a restart, if anywhere.
+    ///   - failed: called once, when a sync has failed and the process must end.
     static func start(
         on eventLoop: any EventLoop,
         backend: sending any LeaseBackend,
         clock: any LeaseClock,
         configuration: ServerConfiguration,
         logger: Logger,
+        tieStore: TieStore? = nil,
         failed: @escaping @Sendable (StoreError) -> Void
     ) async throws -> Engine {
         let engine = Engine(
@@ -116,6 +155,7 @@ actor Engine {
             clock: clock,
             configuration: configuration,
             logger: logger,
+            tieStore: tieStore,
             failed: failed
         )
         try await engine.startTimer()
@@ -147,6 +187,15 @@ actor Engine {
         }
         let limits = configuration.limits
         let isAdministrator = peer.isAdministrator(by: configuration.administrators)
+        guard isAdministrator || peer.areGroupsKnown || !configuration.asksForGroups else {
+            counters.refusedConnections += 1
+            return .refused(
+                LeaseError(
+                    .denied,
+                    "the kernel does not tell the groups of uid \(peer.uid), and the configuration asks for them"
+                )
+            )
+        }
         let reserve = isAdministrator ? 0 : limits.reservedForAdministrators
         guard sessions.count < limits.connections - reserve else {
             counters.refusedConnections += 1
@@ -161,21 +210,37 @@ actor Engine {
                 LeaseError(.busy, "uid \(peer.uid) has \(own) connections, the most for one user; close some")
             )
         }
+        let session = admit(channel, peer: peer)
+        scheduleTurn()
+        return .admitted(session.id)
+    }
+
+    /// A connection could not be accepted: it waits in the socket, and its client with it.
+    func acceptFailed(_ error: IOError) {
+        if let times = acceptFault.happened(at: clock.now().boot) {
+            logger.warning(
+                "connections cannot be accepted and wait",
+                metadata: ["error": "\(String(cString: strerror(error.errnoCode)))", "times": "\(times)"]
+            )
+        }
+    }
+
+    /// Takes a connection in, whatever the limits say.
+    func admit(_ channel: any Channel, peer: PeerCredentials) -> Session {
         lastSessionID += 1
         let session = Session(
             id: SessionID(rawValue: lastSessionID),
             channel: channel,
             peer: peer,
-            isAdministrator: isAdministrator,
-            limits: limits.frames,
+            caller: peer.caller(by: configuration),
+            limits: configuration.limits.frames,
             connectedAt: clock.now()
         )
         sessions[session.id] = session
         connectionsByUser[peer.uid, default: 0] += 1
         counters.connections += 1
         logger.debug("connected", metadata: ["session": "\(session.id)", "uid": "\(peer.uid)", "pid": "\(peer.pid)"])
-        scheduleTurn()
-        return .admitted(session.id)
+        return session
     }
 
     /// The connection is gone.
@@ -184,6 +249,13 @@ actor Engine {
         if let count = connectionsByUser[session.peer.uid] {
             connectionsByUser[session.peer.uid] = count > 1 ? count - 1 : nil
         }
+        endSubscriptions(of: id)
+        backlog.forget(id)
+        if let id = session.wait {
+            session.wait = nil
+            waiting.leave(id)
+        }
+        endHoldings(of: session)
         // What came with the end is still done, in the next turn; what was cut is not.
         session.isEnding = !session.isHeld || session.isCut
         logger.debug("disconnected", metadata: ["session": "\(id)"])
@@ -196,7 +268,8 @@ actor Engine {
         case .running, .lastLook: hasRead = true
         case .draining, .failed, .closed: return
         }
-        guard let session = sessions[id] else { return }
+        // Nothing that comes by a tie means anything.
+        guard let session = sessions[id], !session.isTie else { return }
         var bytes = bytes
         if session.input.readableBytes == 0 {
             session.input = bytes
@@ -212,6 +285,9 @@ actor Engine {
     func inputClosed(by id: SessionID) {
         guard let session = sessions[id] else { return }
         session.isInputClosed = true
+        if session.wait != nil {
+            closedWaits.append(session)
+        }
         joinTurn(session)
     }
 
@@ -231,13 +307,21 @@ actor Engine {
         guard !isGivingOut else { return hold(session) }
         let limits = configuration.limits.values
         let now = clock.now()
+        session.share = load.share(patternBytes: subscriptions.patternBytes)
+        let before = (commands: session.turnCommands, replyBytes: session.replies.size)
         do throws(ProtocolError) {
             while !session.isWaiting, !session.isEnding, !session.hasStopped,
                 let frame = try session.parser.next(from: &session.input)
             {
                 counters.commands += 1
+                // One that names thousands of keys is as much as many that name one.
+                session.turnCommands += 1 + frame.arguments.count / TurnLoad.argumentsOfACommand
                 do throws(LeaseError) {
-                    try execute(Command.parse(frame, limits: limits), for: session, now: now)
+                    let command = try Command.parse(frame, limits: limits)
+                    if !command.isForSubscribers, isConfined(session) {
+                        throw Command.refusalToSubscriber(of: frame)
+                    }
+                    try execute(command, for: session, now: now)
                 } catch {
                     counters.refused(error.code)
                     session.reply(error)
@@ -245,11 +329,21 @@ actor Engine {
             }
         } catch {
             counters.protocolErrors += 1
-            logger.info("protocol error", metadata: ["session": "\(session.id)", "error": "\(error.text)"])
+            logger.info(
+                "protocol error",
+                metadata: [
+                    "session": "\(session.id)", "uid": "\(session.peer.uid)", "pid": "\(session.peer.pid)",
+                    "error": "\(error.text)",
+                ]
+            )
             session.reply { $0.writeError(error, to: &$1) }
             session.isEnding = true
         }
         session.isCut = session.hasStopped
+        load.add(
+            commands: session.turnCommands - before.commands,
+            replyBytes: session.replies.size - before.replyBytes
+        )
         if session.input.readableBytes == 0 {
             // A client that is silent now keeps no memory for what it said.
             session.input = ByteBuffer()
@@ -258,14 +352,14 @@ actor Engine {
     }
 
     /// Has the session go on in the next turn.
-    private func hold(_ session: Session) {
+    func hold(_ session: Session) {
         guard !session.isHeld else { return }
         session.isHeld = true
         held.append(session)
     }
 
     /// Goes on with the sessions that the last turn has held back.
-    private func processHeld() {
+    func processHeld() {
         let sessions = held
         held = []
         for session in sessions {
@@ -283,157 +377,6 @@ actor Engine {
         process(session)
     }
 
-    // MARK: - Turns
-
-    /// Has the session's replies written at the end of this turn.
-    func joinTurn(_ session: Session) {
-        if !session.isInTurn {
-            session.isInTurn = true
-            turn.append(session)
-        }
-        scheduleTurn()
-    }
-
-    /// Has a turn end, after all that the loop has read by now.
-    func scheduleTurn() {
-        guard !isTurnScheduled, isServing else { return }
-        isTurnScheduled = true
-        eventLoop.execute { self.assumeIsolated { $0.endTurn() } }
-    }
-
-    private var isServing: Bool {
-        switch state {
-        case .running, .lastLook, .draining: true
-        case .failed, .closed: false
-        }
-    }
-
-    private func endTurn() {
-        guard isServing else { return }
-        processHeld()
-        isTurnScheduled = false
-        let now = clock.now()
-        var sweep = sweep(now: now)
-        isGivingOut = true
-        do throws(CommitFailure) {
-            if backend.hasBatch {
-                counters.commits += 1
-            }
-            try backend.commit()
-            for session in turn {
-                session.replies.commitSucceeded()
-            }
-        } catch {
-            switch error {
-            case .refused(let refusal):
-                commitRefused(refusal, now: now)
-                sweep = .refused(refusal)
-            case .unknown(let failure):
-                return fail(failure)
-            }
-        }
-        if case .partial = sweep {
-            hasMoreWork = true
-        }
-        flush()
-        answerPings()
-        advanceListings(now: now, sweep: sweep)
-        tidy(now: now)
-        isGivingOut = false
-        rest(now: now)
-    }
-
-    /// Ends a turn: sees to it that the next one comes when it is due.
-    private func rest(now: Moment) {
-        guard isServing else { return }
-        tellStatus(now: now)
-        let isBusy = hasMoreWork || !held.isEmpty
-        hasMoreWork = false
-        timer?.arm(at: isBusy ? DeadlineTimer.atOnce : schedule.nextWakeUp(earliestEnd: backend.earliestEnd()))
-        switch state {
-        case .lastLook(let turns): lookOnceMore(turns: turns)
-        case .draining where sessions.isEmpty && held.isEmpty:
-            drained?()
-            drained = nil
-        case .running, .draining, .failed, .closed: break
-        }
-    }
-
-    /// Reads on for as long as the sockets have something, then no more: what came before the stop is answered.
-    private func lookOnceMore(turns: Int) {
-        guard hasRead, turns > 0 else {
-            state = .draining
-            for session in sessions.values {
-                session.isInputClosed = true
-                joinTurn(session)
-            }
-            return scheduleTurn()
-        }
-        hasRead = false
-        state = .lastLook(turns: turns - 1)
-        // By way of the timer, so that the loop looks at every socket in between.
-        timer?.arm(at: DeadlineTimer.atOnce)
-    }
-
-    /// How far a turn has come with ending tenures by time.
-    enum Sweep {
-        /// All whose time had come are ended.
-        case whole
-        /// There are more.
-        case partial
-        /// The store does not take it, in this turn or shortly before it.
-        case refused(LeaseError)
-    }
-
-    /// Ends tenures whose time has come, a slice a turn.
-    private func sweep(now: Moment) -> Sweep {
-        if let refusal, !schedule.maySweep(now: now.boot) { return .refused(refusal) }
-        return backend.expire(now: now, limit: Schedule.sweepSlice) ? .partial : .whole
-    }
-
-    private func commitRefused(_ refusal: LeaseError, now: Moment) {
-        counters.refusedCommits += 1
-        logger.error("commit refused", metadata: ["error": "\(refusal.message)"])
-        for session in turn {
-            session.replies.commitRefused(refusal, encoder: session.encoder)
-        }
-        self.refusal = refusal
-        // Whatever ended by time is still held in memory: trying again at once would spin.
-        schedule.delaySweep(now: now.boot)
-    }
-
-    /// Gives out the turn's replies, one flush a connection.
-    private func flush() {
-        let sessions = turn
-        turn = []
-        for session in sessions {
-            session.isInTurn = false
-            let isOver = session.isOver
-            let bytes = session.replies.take()
-            counters.bytesOut += Int64(bytes.readableBytes)
-            if isOver, !session.isClosing {
-                session.isEnding = true
-                session.isClosing = true
-                // Nothing is written after this, so that when it has gone out all has.
-                session.channel.writeAndFlush(bytes).whenComplete { [channel = session.channel] _ in
-                    channel.close(promise: nil)
-                }
-            } else if bytes.readableBytes > 0 {
-                session.channel.writeAndFlush(bytes, promise: nil)
-            }
-            if session.hasMore {
-                hold(session)
-            }
-            updateReading(of: session)
-        }
-    }
-
-    private func updateReading(of session: Session) {
-        guard session.isReading != session.isReadable else { return }
-        session.isReading = session.isReadable
-        _ = session.channel.setOption(.autoRead, value: session.isReading)
-    }
-
     // MARK: - Beside the turns
 
     /// The timer has fired: a turn sees to what has become due.
@@ -443,15 +386,21 @@ actor Engine {
     }
 
     /// Folds a slice if it is time for one.
-    private func tidy(now: Moment) {
+    func tidy(now: Moment) {
         guard isServing else { return }
+        let sequence = backend.lastDurableSequence
         if schedule.isFoldDue(now: now.boot, backlog: backend.foldBacklog) {
+            let limit = Schedule.foldSlice(growth: sequence - plannedSequence)
             do throws(CommitFailure) {
-                schedule.hasFolded(now: now.boot, isMore: try backend.fold(limit: Schedule.foldSlice))
+                schedule.hasFolded(now: now.boot, isMore: try backend.fold(limit: limit))
+                _ = foldFault.hasEnded()
             } catch {
                 switch error {
                 case .refused(let refusal):
-                    logger.warning("folding refused", metadata: ["error": "\(refusal.message)"])
+                    if let times = foldFault.happened(at: now.boot) {
+                        let metadata: Logger.Metadata = ["error": "\(refusal.message)", "times": "\(times)"]
+                        logger.warning("folding refused", metadata: metadata)
+                    }
                     schedule.delayFold(now: now.boot)
                 case .unknown(let failure):
                     return fail(failure)
@@ -461,7 +410,8 @@ actor Engine {
                 hasMoreWork = true
             }
         }
-        schedule.planFold(now: now.boot, backlog: backend.foldBacklog)
+        schedule.planFold(now: now.boot, backlog: backend.foldBacklog, hasGrown: sequence > plannedSequence)
+        plannedSequence = sequence
     }
 
     /// Goes through the engine to the store and back, once.
@@ -481,7 +431,7 @@ actor Engine {
         scheduleTurn()
     }
 
-    private func answerPings() {
+    func answerPings() {
         guard !pings.isEmpty else { return }
         do throws(CommitFailure) {
             try backend.ping()
@@ -500,19 +450,24 @@ actor Engine {
         scheduleTurn()
     }
 
-    private func tellStatus(now: Moment) {
+    func tellStatus(now: Moment) {
         guard let report else { return }
-        let status = ServerStatus(leases: backend.leaseCount, connections: sessions.count)
+        let status = ServerStatus(
+            leases: backend.leaseCount,
+            connections: sessions.count,
+            refusesCommits: commitFault.isOngoing
+        )
         if schedule.mayTell(now: now.boot, isNew: status != toldStatus) {
             toldStatus = status
             report(status)
         }
     }
 
-    /// Takes over a configuration that has been read anew: limits, administrators, retention.
+    /// Takes over a configuration that has been read anew: limits, administrators, access rules, retention.
     func apply(_ configuration: ServerConfiguration) {
         self.configuration = configuration
         backend.apply(configuration.ledger)
+        applyAccess()
     }
 
     /// Ends the daemon without a word to anybody: nobody knows what the disk holds.

@@ -25,17 +25,32 @@ protocol LeaseBackend: AnyObject {
     /// Issues a token without a lease.
     func issueToken(now: Moment) throws(LeaseError) -> Token
 
-    /// Ends up to `limit` tenures whose time has come, and tells whether there are more.
+    /// Ends up to `limit` tenures whose time has come, or notes that they are overdue, and tells whether there are more.
     func expire(now: Moment, limit: Int) -> Bool
 
-    /// When the next tenure ends by time, or `nil` if none does.
-    func earliestEnd() -> BootInstant?
+    /// When time next does something to a tenure, or `nil` if it does nothing to any.
+    func earliestDue() -> BootInstant?
+
+    /// The tenure of a lease as decided so far, or `nil` if it is free; it may be past its end and not yet ended.
+    func tenure(of name: LeaseName) -> Tenure?
+
+    /// The leases whose tenures are tied, by their fences.
+    var tiedLeases: [Token: LeaseName] { get }
+
+    /// The leases whose tenures have ended since the last call or commit, in order; some may be held again.
+    func takeFreed() -> [LeaseName]
 
     /// Whether something was decided since the last commit.
     var hasBatch: Bool { get }
 
     /// Makes durable what was decided since the last call.
     func commit() throws(CommitFailure)
+
+    /// Whether ``takeAnnouncements()`` is to have what becomes durable.
+    var isWatched: Bool { get set }
+
+    /// Takes what whoever watches is to be told: what the last ``commit()`` has made durable.
+    func takeAnnouncements() -> [Announcement]
 
     /// How much is to be folded before ``read(_:limits:completion:)`` shows what is durable.
     var foldBacklog: Int64 { get }

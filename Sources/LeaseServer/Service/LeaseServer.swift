@@ -19,19 +19,32 @@ public struct LeaseServer: Service {
 
     /// Opens the store and starts the engine; nobody is served before a ``SocketService`` runs.
     ///
+    /// - Parameters:
+    ///   - keptTies: The ties that have outlived the last daemon.
+    ///   - tieStore: Where ties are kept for the next one, if anywhere.
     /// - Throws: ``LeaseStore/StoreError`` if the store cannot be opened; its file is as it was.
     public static func start(
         configuration: ServerConfiguration,
         clock: any LeaseClock,
-        logger: Logger
+        logger: Logger,
+        keptTies: KeptTies = .none,
+        tieStore: TieStore? = nil
     ) async throws -> LeaseServer {
-        let ledger = try Ledger(path: configuration.storePath, configuration: configuration.ledger, clock: clock)
+        let ledger = try Ledger(
+            path: configuration.storePath,
+            configuration: configuration.ledger,
+            clock: clock,
+            keptTies: keptTies.fences
+        )
         let commitClock = ledger.commitBegan
         let figures = ledger.figures
         if figures.tokenLead > .zero {
             logger.warning(
                 "the last token is ahead of the wall clock",
-                metadata: ["last_token": "\(figures.lastToken.map { "\($0)" } ?? "")", "lead": "\(figures.tokenLead)"]
+                metadata: [
+                    "last_token": "\(figures.lastToken.map { "\($0)" } ?? "")",
+                    "lead_ms": "\(figures.tokenLead.wholeMilliseconds)",
+                ]
             )
         }
         logger.info("store opened", metadata: ["path": "\(figures.path)", "leases": "\(figures.leases)"])
@@ -42,11 +55,13 @@ public struct LeaseServer: Service {
             backend: ledger,
             clock: clock,
             configuration: configuration,
-            logger: logger
+            logger: logger,
+            tieStore: tieStore
         ) {
             failed.yield($0)
             failed.finish()
         }
+        await adopt(keptTies, by: engine, on: group, logger: logger)
         return LeaseServer(
             engine: engine,
             group: group,
@@ -55,6 +70,42 @@ public struct LeaseServer: Service {
             failures: failures,
             logger: logger
         )
+    }
+
+    /// Makes connections of the ties that were kept.
+    private static func adopt(
+        _ kept: KeptTies,
+        by engine: Engine,
+        on group: MultiThreadedEventLoopGroup,
+        logger: Logger
+    ) async {
+        for tie in kept.ties {
+            do {
+                _ = try await ClientBootstrap(group: group)
+                    .channelOption(.allowRemoteHalfClosure, value: true)
+                    .channelInitializer { channel in
+                        channel.eventLoop.makeCompletedFuture {
+                            guard let peer = PeerCredentials(of: tie.descriptor),
+                                let session = engine.assumeIsolated({ $0.adopt(tie, channel, peer: peer) })
+                            else { throw ChannelError.operationUnsupported }
+                            try channel.pipeline.syncOperations.addHandler(
+                                SessionHandler(engine: engine, session: session)
+                            )
+                        }
+                    }
+                    .withConnectedSocket(tie.descriptor)
+                    .get()
+            } catch {
+                logger.info("a kept tie is over", metadata: ["tie": "\(tie.name.text)"])
+                engine.onLoop { $0.refuseTie(tie) }
+            }
+        }
+        if !kept.ties.isEmpty {
+            logger.info("ties kept over the restart", metadata: ["ties": "\(kept.ties.count)"])
+        }
+        for name in kept.superfluous {
+            engine.onLoop { $0.tieStore?.remove(name) }
+        }
     }
 
     /// Serves until a graceful shutdown, then closes the store.
@@ -77,7 +128,7 @@ public struct LeaseServer: Service {
         logger.info("store closed")
     }
 
-    /// Takes over what a reload may change: limits, administrators, retention.
+    /// Takes over what a reload may change: limits, administrators, access rules, retention.
     public func apply(_ configuration: ServerConfiguration) async {
         await engine.apply(configuration)
     }

@@ -61,13 +61,20 @@ public struct SocketService: Service {
     private func listen() async throws -> any Channel {
         let engine = server.engine
         let logger = logger
+        let (descriptor, backlog) = (listener.descriptor, listener.backlog)
         try await engine.probe()
         return try await ServerBootstrap(group: server.group)
             .serverChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
+                    // NIO has listened once more by now, with a shorter queue of its own, which no option changes.
+                    guard Glibc.listen(descriptor, backlog) == 0 else {
+                        throw IOError(errnoCode: errno, reason: "listen")
+                    }
                     // When descriptors run out, accepting waits a while instead of trying for ever.
                     let pause = AcceptBackoffHandler { error in
-                        [EMFILE, ENFILE, ENOBUFS, ENOMEM].contains(error.errnoCode) ? .milliseconds(100) : nil
+                        guard [EMFILE, ENFILE, ENOBUFS, ENOMEM].contains(error.errnoCode) else { return nil }
+                        engine.assumeIsolated { $0.acceptFailed(error) }
+                        return .milliseconds(100)
                     }
                     try channel.pipeline.syncOperations.addHandler(pause)
                 }

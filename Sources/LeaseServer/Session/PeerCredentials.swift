@@ -1,19 +1,24 @@
 import CLinux
 import Glibc
+import LeaseCore
 
 /// Who is at the other end of a Unix socket, as of connect(2): socket(7), SO_PEERCRED and SO_PEERGROUPS.
 struct PeerCredentials: Hashable, Sendable {
     let uid: UInt32
     let gid: UInt32
     let pid: Int32
-    /// The supplementary groups.
+    /// The supplementary groups, as far as they are known.
     let groups: [UInt32]
+    /// Whether the kernel has told the supplementary groups.
+    let areGroupsKnown: Bool
 
-    init(uid: UInt32, gid: UInt32, pid: Int32, groups: [UInt32] = []) {
+    /// - Parameter groups: The supplementary groups; `nil` if the kernel does not tell.
+    init(uid: UInt32, gid: UInt32, pid: Int32, groups: [UInt32]? = []) {
         self.uid = uid
         self.gid = gid
         self.pid = pid
-        self.groups = groups
+        self.groups = groups ?? []
+        areGroupsKnown = groups != nil
     }
 
     /// Asks the kernel.
@@ -29,13 +34,25 @@ struct PeerCredentials: Hashable, Sendable {
             groups = [UInt32](repeating: 0, count: groups.count * 4)
             count = clinux_peer_groups(socket, &groups, Int32(groups.count))
         }
-        self.init(uid: peer.uid, gid: peer.gid, pid: peer.pid, groups: Array(groups.prefix(Int(max(count, 0)))))
+        let told = count < 0 ? nil : Array(groups.prefix(Int(count)))
+        self.init(uid: peer.uid, gid: peer.gid, pid: peer.pid, groups: told)
     }
 
     /// Whether the peer is an administrator: uid 0, the daemon's own user, or one of those configured.
     func isAdministrator(by administrators: Administrators) -> Bool {
         uid == 0 || uid == geteuid() || administrators.users.contains(uid) || administrators.groups.contains(gid)
             || groups.contains(where: administrators.groups.contains)
+    }
+
+    /// The peer as a caller, with the rights that a configuration gives it.
+    func caller(by configuration: ServerConfiguration) -> Caller {
+        Caller(
+            uid: uid,
+            gid: gid,
+            pid: pid,
+            isAdministrator: isAdministrator(by: configuration.administrators),
+            access: Access(configuration.accessRules, uid: uid, groups: [gid] + groups)
+        )
     }
 
     /// The peer's command name, without arguments (proc(5), `comm`); its pid if the process is gone.

@@ -35,8 +35,12 @@ struct ReplyBuffer {
     }
 
     /// The commit was refused: what rested on it is the error instead.
-    mutating func commitRefused(_ error: LeaseError, encoder: RESPEncoder) {
-        guard !onCommit.isEmpty else { return }
+    ///
+    /// Returns how many replies that were.
+    @discardableResult
+    mutating func commitRefused(_ error: LeaseError, encoder: RESPEncoder) -> Int {
+        let count = onCommit.count
+        guard count > 0 else { return 0 }
         var kept = ByteBuffer()
         var start = bytes.readerIndex
         for range in onCommit {
@@ -47,6 +51,7 @@ struct ReplyBuffer {
         kept.writeBytes(bytes.viewBytes(at: start, length: bytes.writerIndex - start) ?? ByteBufferView())
         bytes = kept
         onCommit.removeAll(keepingCapacity: true)
+        return count
     }
 
     /// Takes all that is there.

@@ -1,6 +1,8 @@
+import Glibc
 import LeaseCore
 import LeaseWire
 import NIOCore
+import NIOPosix
 
 /// The number of a connection: unique for the life of the daemon.
 struct SessionID: Hashable, Sendable, CustomStringConvertible {
@@ -17,7 +19,8 @@ final class Session {
     let id: SessionID
     let channel: any Channel
     let peer: PeerCredentials
-    let caller: Caller
+    /// Who sends, with the rights of the configuration in force.
+    var caller: Caller
     let connectedAt: Moment
 
     /// The version of RESP that replies are written in.
@@ -32,8 +35,21 @@ final class Session {
     var parser: RESPCommandParser
     var replies = ReplyBuffer()
 
+    /// Bytes of messages among the replies.
+    private var messageBytes = 0
+
     /// Whether a command is being answered later.
     var isWaiting = false
+    /// The place in a lease's line that the session waits at, if it does.
+    var wait: WaiterID?
+    /// Whether the connection becomes a tie with this turn.
+    var isTying = false
+    /// Whether the connection is a tie.
+    var isTie = false
+    /// The tie's name in the descriptor store, if it is there.
+    var storedTie: String?
+    /// The waited grants whose tokens are among the replies that are to be written.
+    var undelivered: [(name: LeaseName, fence: Token)] = []
     /// Whether the client has closed its writing side.
     var isInputClosed = false
     /// Whether the connection is to be closed once what is there has been written.
@@ -53,7 +69,7 @@ final class Session {
         id: SessionID,
         channel: any Channel,
         peer: PeerCredentials,
-        isAdministrator: Bool,
+        caller: Caller,
         limits: FrameLimits,
         connectedAt: Moment
     ) {
@@ -61,18 +77,23 @@ final class Session {
         self.channel = channel
         self.peer = peer
         self.connectedAt = connectedAt
-        caller = Caller(uid: peer.uid, gid: peer.gid, pid: peer.pid, isAdministrator: isAdministrator)
+        self.caller = caller
         parser = RESPCommandParser(limits: limits)
     }
 
     /// The owner label of a holder that gave none: the peer's command name.
     private(set) lazy var defaultOwner = Label(sanitizing: peer.commandName.utf8)
 
-    /// From this many bytes of replies on, the rest of a session's commands is for a later turn.
-    private static let turnBytes = 1 << 20
+    /// How many commands it has done in the turn; long ones count for several.
+    var turnCommands = 0
+    /// What it may do in the turn.
+    var share = TurnLoad.wholeShare
 
-    /// Whether the turn's replies have become so many that the rest of the commands is for a later turn.
-    var hasStopped: Bool { replies.size >= Self.turnBytes }
+    /// Whether the session has had its share of the turn, so that the rest of its commands is for a later one.
+    var hasStopped: Bool { turnCommands >= share.commands || replies.size >= share.replyBytes }
+
+    /// A session that is cut is read on as long as there is less than this to be done.
+    private static let readAhead = 64 << 10
 
     /// Whether commands were left for a later turn, and can be answered now.
     var hasMore: Bool {
@@ -82,12 +103,14 @@ final class Session {
     /// Whether the connection has nothing more to say: it was ended, or the client has closed its side and everything
     /// that it sent is answered.
     var isOver: Bool {
-        isEnding || (isInputClosed && !isWaiting && !isCut && !isHeld)
+        isEnding || (isInputClosed && !isWaiting && !isCut && !isHeld && !isTie)
     }
 
-    /// Whether the socket is to be read on: a client that takes no replies, or waits for one, is not read.
+    /// Whether the socket is to be read on: a client that takes no replies, or waits for one, is not read, and neither is
+    /// one that sends faster than its share of the turns is.
     var isReadable: Bool {
         !isWaiting && !isEnding && !isInputClosed && channel.isWritable
+            && (!isCut || input.readableBytes < Self.readAhead)
     }
 
     // MARK: - Replies
@@ -102,5 +125,32 @@ final class Session {
 
     func reply(_ error: LeaseError) {
         reply { $0.writeError(error, to: &$1) }
+    }
+
+    /// Another descriptor of the connection's socket, close-on-exec; the caller closes it.
+    ///
+    /// Returns `nil` if there is none to be had.
+    func duplicateDescriptor() -> Int32? {
+        let descriptor = try? channel.pipeline.syncOperations.withUnsafeTransportIfAvailable(
+            of: NIOBSDSocket.Handle.self
+        ) { fcntl($0, F_DUPFD_CLOEXEC, 3) }
+        guard let descriptor, descriptor >= 0 else { return nil }
+        return descriptor
+    }
+
+    // MARK: - Messages
+
+    /// Adds a message behind the replies that are there, and tells its bytes.
+    func addMessage(_ write: (RESPEncoder, inout ByteBuffer) -> Void) -> Int {
+        let size = replies.size
+        reply(write)
+        messageBytes += replies.size - size
+        return replies.size - size
+    }
+
+    /// Takes how many bytes of messages are among the replies that are being written now.
+    func takeMessageBytes() -> Int {
+        defer { messageBytes = 0 }
+        return messageBytes
     }
 }

@@ -20,6 +20,11 @@ final class PathLock: Sendable {
                     .inUse,
                     "\(who) holds \(path).lock, so it serves \(path); stop it, or choose another --socket"
                 )
+            case .foreign(let reason):
+                throw ListenError(
+                    .cannotCreate,
+                    "the lock \(path).lock \(reason); remove it, and choose a folder that others may not write to"
+                )
             case .failed(let call, let number):
                 throw ListenError(.cannotCreate, "cannot lock \(path).lock (\(call))", errorNumber: number)
             }

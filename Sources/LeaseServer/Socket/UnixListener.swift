@@ -9,10 +9,12 @@ internal import LeaseStore
 /// Under the lock a dead daemon's socket is replaced. A live one's, also that of a program that knows no lock, and what
 /// is no socket, are never touched.
 ///
-/// The socket gets its group and permissions before it listens, so that nobody connects who may not.
+/// The socket gets its group and permissions before it listens, so that nobody connects who may not. The umask gives it
+/// the permissions as it is made; what is at the path afterwards gets no others but if it is a socket of this process's
+/// user, and has no other name: in a folder that others may write to it could have been moved away.
 ///
 /// ```
-///   folder ──► lock ──► probe ──► unlink a dead socket ──► bind ──► chown, chmod ──► listen
+///   folder ──► lock ──► probe ──► unlink a dead socket ──► umask, bind ──► chown, chmod ──► listen
 /// ```
 public final class UnixListener: Sendable {
     /// The socket's path; `nil` if the service manager passed the socket.
@@ -22,6 +24,12 @@ public final class UnixListener: Sendable {
     ///
     /// It belongs to whoever serves on it, and is not closed here.
     public let descriptor: Int32
+
+    /// How many connections may wait to be accepted; whoever serves listens with it again.
+    public let backlog: Int32
+
+    /// How many may wait unless it is said otherwise, as in the socket unit.
+    public static let usualBacklog: Int32 = 1024
 
     private let identity: FileIdentity?
     private let lock: PathLock?
@@ -42,7 +50,7 @@ public final class UnixListener: Sendable {
         mode: UInt32 = 0o660,
         group: UInt32? = nil,
         folderMode: UInt32 = 0o755,
-        backlog: Int32 = 1024
+        backlog: Int32 = UnixListener.usualBacklog
     ) throws(ListenError) {
         let address = try UnixAddress(path: path)
         try SocketFolder.make(for: path, mode: folderMode)
@@ -59,12 +67,16 @@ public final class UnixListener: Sendable {
         case .other:
             throw ListenError(.notASocket, "\(path) is there and is no socket; remove it, or choose another --socket")
         }
-        descriptor = try Self.bind(path, address)
+        descriptor = try Self.bind(path, address, mode: mode)
         identity = FileIdentity(path: path)
         self.path = path
+        self.backlog = backlog
         self.lock = lock
         do throws(ListenError) {
-            try Self.open(descriptor, path, mode: mode, group: group, backlog: backlog)
+            try Self.protect(path, mode: mode, group: group)
+            guard listen(descriptor, backlog) == 0 else {
+                throw ListenError(.systemError, "cannot listen on \(path)", errorNumber: errno)
+            }
         } catch {
             removeSocket()
             close(descriptor)
@@ -78,6 +90,7 @@ public final class UnixListener: Sendable {
     public init(activated descriptor: Int32) {
         self.descriptor = descriptor
         path = nil
+        backlog = Self.usualBacklog
         identity = nil
         lock = nil
     }
@@ -91,10 +104,12 @@ public final class UnixListener: Sendable {
         unlink(path)
     }
 
-    private static func bind(_ path: String, _ address: UnixAddress) throws(ListenError) -> Int32 {
+    private static func bind(_ path: String, _ address: UnixAddress, mode: UInt32) throws(ListenError) -> Int32 {
         let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { throw ListenError(.systemError, "cannot make a socket", errorNumber: errno) }
+        let mask = umask(~mode & 0o777)
         let result = address.bind(descriptor)
+        umask(mask)
         guard result == 0 else {
             close(descriptor)
             throw ListenError(.cannotCreate, "cannot make the socket \(path)", errorNumber: result)
@@ -102,21 +117,25 @@ public final class UnixListener: Sendable {
         return descriptor
     }
 
-    private static func open(
-        _ descriptor: Int32,
-        _ path: String,
-        mode: UInt32,
-        group: UInt32?,
-        backlog: Int32
-    ) throws(ListenError) {
-        if let group, lchown(path, uid_t.max, group) != 0 {
+    /// Gives the socket at `path` its group and permissions, and nothing else that may be there.
+    static func protect(_ path: String, mode: UInt32, group: UInt32?) throws(ListenError) {
+        let itself = clinux_open_itself(path)
+        defer { close(itself) }
+        var status = stat()
+        guard itself >= 0, fstat(itself, &status) == 0 else {
+            throw ListenError(.cannotCreate, "cannot look at \(path)", errorNumber: errno)
+        }
+        guard status.st_mode & S_IFMT == S_IFSOCK, status.st_uid == geteuid(), status.st_nlink == 1 else {
+            throw ListenError(
+                .notASocket,
+                "\(path) was replaced while it was made; choose a folder that others may not write to"
+            )
+        }
+        if let group, status.st_gid != group, clinux_set_group(itself, group) != 0 {
             throw ListenError(.cannotCreate, "cannot give \(path) to the group \(group)", errorNumber: errno)
         }
-        guard chmod(path, mode) == 0 else {
+        guard status.st_mode & 0o7777 == mode || clinux_set_mode(itself, mode) == 0 else {
             throw ListenError(.cannotCreate, "cannot set the permissions of \(path)", errorNumber: errno)
-        }
-        guard listen(descriptor, backlog) == 0 else {
-            throw ListenError(.systemError, "cannot listen on \(path)", errorNumber: errno)
         }
     }
 }

@@ -40,9 +40,11 @@ final class DeadlineTimer {
 
     /// Has the timer fire at `instant`, at once if that is past, or not at all with `nil`.
     ///
-    /// Costs a system call only if that is something new.
+    /// Costs a system call only if that is earlier than it would fire: a timer that has nothing to do when it fires is
+    /// armed anew then. Under steady traffic what is due next changes with each turn, and mostly to something later.
     func arm(at instant: BootInstant?) {
         guard instant != armedAt else { return }
+        if let armedAt, armedAt != Self.atOnce, instant.map({ armedAt <= $0 }) ?? true { return }
         armedAt = instant
         // Zero would disarm it.
         let code = clinux_boot_timer_set(descriptor, instant.map { max($0.nanoseconds, 1) } ?? 0)

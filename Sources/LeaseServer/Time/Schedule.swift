@@ -2,17 +2,22 @@ import LeaseCore
 
 /// When the engine is next to be woken without being asked, and for what.
 ///
-/// Nothing is done at intervals. There is one wake-up, at the earliest of: the next end of a tenure, a folding that was
-/// put off until the clients are quiet, a second try of what the store
-/// refused, and a status that was told too recently. With none of them there is none.
+/// Nothing is done at intervals. There is one wake-up, at the earliest of: what time next does to a tenure, the next end of
+/// a wait, a folding that was put off until the clients are quiet, a second try of what the store refused, and a status
+/// that was told too recently. With none of them there is none.
 struct Schedule {
     /// The most tenures that one turn ends by time, so that many at once do not hold up everybody.
     static let sweepSlice = 1024
-    /// The most journal rows that one turn folds.
-    static let foldSlice = 512
+    /// The most journal rows that one turn folds, fewer where leases stay; each turn is longer by its slice.
+    static let foldSlice = 2048
+    /// The same where turns are long by themselves.
+    static let longFoldSlice = 16_384
     /// From this many rows on, each turn folds a slice, also while clients are busy.
     static let foldBacklog: Int64 = 16_384
     /// How long folding is put off after something has happened.
+    ///
+    /// Under steady traffic it is put off until the backlog is long: a short slice under way writes every lease that is
+    /// held just then.
     static let foldDelay = Duration.seconds(1)
     /// How long what the store refused is left alone.
     static let retryDelay = Duration.seconds(1)
@@ -43,9 +48,21 @@ struct Schedule {
         return backlog > Self.foldBacklog || foldAt.map { now >= $0 } ?? false
     }
 
+    /// How many rows to fold in this turn.
+    ///
+    /// A slice writes what is held at its end, which is the less for each row the longer the slice is. With many commands in
+    /// each turn much is held, and a long slice makes a long turn only a little longer.
+    ///
+    /// - Parameter growth: how many rows the turn has written.
+    static func foldSlice(growth: Int64) -> Int {
+        min(max(20 * Int(min(growth, Int64(longFoldSlice))), foldSlice), longFoldSlice)
+    }
+
     /// Has what is not folded yet folded once it has been quiet for a while.
-    mutating func planFold(now: BootInstant, backlog: Int64) {
-        if backlog > 0, foldAt == nil {
+    ///
+    /// - Parameter hasGrown: whether something has become durable since the last call: then it is not quiet.
+    mutating func planFold(now: BootInstant, backlog: Int64, hasGrown: Bool) {
+        if backlog > 0, foldAt == nil || hasGrown {
             foldAt = now.advanced(by: Self.foldDelay)
         }
     }
@@ -79,9 +96,9 @@ struct Schedule {
     // MARK: - The timer
 
     /// When the timer is to fire, or `nil` for never.
-    func nextWakeUp(earliestEnd: BootInstant?) -> BootInstant? {
-        let end = earliestEnd.map { max($0, sweepNotBefore ?? $0) }
+    func nextWakeUp(earliestDue: BootInstant?, earliestWaitEnd: BootInstant? = nil) -> BootInstant? {
+        let due = earliestDue.map { max($0, sweepNotBefore ?? $0) }
         let fold = foldAt.map { max($0, foldNotBefore ?? $0) }
-        return [end, fold, tellAt].compactMap(\.self).min()
+        return [due, earliestWaitEnd, fold, tellAt].compactMap(\.self).min()
     }
 }

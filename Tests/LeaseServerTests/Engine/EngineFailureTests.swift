@@ -26,7 +26,23 @@ import Testing
             try await bench.send("TOKEN\r\n", from: one)
             #expect(try await bench.output(of: one).hasPrefix(":"))
             #expect(await bench.engine.run { $0.counters.refusedCommits } == 1)
+            #expect(await bench.engine.run { $0.counters.refusals[.ioError] } == 2, "as many as were answered so")
             #expect(bench.reportedFailures == [])
+        }
+    }
+
+    @Test func theStatusTellsThatTheStoreRefuses() async throws {
+        try await EngineBench.with { bench in
+            let told = Mutex<[String]>([])
+            let client = try await bench.connect()
+            try await bench.turn { $0.reportStatus { status in told.withLock { $0.append("\(status)") } } }
+            for failure in [refusal, nil] {
+                await bench.script { $0.commitFailure = failure }
+                try await bench.send("TOKEN\r\n", from: client)
+                try await bench.advance(by: Schedule.tellDelay)
+            }
+            let figures = "0 leases held, 1 connection"
+            #expect(told.withLock { $0 } == [figures, "\(figures); the store refuses commits", figures])
         }
     }
 
@@ -101,7 +117,7 @@ import Testing
             let slice = Schedule.sweepSlice
             await bench.script { $0.ends = [BootInstant](repeating: now, count: slice * 2 + 1) }
             try await bench.send("TOKEN\r\n", from: client)
-            try await bench.settle { $0.backend.earliestEnd() == nil }
+            try await bench.settle { $0.backend.earliestDue() == nil }
             try await bench.turns(1)
             let calls = await bench.script { $0.calls }
             #expect(

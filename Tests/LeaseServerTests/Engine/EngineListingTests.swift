@@ -35,7 +35,7 @@ import Testing
             let now = bench.clock.now().boot
             await bench.script {
                 $0.ends = [BootInstant](repeating: now, count: Schedule.sweepSlice + 1)
-                $0.foldStep = 1000
+                $0.foldStep = 400
             }
             try await bench.send("TOKEN\r\nLEASES\r\nTOKEN\r\n", from: client)
             try await bench.settle { !($0.backend as! ScriptedBackend).reads.isEmpty }
@@ -82,7 +82,8 @@ import Testing
         }
     }
 
-    @Test func refusedFoldAnswersWithTheErrorAndTheConnectionGoesOn() async throws {
+    /// The disk is full: what is not folded is read with the tables.
+    @Test func refusedFoldStopsNoList() async throws {
         try await EngineBench.with { bench in
             let client = try await bench.connect()
             await bench.script {
@@ -90,8 +91,10 @@ import Testing
                 $0.foldFailure = refusal
             }
             try await bench.send("LEASES\r\nACQUIRE a 30s\r\n", from: client)
+            try await bench.settle { !($0.backend as! ScriptedBackend).reads.isEmpty }
+            await bench.script { $0.endRead() }
             try await bench.turns(3)
-            #expect(try await bench.output(of: client) == "-IOERR the disk is full\r\n:101\r\n")
+            #expect(try await bench.output(of: client) == "*0\r\n:101\r\n")
         }
     }
 
@@ -105,12 +108,12 @@ import Testing
                 $0.commitFailure = refusal
             }
             try await bench.send("LEASES\r\n", from: client)
-            try await bench.settle { !($0.sessions[client]?.isWaiting ?? true) }
+            try await bench.settle { $0.sessions[client].map { !$0.isWaiting && !$0.isHeld } ?? false }
             try await bench.turns(1)
             #expect(try await bench.output(of: client).hasPrefix("-IOERR "))
             // The same while the store is left alone.
             try await bench.send("LEASES\r\n", from: client)
-            try await bench.settle { !($0.sessions[client]?.isWaiting ?? true) }
+            try await bench.settle { $0.sessions[client].map { !$0.isWaiting && !$0.isHeld } ?? false }
             try await bench.turns(1)
             #expect(try await bench.output(of: client).hasPrefix("-IOERR "))
             #expect(await bench.script { $0.calls.filter { $0 != .fold } } == [.expire(1), .commit(1)])
@@ -149,6 +152,63 @@ import Testing
             await bench.script { $0.endRead() }
             try await bench.settle { $0.sessions.isEmpty }
             #expect(try await bench.output(of: client) == "*0\r\n:101\r\n")
+        }
+    }
+
+    // MARK: Connections
+
+    private static func uids(_ list: String) -> [Substring] {
+        list.split(separator: "\n").compactMap { $0.split(separator: " ").first { $0.hasPrefix("uid=") } }
+    }
+
+    @Test func aUserSeesItsOwnConnectionsAndAnAdministratorAll() async throws {
+        try await EngineBench.with { bench in
+            let client = try await bench.connect(uid: 1000)
+            _ = try await bench.connect(uid: 1001)
+            let root = try await bench.connect(uid: 0)
+            for asker in [client, root] {
+                try await bench.send("CLIENT LIST\r\nPING\r\n", from: asker)
+                try await bench.settle { $0.sessions[asker].map { !$0.isWaiting && !$0.isHeld } ?? false }
+                try await bench.turns(2)
+            }
+            let own = try await bench.output(of: client)
+            #expect(Self.uids(own) == ["uid=1000"] && own.hasSuffix("+PONG\r\n"), "\(own)")
+            #expect(Self.uids(try await bench.output(of: root)) == ["uid=1000", "uid=1001", "uid=0"])
+        }
+    }
+
+    /// Each of many connections asks for the list of them all: one is made at a time, and others are served in between.
+    @Test func listsOfConnectionsAreMadeOneByOneBesideTheTurn() async throws {
+        try await EngineBench.with { bench in
+            var clients: [SessionID] = []
+            for _ in 0..<20 { clients.append(try await bench.connect()) }
+            let all = clients
+            try await bench.turn { engine in
+                for client in all { bench.receive("CLIENT LIST\r\n", from: client, on: engine) }
+                #expect(engine.listings.count == 20)
+                engine.advanceListings(now: bench.clock.now(), sweep: .whole)
+                #expect(engine.listings.count == 19)
+            }
+            try await bench.settle { engine in
+                engine.listings.isEmpty && engine.sessions.values.allSatisfy { !$0.isWaiting && !$0.isHeld }
+            }
+            try await bench.turns(2)
+            for client in clients {
+                #expect(Self.uids(try await bench.output(of: client)).count == 20)
+            }
+        }
+    }
+
+    @Test func aListOfConnectionsOverTheLimitIsRefused() async throws {
+        try await EngineBench.with {
+            $0.limits.listBytes = 4096
+        } body: { bench in
+            let client = try await bench.connect()
+            for _ in 0..<100 { _ = try await bench.connect() }
+            try await bench.send("CLIENT LIST\r\n", from: client)
+            try await bench.settle { $0.sessions[client].map { !$0.isWaiting && !$0.isHeld } ?? false }
+            try await bench.turns(2)
+            #expect(try await bench.output(of: client).hasPrefix("-TOOBIG "))
         }
     }
 

@@ -163,6 +163,93 @@ import Testing
         }
     }
 
+    // MARK: Clients that send without end
+
+    @Test func aFloodOfCommandsIsCutAndGoesOnInItsOrder() async throws {
+        try await EngineBench.with { bench in
+            let (flooder, other) = (try await bench.connect(), try await bench.connect())
+            let most = TurnLoad.wholeShare.commands
+            let count = 2 * most + 100
+            let flood = (0..<count).map { "ECHO \($0)\r\n" }.joined()
+            try await bench.turn { engine in
+                bench.receive(flood, from: flooder, on: engine)
+                bench.receive("PING\r\n", from: other, on: engine)
+                // Others are served in the turn; what is left of the flood comes in the next ones.
+                #expect(engine.counters.commands == Int64(most) + 1)
+            }
+            #expect(try await bench.output(of: other) == "+PONG\r\n")
+            try await bench.settle { engine in
+                engine.counters.commands == Int64(count) + 1 && engine.sessions.values.allSatisfy { !$0.isCut }
+            }
+            try await bench.turns(2)
+            let echoed = try await bench.output(of: flooder).split(separator: "\r\n").filter { !$0.hasPrefix("$") }
+            #expect(echoed.map { Int($0) } == (0..<count).map { $0 })
+            #expect(await bench.isRead(flooder))
+        }
+    }
+
+    @Test func whoSendsFasterThanItsShareIsNotReadOn() async throws {
+        try await EngineBench.with { bench in
+            let client = try await bench.connect()
+            let flood = String(repeating: "PING\r\n", count: 30 * TurnLoad.wholeShare.commands)
+            try await bench.turn { engine in bench.receive(flood, from: client, on: engine) }
+            #expect(await !bench.isRead(client))
+            try await bench.settle { $0.sessions[client]?.isCut == false }
+            try await bench.turns(2)
+            #expect(await bench.isRead(client))
+        }
+    }
+
+    @Test func manyFloodsAtOnceHaveSmallShares() async throws {
+        try await EngineBench.with { bench in
+            var clients: [SessionID] = []
+            for _ in 0..<20 { clients.append(try await bench.connect()) }
+            let all = clients
+            let flood = String(repeating: "PING\r\n", count: TurnLoad.wholeShare.commands)
+            try await bench.turn { engine in
+                for client in all { bench.receive(flood, from: client, on: engine) }
+                let full = TurnLoad.most.commands / TurnLoad.wholeShare.commands
+                let rest = (all.count - full) * TurnLoad.leastShare.commands
+                #expect(engine.counters.commands == Int64(TurnLoad.most.commands + rest))
+            }
+            try await bench.settle { $0.sessions.values.allSatisfy { !$0.isCut } }
+            try await bench.turns(2)
+            for client in clients {
+                #expect(try await bench.output(of: client).utf8.count == 7 * TurnLoad.wholeShare.commands)
+            }
+        }
+    }
+
+    @Test func aCommandWithManyArgumentsCountsForSeveral() async throws {
+        try await EngineBench.with { bench in
+            let client = try await bench.connect()
+            let keys = TurnLoad.argumentsOfACommand * (TurnLoad.wholeShare.commands / 4)
+            let frame = "*\(keys + 2)\r\n$4\r\nKEYS\r\n$6\r\nREMOVE\r\n" + String(repeating: "$1\r\nk\r\n", count: keys)
+            let flood = String(repeating: frame, count: 10)
+            try await bench.turn { engine in
+                bench.receive(flood, from: client, on: engine)
+                #expect(engine.counters.commands == 4)
+            }
+            try await bench.settle { $0.counters.commands == 10 && $0.sessions[client]?.isCut == false }
+            try await bench.turns(2)
+            #expect(try await bench.output(of: client) == String(repeating: ":0\r\n", count: 10))
+        }
+    }
+
+    @Test func whatEachEventIsComparedWithMakesTheSharesSmaller() {
+        let whole = TurnLoad.wholeShare
+        var load = TurnLoad()
+        #expect(load.share(patternBytes: 0) == whole)
+        #expect(load.share(patternBytes: TurnLoad.patternBytesOfACommand - 1) == whole)
+        #expect(load.share(patternBytes: 3 * TurnLoad.patternBytesOfACommand).commands == whole.commands / 4)
+        #expect(load.share(patternBytes: 1 << 30).commands == TurnLoad.leastShare.commands)
+        load.add(commands: TurnLoad.most.commands / 4, replyBytes: 0)
+        #expect(load.share(patternBytes: 0) == whole)
+        #expect(load.share(patternBytes: 3 * TurnLoad.patternBytesOfACommand) == TurnLoad.leastShare)
+        load.add(commands: 0, replyBytes: TurnLoad.most.replyBytes)
+        #expect(load.share(patternBytes: 0) == TurnLoad.leastShare)
+    }
+
     /// Every wave is cut within a turn, with a request on a lease behind it, while the journal waits to be folded.
     @Test func foldingIsNeverInTheMiddleOfABatch() async throws {
         try await EngineBench.with { bench in

@@ -57,7 +57,9 @@ import Testing
             _ = try await client.ask("ACQUIRE a 30s")
             let text = try #require(try await client.ask("INFO").text)
             let sections = text.split(separator: "\r\n").filter { $0.hasPrefix("# ") }
-            #expect(sections == ["# Server", "# Clients", "# Leases", "# Store", "# Stats", "# Errorstats"])
+            #expect(
+                sections == ["# Server", "# Clients", "# Leases", "# Watching", "# Store", "# Stats", "# Errorstats"]
+            )
             for line in [
                 "connected_clients:1", "leases_held:1", "errorstat_CONFLICT:count=1", "total_commands_processed:3",
             ] {

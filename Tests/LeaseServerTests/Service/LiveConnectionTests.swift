@@ -176,4 +176,24 @@ import Testing
             #expect(access(test.path, F_OK) != 0)
         }
     }
+
+    // MARK: The queue of connections
+
+    /// A burst of clients waits to be accepted, however NIO listens by itself.
+    @Test func aBurstOfConnectionsWaitsToBeAccepted() async throws {
+        try await TestServer.with { server in
+            let address = try UnixAddress(path: server.path)
+            // While this runs the loop accepts nobody.
+            let kind = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue) | Int32(SOCK_NONBLOCK.rawValue)
+            let results = await server.engine.run { _ in
+                (0..<300).map { _ in
+                    let descriptor = socket(AF_UNIX, kind, 0)
+                    return (descriptor: descriptor, error: address.connect(descriptor))
+                }
+            }
+            let refused = results.count { $0.error != 0 }
+            #expect(refused == 0)
+            results.forEach { close($0.descriptor) }
+        }
+    }
 }

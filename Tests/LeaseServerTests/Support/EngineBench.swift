@@ -37,6 +37,31 @@ final class EngineBench: Sendable {
     fileprivate final class Wire: ChannelOutboundHandler {
         typealias OutboundIn = ByteBuffer
         var flushed: (() -> Void)?
+        /// Whether the socket takes nothing, although it does not say so.
+        var isStuck = false
+        private var kept: [(data: NIOAny, promise: EventLoopPromise<Void>?)] = []
+
+        func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+            guard isStuck else { return context.write(data, promise: promise) }
+            kept.append((data, promise))
+        }
+
+        func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
+            let dropped = kept
+            kept = []
+            dropped.forEach { $0.promise?.fail(ChannelError.ioOnClosedChannel) }
+            context.close(mode: mode, promise: promise)
+        }
+
+        /// Takes what was kept.
+        func take(context: ChannelHandlerContext) {
+            isStuck = false
+            let taken = kept
+            kept = []
+            for (data, promise) in taken {
+                context.writeAndFlush(data, promise: promise)
+            }
+        }
 
         func flush(context: ChannelHandlerContext) {
             context.flush()
@@ -53,7 +78,17 @@ final class EngineBench: Sendable {
     ) async throws {
         var configuration = ServerConfiguration(socketPath: "/nowhere", storePath: "scripted")
         configure(&configuration)
-        let bench = try await EngineBench(configuration)
+        try await with(configuration, clock: ManualClock(), backend: ScriptedBackend(), body: body)
+    }
+
+    /// Runs `body` with a bench on that store, and takes the bench down.
+    static func with(
+        _ configuration: ServerConfiguration,
+        clock: ManualClock,
+        backend: sending any LeaseBackend,
+        body: (EngineBench) async throws -> Void
+    ) async throws {
+        let bench = try await EngineBench(configuration, clock: clock, backend: backend)
         do {
             try await body(bench)
         } catch {
@@ -63,15 +98,18 @@ final class EngineBench: Sendable {
         try await bench.stop()
     }
 
-    private init(_ configuration: ServerConfiguration) async throws {
-        let clock = ManualClock()
+    private init(
+        _ configuration: ServerConfiguration,
+        clock: ManualClock,
+        backend: sending any LeaseBackend
+    ) async throws {
         self.clock = clock
         let loop = group.next()
         connections = try await loop.submit { NIOLoopBoundBox([:], eventLoop: loop) }.get()
         let reported = Reported()
         engine = try await Engine.start(
             on: loop,
-            backend: ScriptedBackend(),
+            backend: backend,
             clock: clock,
             configuration: configuration,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
@@ -80,7 +118,11 @@ final class EngineBench: Sendable {
         }
         self.reported = reported
         try await turns(2)
-        await script { $0.calls = [] }
+        await engine.run { engine in
+            if let scripted = engine.backend as? ScriptedBackend {
+                scripted.calls = []
+            }
+        }
     }
 
     private final class Reported: Sendable {
@@ -146,8 +188,9 @@ final class EngineBench: Sendable {
 
     /// Connects a client.
     ///
+    /// - Parameter groups: Its groups; `nil` if the kernel does not tell them.
     /// - Throws: the ``LeaseError`` if it is refused.
-    func connect(uid: UInt32 = 1000, groups: [UInt32] = []) async throws -> SessionID {
+    func connect(uid: UInt32 = 1000, groups: [UInt32]? = []) async throws -> SessionID {
         let connections = connections
         let id = try await engine.run { engine in
             let connection = Connection()
@@ -166,6 +209,11 @@ final class EngineBench: Sendable {
         }
         try await turns(1)
         return id
+    }
+
+    /// The client's channel, in the isolation of a turn.
+    func channel(of id: SessionID, on engine: isolated Engine) throws -> EmbeddedChannel {
+        try #require(connections.value[id]).channel
     }
 
     /// Has bytes come, in the isolation of a turn.
@@ -187,6 +235,18 @@ final class EngineBench: Sendable {
     func setWritable(_ isWritable: Bool, of id: SessionID, on engine: isolated Engine) {
         connections.value[id]?.channel.isWritable = isWritable
         connections.value[id]?.channel.pipeline.fireChannelWritabilityChanged()
+    }
+
+    /// Has the socket take nothing, or take all that it did not take before.
+    func setStuck(_ isStuck: Bool, of id: SessionID, on engine: isolated Engine) throws {
+        guard let connection = connections.value[id] else { return }
+        if isStuck {
+            connection.wire.isStuck = true
+        } else {
+            let context = try connection.channel.pipeline.syncOperations.context(handler: connection.wire)
+            connection.wire.take(context: context)
+            connection.channel.embeddedEventLoop.run()
+        }
     }
 
     /// Does `action` once, from within the next flush of the client's channel, as a socket that fails does.

@@ -104,6 +104,11 @@ final class RawClient: Sendable {
         shutdown(descriptor, Int32(SHUT_WR))
     }
 
+    /// Another descriptor of the connection, as a process that inherits it has; the caller closes it.
+    func inherited() -> Int32 {
+        fcntl(descriptor, F_DUPFD_CLOEXEC, 3)
+    }
+
     private static func wait(_ descriptor: Int32, for events: Int32) throws {
         var entry = pollfd(fd: descriptor, events: Int16(events), revents: 0)
         guard poll(&entry, 1, patience) > 0 else { throw Silence() }

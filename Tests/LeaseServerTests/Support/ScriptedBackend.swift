@@ -31,6 +31,10 @@ final class ScriptedBackend: LeaseBackend {
     /// When tenures end, in order.
     var ends: [BootInstant] = []
     private var endsBeforeBatch: [BootInstant] = []
+    /// What the next commit is to announce.
+    var announcing: [Announcement] = []
+    private var announced: [Announcement] = []
+    var isWatched = false
     /// What is decided and not committed.
     private(set) var batch = 0
     private var lastToken: Int64 = 100
@@ -47,6 +51,10 @@ final class ScriptedBackend: LeaseBackend {
     var pages: [LeasePage] {
         queries.compactMap { if case .leases(let page) = $0 { page } else { nil } }
     }
+    /// The conditions that requests on values came with.
+    private(set) var guards: [LeaseGuard?] = []
+    /// Whether a request with a condition is refused.
+    var isGuardOver = false
     /// What is in the store: only whether something is.
     private var values: [Key: [UInt8]] = [:]
     private(set) var reads: [Read] = []
@@ -81,6 +89,10 @@ final class ScriptedBackend: LeaseBackend {
         by caller: Caller,
         now: Moment
     ) -> Result<StoreAnswer, LeaseError> {
+        guards.append(`guard`)
+        if `guard` != nil, isGuardOver {
+            return .failure(LeaseError(.expired, "the tenure is over"))
+        }
         switch request {
         case .put(let key, let value):
             calls.append(.perform("\(key)"))
@@ -89,6 +101,9 @@ final class ScriptedBackend: LeaseBackend {
             return .success(.done)
         case .get(let key):
             return .success(.value(values[key]))
+        case .append:
+            note()
+            return .success(.done)
         default:
             return .success(.flag(false))
         }
@@ -110,7 +125,13 @@ final class ScriptedBackend: LeaseBackend {
         return ends.first.map { $0 <= now.boot } ?? false
     }
 
-    func earliestEnd() -> BootInstant? { ends.first }
+    func earliestDue() -> BootInstant? { ends.first }
+
+    func tenure(of name: LeaseName) -> Tenure? { nil }
+
+    var tiedLeases: [Token: LeaseName] { [:] }
+
+    func takeFreed() -> [LeaseName] { [] }
 
     private func note(_ count: Int = 1) {
         if batch == 0 { endsBeforeBatch = ends }
@@ -133,6 +154,14 @@ final class ScriptedBackend: LeaseBackend {
         }
         lastDurableSequence += Int64(batch)
         batch = 0
+        announced += isWatched ? announcing : []
+        announcing = []
+    }
+
+    func takeAnnouncements() -> [Announcement] {
+        #expect(!hasBatch, "announcements before their commit")
+        defer { announced = [] }
+        return announced
     }
 
     var foldBacklog: Int64 { lastDurableSequence - foldedThrough }
@@ -187,6 +216,7 @@ final class ScriptedBackend: LeaseBackend {
             historyRows: 0,
             keyHash: "xxh64",
             fileBytes: 0,
+            usedBytes: 0,
             logBytes: 0
         )
     }

@@ -17,7 +17,7 @@ import Testing
         let end = mix & 1 != 0 ? after(.milliseconds(700)) : nil
         if let end { expected.append(end) }
         if mix & 2 != 0 {
-            schedule.planFold(now: start, backlog: 1)
+            schedule.planFold(now: start, backlog: 1, hasGrown: true)
             expected.append(after(Schedule.foldDelay))
         }
         if mix & 4 != 0 {
@@ -25,22 +25,36 @@ import Testing
             #expect(told == [true, false])
             expected.append(after(.milliseconds(500)))
         }
-        #expect(schedule.nextWakeUp(earliestEnd: end) == expected.min())
+        #expect(schedule.nextWakeUp(earliestDue: end) == expected.min())
     }
 
     // MARK: Folding
 
     @Test mutating func nothingToFoldIsNeverDue() {
-        schedule.planFold(now: start, backlog: 0)
+        schedule.planFold(now: start, backlog: 0, hasGrown: true)
         #expect(!schedule.isFoldDue(now: after(.seconds(100)), backlog: 0))
-        #expect(schedule.nextWakeUp(earliestEnd: nil) == nil)
+        #expect(schedule.nextWakeUp(earliestDue: nil) == nil)
     }
 
     @Test mutating func foldIsDueOnceTheDelayHasPassedAndNotBefore() {
-        schedule.planFold(now: start, backlog: 1)
-        schedule.planFold(now: after(.milliseconds(900)), backlog: 2)
+        schedule.planFold(now: start, backlog: 1, hasGrown: true)
+        schedule.planFold(now: after(.milliseconds(900)), backlog: 1, hasGrown: false)
         #expect(!schedule.isFoldDue(now: after(Schedule.foldDelay - .nanoseconds(1)), backlog: 2))
         #expect(schedule.isFoldDue(now: after(Schedule.foldDelay), backlog: 2))
+    }
+
+    @Test mutating func steadyTrafficPutsFoldingOffUntilTheBacklogIsLong() {
+        for step in 0..<100 {
+            let now = after(Schedule.foldDelay / 2 * step)
+            #expect(!schedule.isFoldDue(now: now, backlog: Schedule.foldBacklog))
+            schedule.planFold(now: now, backlog: Schedule.foldBacklog, hasGrown: true)
+            #expect(schedule.nextWakeUp(earliestDue: nil) == now.advanced(by: Schedule.foldDelay))
+        }
+        let last = after(Schedule.foldDelay / 2 * 99)
+        schedule.hasFolded(now: last, isMore: true)
+        schedule.planFold(now: last, backlog: 1, hasGrown: true)
+        #expect(!schedule.isFoldDue(now: last, backlog: 1), "what a long backlog leaves over waits, too")
+        #expect(schedule.isFoldDue(now: last.advanced(by: Schedule.foldDelay), backlog: 1))
     }
 
     @Test func longBacklogIsFoldedAtOnce() {
@@ -49,13 +63,13 @@ import Testing
     }
 
     @Test mutating func foldGoesOnUntilAllIsFoldedThenRests() {
-        schedule.planFold(now: start, backlog: 2)
+        schedule.planFold(now: start, backlog: 2, hasGrown: true)
         let due = after(Schedule.foldDelay)
         schedule.hasFolded(now: due, isMore: true)
         #expect(schedule.isFoldDue(now: due, backlog: 1))
         schedule.hasFolded(now: due, isMore: false)
         #expect(!schedule.isFoldDue(now: due, backlog: 0))
-        #expect(schedule.nextWakeUp(earliestEnd: nil) == nil)
+        #expect(schedule.nextWakeUp(earliestDue: nil) == nil)
     }
 
     @Test mutating func historyIsRemovedAlsoWhenNothingIsToFold() {
@@ -65,13 +79,13 @@ import Testing
 
     @Test(arguments: [Int64(1), Schedule.foldBacklog + 1])
     mutating func refusedFoldIsLeftAloneForTheDelay(backlog: Int64) {
-        schedule.planFold(now: start, backlog: backlog)
+        schedule.planFold(now: start, backlog: backlog, hasGrown: true)
         let due = after(Schedule.foldDelay)
         schedule.delayFold(now: due)
-        schedule.planFold(now: due, backlog: backlog)
+        schedule.planFold(now: due, backlog: backlog, hasGrown: false)
         let again = due.advanced(by: Schedule.retryDelay)
         #expect(!schedule.isFoldDue(now: again.advanced(by: .nanoseconds(-1)), backlog: backlog))
-        #expect(schedule.nextWakeUp(earliestEnd: nil) == again)
+        #expect(schedule.nextWakeUp(earliestDue: nil) == again)
         #expect(schedule.isFoldDue(now: again, backlog: backlog))
     }
 
@@ -82,10 +96,10 @@ import Testing
         schedule.delaySweep(now: start)
         let again = after(Schedule.retryDelay)
         #expect(!schedule.maySweep(now: again.advanced(by: .nanoseconds(-1))))
-        #expect(schedule.nextWakeUp(earliestEnd: start) == again)
+        #expect(schedule.nextWakeUp(earliestDue: start) == again)
         #expect(schedule.maySweep(now: again))
         let later = after(.seconds(60))
-        #expect(schedule.nextWakeUp(earliestEnd: later) == later)
+        #expect(schedule.nextWakeUp(earliestDue: later) == later)
     }
 
     // MARK: The status
@@ -97,15 +111,23 @@ import Testing
             if schedule.mayTell(now: now, isNew: true) { told.append(now) }
         }
         #expect(told == (0..<5).map { after(.seconds(1) * $0) })
-        #expect(schedule.nextWakeUp(earliestEnd: nil) == after(.seconds(5)))
+        #expect(schedule.nextWakeUp(earliestDue: nil) == after(.seconds(5)))
         let isTold = schedule.mayTell(now: after(.seconds(5)), isNew: true)
         #expect(isTold)
-        #expect(schedule.nextWakeUp(earliestEnd: nil) == nil)
+        #expect(schedule.nextWakeUp(earliestDue: nil) == nil)
     }
 
     @Test mutating func statusThatIsNotNewWakesNobody() {
         let told = [true, true, false].map { schedule.mayTell(now: start, isNew: $0) }
         #expect(told == [true, false, false])
-        #expect(schedule.nextWakeUp(earliestEnd: nil) == nil)
+        #expect(schedule.nextWakeUp(earliestDue: nil) == nil)
+    }
+
+    @Test func aSliceGrowsWithTheTurnThatItMakesLonger() {
+        #expect(Schedule.foldSlice(growth: 0) == Schedule.foldSlice)
+        #expect(Schedule.foldSlice(growth: 50) == Schedule.foldSlice)
+        #expect(Schedule.foldSlice(growth: 400) == 8000)
+        #expect(Schedule.foldSlice(growth: 800) == 16_000)
+        #expect(Schedule.foldSlice(growth: .max) == Schedule.longFoldSlice)
     }
 }

@@ -1,0 +1,215 @@
+import LeaseCore
+import LeaseStore
+import LeaseWire
+import Logging
+import NIOCore
+
+/// Turns: what is read together is decided together, committed together and answered together.
+extension Engine {
+    /// Has the session's replies written at the end of this turn.
+    func joinTurn(_ session: Session) {
+        enterTurn(session)
+        scheduleTurn()
+    }
+
+    /// Has the session's replies written at the end of the turn that is under way.
+    func enterTurn(_ session: Session) {
+        guard !session.isInTurn else { return }
+        session.isInTurn = true
+        turn.append(session)
+    }
+
+    /// Has a turn end, after all that the loop has read by now.
+    func scheduleTurn() {
+        guard !isTurnScheduled, isServing else { return }
+        isTurnScheduled = true
+        eventLoop.execute { self.assumeIsolated { $0.endTurn() } }
+    }
+
+    var isServing: Bool {
+        switch state {
+        case .running, .lastLook, .draining: true
+        case .failed, .closed: false
+        }
+    }
+
+    /// Whether connections close because the daemon stops.
+    var isStopping: Bool {
+        switch state {
+        case .running, .lastLook: false
+        case .draining, .failed, .closed: true
+        }
+    }
+
+    private func endTurn() {
+        guard isServing else { return }
+        processHeld()
+        isTurnScheduled = false
+        let now = clock.now()
+        // At equal instants a wait ends before a lease does.
+        endWaits(now: now)
+        let lost = endLost(now: now)
+        var sweep = sweep(now: now)
+        let freed = grantFreed(now: now)
+        isGivingOut = true
+        do throws(CommitFailure) {
+            let hasBatch = backend.hasBatch
+            try backend.commit()
+            if hasBatch {
+                committed()
+            }
+            for session in turn {
+                session.replies.commitSucceeded()
+            }
+            holdings.haveEnded(lost)
+            releaseHoldings(of: freed)
+            settleGrants()
+            settleAttachments()
+            // Behind the replies of waiters and ties, which are written only now.
+            announce()
+        } catch {
+            switch error {
+            case .refused(let refusal):
+                commitRefused(refusal, now: now)
+                sweep = .refused(refusal)
+            case .unknown(let failure):
+                return fail(failure)
+            }
+        }
+        if case .partial = sweep {
+            hasMoreWork = true
+        }
+        flush()
+        answerPings()
+        advanceListings(now: now, sweep: sweep)
+        tidy(now: now)
+        isGivingOut = false
+        rest(now: now)
+    }
+
+    /// Ends a turn: sees to it that the next one comes when it is due.
+    private func rest(now: Moment) {
+        guard isServing else { return }
+        tellStatus(now: now)
+        let isBusy = hasMoreWork || !held.isEmpty
+        hasMoreWork = false
+        timer?.arm(
+            at: isBusy
+                ? DeadlineTimer.atOnce
+                : schedule.nextWakeUp(
+                    // What is lost ends, and what is free is granted, at once, or when the store takes it again.
+                    earliestDue: holdings.lost.isEmpty && unserved.isEmpty ? backend.earliestDue() : now.boot,
+                    earliestWaitEnd: waiting.earliestEnd()?.instant
+                )
+        )
+        switch state {
+        case .lastLook(let turns): lookOnceMore(turns: turns)
+        case .draining where sessions.isEmpty && held.isEmpty:
+            drained?()
+            drained = nil
+        case .running, .draining, .failed, .closed: break
+        }
+    }
+
+    /// Reads on for as long as the sockets have something, then no more: what came before the stop is answered.
+    private func lookOnceMore(turns: Int) {
+        guard hasRead, turns > 0 else {
+            state = .draining
+            for session in sessions.values {
+                session.isInputClosed = true
+                if session.isTie || session.wait != nil {
+                    // A line does not outlive the daemon: its waiters see their connection close.
+                    session.isEnding = true
+                }
+                if let id = session.wait {
+                    waiting.leave(id)
+                    session.wait = nil
+                }
+                joinTurn(session)
+            }
+            return scheduleTurn()
+        }
+        hasRead = false
+        state = .lastLook(turns: turns - 1)
+        // By way of the timer, so that the loop looks at every socket in between.
+        timer?.arm(at: DeadlineTimer.atOnce)
+    }
+
+    /// How far a turn has come with ending tenures by time.
+    enum Sweep {
+        /// All whose time had come are ended.
+        case whole
+        /// There are more.
+        case partial
+        /// The store does not take it, in this turn or shortly before it.
+        case refused(LeaseError)
+    }
+
+    /// Ends tenures whose time has come, a slice a turn.
+    private func sweep(now: Moment) -> Sweep {
+        if let refusal, !schedule.maySweep(now: now.boot) { return .refused(refusal) }
+        return backend.expire(now: now, limit: Schedule.sweepSlice) ? .partial : .whole
+    }
+
+    private func committed() {
+        counters.commits += 1
+        if commitFault.hasEnded() {
+            logger.notice("the store takes commits again")
+        }
+    }
+
+    private func commitRefused(_ refusal: LeaseError, now: Moment) {
+        counters.refusedCommits += 1
+        if let times = commitFault.happened(at: now.boot) {
+            logger.error("commit refused", metadata: ["error": "\(refusal.message)", "times": "\(times)"])
+        }
+        for session in turn {
+            let refused = session.replies.commitRefused(refusal, encoder: session.encoder)
+            counters.refused(refusal.code, count: refused)
+        }
+        dropGrants()
+        dropAttachments(refusal)
+        self.refusal = refusal
+        // Whatever ended by time is still held in memory: trying again at once would spin.
+        schedule.delaySweep(now: now.boot)
+    }
+
+    /// Gives out the turn's replies, one flush a connection.
+    private func flush() {
+        let sessions = turn
+        turn = []
+        load = TurnLoad()
+        for session in sessions {
+            session.isInTurn = false
+            session.turnCommands = 0
+            let isOver = session.isOver
+            let bytes = session.replies.take()
+            let undelivered = session.undelivered
+            session.undelivered = []
+            counters.bytesOut += Int64(bytes.readableBytes)
+            if isOver, !session.isClosing {
+                session.isEnding = true
+                session.isClosing = true
+                // Nothing is written after this, so that when it has gone out all has.
+                session.channel.writeAndFlush(bytes).whenComplete { [channel = session.channel] result in
+                    if case .failure = result, !undelivered.isEmpty {
+                        self.assumeIsolated { $0.lose(undelivered) }
+                    }
+                    channel.close(promise: nil)
+                }
+            } else if bytes.readableBytes > 0 || !undelivered.isEmpty {
+                write(bytes, to: session, undelivered: undelivered)
+            }
+            if session.hasMore {
+                hold(session)
+            }
+            updateReading(of: session)
+        }
+    }
+
+    func updateReading(of session: Session) {
+        guard session.isReading != session.isReadable else { return }
+        session.isReading = session.isReadable
+        _ = session.channel.setOption(.autoRead, value: session.isReading)
+    }
+}

@@ -1,0 +1,270 @@
+import LeaseCore
+import LeaseStore
+import LeaseWire
+import NIOCore
+
+/// `ACQUIRE`, and waiting for it.
+///
+/// A lease that becomes free is granted at the end of the turn, within the same commit, to whoever waits first:
+///
+///     release, expiry, …  ──┐
+///     closes of the turn  ──┼→ waits whose time is up end → tenures end → the first in each line is granted → commit
+///     new requests        ──┘
+///
+/// A request that finds its lease free with others in line is not served before them: without `WAIT` it is put off to
+/// after the grants of the turn, and answered then. So is an import of such a lease.
+extension Engine {
+    /// A waiter that was granted in this turn; it stays in line until that is durable.
+    struct WaitedGrant {
+        let id: WaiterID
+        let token: Token
+    }
+
+    /// A request that comes after those who wait.
+    enum PutOff {
+        case acquire(AcquireCommand)
+        case importEntries([StoreEntry])
+    }
+
+    func acquire(_ command: AcquireCommand, for session: Session, now: Moment) throws(LeaseError) {
+        if waiting.lines.count > 0, waiting.lines.count(for: command.name) > 0, isFree(command.name, now: now) {
+            // The store, which would say so, is asked only when the line has been served.
+            try session.caller.permit(.acquire, on: command.name)
+            if let wait = command.wait {
+                try self.wait(for: command, upTo: wait, session, now)
+            } else {
+                putOff(.acquire(command), of: session)
+            }
+            return
+        }
+        let request = command.request(from: session)
+        let result = backend.perform(request, on: command.name, by: session.caller, now: now)
+        if case .failure(let error) = result, error.code == .conflict, let wait = command.wait {
+            return try self.wait(for: command, upTo: wait, session, now)
+        }
+        answerAcquisition(result, command, session, now)
+    }
+
+    /// Imports entries; if one is about a lease that others wait for and that is free, after them.
+    func importEntries(_ entries: [StoreEntry], for session: Session, now: Moment) {
+        let isBehind =
+            waiting.lines.count > 0
+            && entries.contains { entry in
+                let name = LeaseName(entry.key)
+                return entry.lease != nil && waiting.lines.count(for: name) > 0 && isFree(name, now: now)
+            }
+        if isBehind {
+            putOff(.importEntries(entries), of: session)
+        } else {
+            bringIn(entries, for: session, now: now)
+        }
+    }
+
+    private func putOff(_ request: PutOff, of session: Session) {
+        session.isWaiting = true
+        putOffRequests.append((session, request))
+    }
+
+    private func answerAcquisition(
+        _ result: Result<LeaseAnswer, LeaseError>,
+        _ command: AcquireCommand,
+        _ session: Session,
+        _ now: Moment
+    ) {
+        if command.binds, case .success = result {
+            attachments.append((command.name, .bound, session))
+        }
+        reply(result, on: command.name, session, now)
+    }
+
+    /// Whether a lease can be granted; a tenure whose time has come ends.
+    private func isFree(_ name: LeaseName, now: Moment) -> Bool {
+        backend.perform(.holder, on: name, by: Caller.daemon, now: now) == .success(.tenure(nil))
+    }
+
+    private func wait(
+        for command: AcquireCommand,
+        upTo limit: WaitLimit,
+        _ session: Session,
+        _ now: Moment
+    ) throws(LeaseError) {
+        guard sessions[session.id] != nil, !isStopping else {
+            // Nobody is there to be granted, or the line would not outlive the daemon: the connection just closes.
+            session.isEnding = true
+            return
+        }
+        guard !session.isInputClosed else { throw Self.closedWait(for: command.name) }
+        let end: BootInstant? =
+            switch limit {
+            case .upTo(let duration): now.boot.advanced(by: duration)
+            case .forever: nil
+            }
+        let waiter = Waiter(
+            name: command.name,
+            caller: session.caller,
+            ttl: command.ttl,
+            owner: command.owner ?? session.defaultOwner,
+            request: command.request,
+            binds: command.binds,
+            end: end
+        )
+        let (id, replaced) = try waiting.join(waiter, session.id, limits: configuration.limits.waiting)
+        session.isWaiting = true
+        session.wait = id
+        if let replaced = replaced.flatMap({ sessions[$0] }) {
+            endWait(
+                of: replaced,
+                LeaseError(
+                    .conflict,
+                    "\(held(command.name, now: now)); another connection repeats this request and waits in its place"
+                )
+            )
+        }
+        scheduleTurn()
+    }
+
+    /// Who holds a lease, and for how long.
+    private func held(_ name: LeaseName, now: Moment) -> String {
+        guard let tenure = backend.tenure(of: name) else { return "lease '\(name)' is about to be granted" }
+        let left = tenure.remaining(at: now.boot).wholeMilliseconds
+        return "lease '\(name)' is held by '\(tenure.holder.owner)' for \(left) ms more"
+    }
+
+    // MARK: - The end of a wait
+
+    /// Ends the waits whose time is up, and those of clients that have closed their writing side.
+    ///
+    /// A connection that is wholly gone has left its line already, and what it had sent behind its wait is dropped.
+    func endWaits(now: Moment) {
+        let closed = closedWaits
+        closedWaits = []
+        for session in closed {
+            guard let id = session.wait, let (waiter, _) = waiting.leave(id) else { continue }
+            endWait(of: session, Self.closedWait(for: waiter.name))
+        }
+        while let (instant, id) = waiting.earliestEnd(), instant <= now.boot {
+            guard let (waiter, session) = waiting.leave(id), let session = sessions[session] else { continue }
+            endWait(
+                of: session,
+                LeaseError(.timeout, "lease '\(waiter.name)' did not become free in time; try again, or wait longer")
+            )
+        }
+    }
+
+    private static func closedWait(for name: LeaseName) -> LeaseError {
+        LeaseError(.timeout, "the connection was closed for sending, which ends the wait for lease '\(name)'")
+    }
+
+    /// Answers a waiter that has left its line without a grant.
+    func endWait(of session: Session, _ error: LeaseError) {
+        session.wait = nil
+        counters.refused(error.code)
+        session.reply(error)
+        wake(session)
+    }
+
+    /// Has a session go on with the commands behind the one that waited.
+    private func wake(_ session: Session) {
+        session.isWaiting = false
+        enterTurn(session)
+        if session.input.readableBytes > 0 || session.isCut {
+            hold(session)
+            hasMoreWork = true
+        }
+    }
+
+    // MARK: - Grants
+
+    /// Grants the leases that have become free in this turn, each to the first in its line; then serves what was put off.
+    ///
+    /// Returns the leases whose tenures have ended in this turn.
+    func grantFreed(now: Moment) -> [LeaseName] {
+        grantUnserved(now: now)
+        let freed = grantLines(now: now)
+        guard !putOffRequests.isEmpty else { return freed }
+        let requests = putOffRequests
+        putOffRequests = []
+        for (session, request) in requests where sessions[session.id] != nil {
+            switch request {
+            case .acquire(let command):
+                let request = command.request(from: session)
+                let result = backend.perform(request, on: command.name, by: session.caller, now: now)
+                answerAcquisition(result, command, session, now)
+            case .importEntries(let entries):
+                bringIn(entries, for: session, now: now)
+            }
+            wake(session)
+        }
+        return freed + grantLines(now: now)
+    }
+
+    /// Grants what a refused commit has left free, once the store may be tried again, and before anybody who came later.
+    private func grantUnserved(now: Moment) {
+        guard !unserved.isEmpty, schedule.maySweep(now: now.boot) || !putOffRequests.isEmpty else { return }
+        let names = unserved
+        unserved = []
+        for name in names {
+            grantFirst(in: name, now: now)
+        }
+    }
+
+    private func grantLines(now: Moment) -> [LeaseName] {
+        var all: [LeaseName] = []
+        // A grant may end a tenure that was over, so that it looks again.
+        while case let freed = backend.takeFreed(), !freed.isEmpty {
+            all += freed
+            guard waiting.lines.count > 0 else { continue }
+            for name in freed {
+                grantFirst(in: name, now: now)
+            }
+        }
+        return all
+    }
+
+    private func grantFirst(in name: LeaseName, now: Moment) {
+        while let id = waiting.lines.first(for: name), let waiter = waiting.lines[id], backend.tenure(of: name) == nil {
+            switch backend.perform(waiter.acquisition, on: name, by: waiter.caller, now: now) {
+            case .success(.token(let token)):
+                grants.append(WaitedGrant(id: id, token: token))
+            case .success:
+                preconditionFailure("a grant is answered with its token")
+            case .failure(let error):
+                // This one cannot have it, whoever holds it: the next one may.
+                guard let (_, session) = waiting.leave(id), let session = sessions[session] else { continue }
+                endWait(of: session, error)
+            }
+        }
+    }
+
+    /// The turn's grants are durable: their waiters leave the lines with their tokens.
+    func settleGrants() {
+        let grants = grants
+        self.grants = []
+        for grant in grants {
+            guard let (waiter, session) = waiting.leave(grant.id), let session = sessions[session] else {
+                preconditionFailure("a waiter whose connection is gone was granted")
+            }
+            session.wait = nil
+            session.reply { $0.writeInteger(grant.token.rawValue, to: &$1) }
+            session.undelivered.append((waiter.name, grant.token))
+            if waiter.binds {
+                attachments.append((waiter.name, .bound, session))
+            }
+            wake(session)
+        }
+    }
+
+    /// Nothing of the turn's grants has happened: their waiters wait on.
+    ///
+    /// So do those who came behind a grant that is taken back, and their lease is free: no end will tell of it.
+    func dropGrants() {
+        grants = []
+        unserved = waiting.lines.counts.keys.filter { backend.tenure(of: $0) == nil }
+    }
+}
+
+extension AcquireCommand {
+    fileprivate func request(from session: Session) -> LeaseRequest {
+        .acquire(ttl: ttl, owner: owner ?? session.defaultOwner, request: request, binds: binds)
+    }
+}

@@ -1,0 +1,161 @@
+import LeaseCore
+import LeaseWire
+import Logging
+import NIOCore
+
+/// Watching: who is told of what happens to leases.
+///
+/// What a turn has done is told after its commit, in the journal's order, and goes out with the turn's replies: a client that
+/// watches what it changes itself reads the replies of the turn first. Messages do not wait for their readers. What a
+/// subscriber's socket has not taken is counted, and past the limit the subscriber is dropped.
+extension Engine {
+    func watching(_ command: Command, for session: Session) throws(LeaseError) {
+        // A connection that went away with its commands still held back must leave nothing behind.
+        guard sessions[session.id] != nil else { return }
+        defer { backend.isWatched = !subscriptions.isEmpty }
+        switch command {
+        case .subscribe(let names):
+            for name in names {
+                try permitWatching(name, by: session.caller)
+            }
+            let new = subscriptions.new(names, for: session.id)
+            try subscriptions.refuse(new, to: session, limits: configuration.limits)
+            for name in names {
+                subscriptions.subscribe(session.id, ofUser: session.caller.uid, to: name)
+                confirm(session) { $0.writeSubscribed(.channel, name.bytes, count: $1, to: &$2) }
+            }
+        case .psubscribe(let globs):
+            for glob in globs {
+                try permitWatching(glob, by: session.caller)
+            }
+            let new = subscriptions.new(globs, for: session.id)
+            try subscriptions.refuse(new, to: session, limits: configuration.limits)
+            for glob in globs {
+                subscriptions.subscribe(session.id, ofUser: session.caller.uid, to: glob)
+                confirm(session) { $0.writeSubscribed(.pattern, glob.bytes, count: $1, to: &$2) }
+            }
+        case .unsubscribe(let named):
+            let names = named.isEmpty ? subscriptions.channels(of: session.id) : named
+            for name in names {
+                unsubscribe(session, from: name)
+            }
+            if names.isEmpty {
+                confirm(session) { $0.writeUnsubscribed(.channel, nil, count: $1, to: &$2) }
+            }
+        case .punsubscribe(let named):
+            let globs = named.isEmpty ? subscriptions.patterns(of: session.id) : named
+            for glob in globs {
+                unsubscribe(session, from: glob)
+            }
+            if globs.isEmpty {
+                confirm(session) { $0.writeUnsubscribed(.pattern, nil, count: $1, to: &$2) }
+            }
+        default:
+            preconditionFailure("\(command) is no command of a subscriber")
+        }
+    }
+
+    /// Ends a subscription to a name, and says so.
+    func unsubscribe(_ session: Session, from name: LeaseName) {
+        subscriptions.unsubscribe(session.id, from: name)
+        confirm(session) { $0.writeUnsubscribed(.channel, name.bytes, count: $1, to: &$2) }
+    }
+
+    /// Ends a subscription to a pattern, and says so.
+    func unsubscribe(_ session: Session, from glob: Glob) {
+        subscriptions.unsubscribe(session.id, from: glob)
+        confirm(session) { $0.writeUnsubscribed(.pattern, glob.bytes, count: $1, to: &$2) }
+    }
+
+    private func confirm(_ session: Session, _ write: (RESPEncoder, Int, inout ByteBuffer) -> Void) {
+        let count = subscriptions.count(of: session.id)
+        session.reply { write($0, count, &$1) }
+    }
+
+    /// Whether the session hears of leases in RESP2, where it may send next to nothing else.
+    func isConfined(_ session: Session) -> Bool {
+        session.encoder.version == .resp2 && subscriptions.count(of: session.id) > 0
+    }
+
+    /// Ends all that a session subscribed to.
+    func endSubscriptions(of id: SessionID) {
+        subscriptions.unsubscribe(id)
+        backend.isWatched = !subscriptions.isEmpty
+    }
+
+    // MARK: - Messages
+
+    /// Tells what the turn's commit has made durable.
+    func announce() {
+        guard !subscriptions.isEmpty else { return }
+        let limits = configuration.limits
+        var overrun: [SessionID] = []
+        for announcement in backend.takeAnnouncements() {
+            // Made once, and only if there is somebody to read it.
+            var message: String?
+            subscriptions.forEachWatcher(of: announcement.name) { id, glob in
+                guard let session = sessions[id], !session.isEnding else { return }
+                let text = message ?? announcement.message
+                message = text
+                let size = session.addMessage { encoder, buffer in
+                    encoder.writeMessage(text, on: announcement.name, matching: glob, to: &buffer)
+                }
+                counters.messages += 1
+                backlog.add(size, for: id)
+                if backlog.isOver(id, limits: limits) {
+                    session.isEnding = true
+                    overrun.append(id)
+                }
+                enterTurn(session)
+            }
+        }
+        for id in overrun {
+            drop(id)
+        }
+    }
+
+    /// Closes the connection of a subscriber that does not read, whatever is still to be written.
+    private func drop(_ id: SessionID) {
+        guard let session = sessions[id] else { return }
+        counters.droppedSubscribers += 1
+        logger.notice(
+            "subscriber dropped: it does not read",
+            metadata: [
+                "session": "\(id)", "uid": "\(session.peer.uid)", "pid": "\(session.peer.pid)",
+                "bytes": "\(backlog.bytes(of: id))", "bytes_of_all": "\(backlog.total)",
+            ]
+        )
+        endSubscriptions(of: id)
+        backlog.forget(id)
+        session.isClosing = true
+        _ = session.replies.take()
+        // Tokens that it was to read are nobody's.
+        lose(session.undelivered)
+        session.undelivered = []
+        session.channel.close(promise: nil)
+    }
+
+    /// Writes a session's replies, and counts what there is of messages until the socket has taken them.
+    ///
+    /// - Parameter undelivered: the waited grants among them, which are lost if that fails.
+    func write(_ bytes: ByteBuffer, to session: Session, undelivered: [(name: LeaseName, fence: Token)]) {
+        let messages = session.takeMessageBytes()
+        guard messages > 0 || !undelivered.isEmpty else {
+            return session.channel.writeAndFlush(bytes, promise: nil)
+        }
+        let id = session.id
+        var counted = 0
+        if messages > 0 {
+            backlog.add(MessageBacklog.writeBytes, for: id)
+            counted = messages + MessageBacklog.writeBytes
+        }
+        session.channel.writeAndFlush(bytes).whenComplete { [counted] result in
+            self.assumeIsolated { engine in
+                engine.backlog.remove(counted, for: id)
+                if case .failure = result {
+                    engine.lose(undelivered)
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,65 @@
+import Glibc
+public import Logging
+public import ServiceLifecycle
+import SystemdNotify
+
+/// Hands ties to the service manager's descriptor store, so that a restart of the daemon loses none.
+///
+/// The manager is told in order and beside the event loop, since telling it may wait. A tie is answered only when it is
+/// stored: whoever has its `OK` keeps its tenure over a restart.
+public struct TieStore: Service {
+    enum Step: Sendable {
+        /// The descriptor belongs to the store from now on.
+        case keep(TieName, descriptor: Int32, done: @Sendable () -> Void)
+        case remove(String)
+    }
+
+    private let steps: AsyncStream<Step>
+    private let next: AsyncStream<Step>.Continuation
+    private let logger: Logger
+
+    /// The store of the service manager, or `nil` if none listens.
+    public init?(logger: Logger) {
+        guard ServiceNotifier().isEnabled else { return nil }
+        self.logger = logger
+        // Bounded by the limit on ties.
+        (steps, next) = AsyncStream.makeStream(of: Step.self)
+    }
+
+    /// Has a tie kept; `done` is called when the manager has it, or could not be told.
+    func keep(_ name: TieName, descriptor: Int32, done: @escaping @Sendable () -> Void) {
+        next.yield(.keep(name, descriptor: descriptor, done: done))
+    }
+
+    /// Has a tie forgotten.
+    func remove(_ name: String) {
+        next.yield(.remove(name))
+    }
+
+    /// Tells the manager until a graceful shutdown, and then what has been asked for by then.
+    public func run() async throws {
+        await cancelWhenGracefulShutdown {
+            for await step in steps {
+                perform(step)
+            }
+        }
+    }
+
+    private func perform(_ step: Step) {
+        do {
+            switch step {
+            case .keep(let name, let descriptor, let done):
+                defer {
+                    close(descriptor)
+                    done()
+                }
+                try ServiceNotifier().store(descriptor, as: DescriptorName(name.text), isDroppedAtHangUp: false)
+            case .remove(let name):
+                try ServiceNotifier().removeStored(DescriptorName(name))
+            }
+        } catch {
+            // The tie goes on; a restart of the daemon would lose it, and its tenure would then end by time.
+            logger.warning("the descriptor store cannot be told", metadata: ["error": "\(error)"])
+        }
+    }
+}

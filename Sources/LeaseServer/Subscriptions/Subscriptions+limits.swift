@@ -1,0 +1,67 @@
+import LeaseCore
+import LeaseWire
+
+/// What subscribers may cost.
+extension Subscriptions {
+    /// Refuses names that would be one subscription too many, all of them.
+    ///
+    /// - Throws: ``LeaseError/Code/busy``; nothing was done.
+    func refuse(_ names: Set<LeaseName>, to session: Session, limits: Limits) throws(LeaseError) {
+        try refuse(names.count, to: session, limits: limits)
+    }
+
+    /// Refuses patterns that would be one too many, all of them.
+    ///
+    /// - Throws: ``LeaseError/Code/busy``; nothing was done.
+    func refuse(_ globs: Set<Glob>, to session: Session, limits: Limits) throws(LeaseError) {
+        try refuse(globs.count, to: session, limits: limits)
+        let caller = session.caller
+        let reserve = caller.isAdministrator ? 0 : limits.reservedForAdministrators
+        guard patternCount + unwatched(globs) <= limits.patterns - reserve || unwatched(globs) == 0 else {
+            throw LeaseError(
+                .busy,
+                "\(patternCount) different patterns are watched, and \(limits.patterns) is the most; SUBSCRIBE to names, or raise the limit"
+            )
+        }
+        let own = patternCount(ofUser: caller.uid)
+        let new = unwatched(globs, byUser: caller.uid)
+        guard caller.isAdministrator || own + new.count <= limits.patternsPerUser else {
+            throw LeaseError(
+                .busy,
+                "uid \(caller.uid) watches \(own) different patterns, and \(limits.patternsPerUser) is the most for one user; SUBSCRIBE to names, or raise the limit"
+            )
+        }
+        let bytes = patternBytes(ofUser: caller.uid)
+        guard caller.isAdministrator || new.bytes == 0 || bytes + new.bytes <= limits.patternBytesPerUser else {
+            throw LeaseError(
+                .busy,
+                "the patterns of uid \(caller.uid) have \(bytes) bytes, and \(limits.patternBytesPerUser) is the most for one user; shorten them, or raise the limit on patterns"
+            )
+        }
+    }
+
+    private func refuse(_ new: Int, to session: Session, limits: Limits) throws(LeaseError) {
+        let caller = session.caller
+        let here = count(of: session.id)
+        guard here + new <= limits.subscriptionsPerConnection else {
+            throw LeaseError(
+                .busy,
+                "this connection has \(here) subscriptions, and \(limits.subscriptionsPerConnection) is the most; use a pattern, or another connection"
+            )
+        }
+        let reserve = caller.isAdministrator ? 0 : limits.reservedForAdministrators
+        guard count + new <= limits.subscriptions - reserve else {
+            throw LeaseError(
+                .busy,
+                "there are \(count) subscriptions, and \(limits.subscriptions) is the most; use a pattern, or try again later"
+            )
+        }
+        let own = count(ofUser: caller.uid)
+        guard caller.isAdministrator || own + new <= limits.subscriptionsPerUser else {
+            throw LeaseError(
+                .busy,
+                "uid \(caller.uid) has \(own) subscriptions, and \(limits.subscriptionsPerUser) is the most for one user; use a pattern, or end some"
+            )
+        }
+    }
+}

@@ -1,0 +1,190 @@
+import LeaseCore
+import LeaseWire
+
+/// Who is told of what: an index from names and patterns to the sessions that subscribed to them.
+///
+/// A value without a clock or a connection. Names are looked up; every different pattern is compared with the name of each
+/// announced lease, which is why there is a limit on these of their own. A session counts once for each name and each
+/// pattern that it subscribed to.
+struct Subscriptions {
+    private var channels: [LeaseName: Set<SessionID>] = [:]
+    private var patterns: [Glob: Watchers] = [:]
+    private var owned: [SessionID: Owned] = [:]
+    private var users: [UInt32: Usage] = [:]
+    /// How many subscriptions there are in all.
+    private(set) var count = 0
+
+    /// Who watches a pattern.
+    private struct Watchers {
+        let matcher: GlobMatcher
+        var sessions: Set<SessionID>
+    }
+
+    /// What a session subscribed to.
+    private struct Owned {
+        let user: UInt32
+        var channels: Set<LeaseName> = []
+        var patterns: Set<Glob> = []
+
+        var count: Int { channels.count + patterns.count }
+    }
+
+    /// What a user's sessions take up together.
+    private struct Usage {
+        var count = 0
+        var patterns: [Glob: Int] = [:]
+        /// The bytes of these patterns.
+        var patternBytes = 0
+
+        mutating func add(_ glob: Glob) {
+            count += 1
+            patternBytes += patterns[glob] == nil ? glob.bytes.count : 0
+            patterns[glob, default: 0] += 1
+        }
+    }
+
+    /// The bytes of all different patterns that are watched: what it costs to compare a name with them grows with these.
+    private(set) var patternBytes = 0
+
+    /// Whether nobody watches anything.
+    var isEmpty: Bool { owned.isEmpty }
+    /// How many sessions subscribed to anything.
+    var sessionCount: Int { owned.count }
+    /// How many different names are watched.
+    var channelCount: Int { channels.count }
+    /// How many different patterns are watched.
+    var patternCount: Int { patterns.count }
+
+    /// How many channels a session subscribed to.
+    func channelCount(of session: SessionID) -> Int { owned[session]?.channels.count ?? 0 }
+
+    /// How many patterns a session subscribed to.
+    func patternCount(of session: SessionID) -> Int { owned[session]?.patterns.count ?? 0 }
+
+    /// How many channels and patterns a session subscribed to.
+    func count(of session: SessionID) -> Int { owned[session]?.count ?? 0 }
+
+    /// How many subscriptions a user's sessions have together.
+    func count(ofUser user: UInt32) -> Int { users[user]?.count ?? 0 }
+
+    /// How many different patterns a user's sessions subscribed to.
+    func patternCount(ofUser user: UInt32) -> Int { users[user]?.patterns.count ?? 0 }
+
+    /// The bytes of the different patterns that a user's sessions subscribed to.
+    func patternBytes(ofUser user: UInt32) -> Int { users[user]?.patternBytes ?? 0 }
+
+    /// Which of these names a session did not subscribe to yet.
+    func new(_ names: [LeaseName], for session: SessionID) -> Set<LeaseName> {
+        Set(names).subtracting(owned[session]?.channels ?? [])
+    }
+
+    /// Which of these patterns a session did not subscribe to yet.
+    func new(_ globs: [Glob], for session: SessionID) -> Set<Glob> {
+        Set(globs).subtracting(owned[session]?.patterns ?? [])
+    }
+
+    /// How many of these patterns nobody subscribed to yet.
+    func unwatched(_ globs: Set<Glob>) -> Int { globs.count { patterns[$0] == nil } }
+
+    /// How many of these patterns no session of a user subscribed to yet.
+    ///
+    /// - Returns: How many, and their bytes.
+    func unwatched(_ globs: Set<Glob>, byUser user: UInt32) -> (count: Int, bytes: Int) {
+        let watched = users[user]?.patterns ?? [:]
+        let new = globs.filter { watched[$0] == nil }
+        return (new.count, new.reduce(0) { $0 + $1.bytes.count })
+    }
+
+    // MARK: - Coming and going
+
+    /// Subscribes a session to a name; nothing happens if it did already.
+    mutating func subscribe(_ session: SessionID, ofUser user: UInt32, to name: LeaseName) {
+        guard owned[session, default: Owned(user: user)].channels.insert(name).inserted else { return }
+        channels[name, default: []].insert(session)
+        users[user, default: Usage()].count += 1
+        count += 1
+    }
+
+    /// Subscribes a session to a pattern; nothing happens if it did already.
+    mutating func subscribe(_ session: SessionID, ofUser user: UInt32, to glob: Glob) {
+        guard owned[session, default: Owned(user: user)].patterns.insert(glob).inserted else { return }
+        if patterns[glob] == nil {
+            patterns[glob] = Watchers(matcher: GlobMatcher(glob), sessions: [])
+            patternBytes += glob.bytes.count
+        }
+        patterns[glob]?.sessions.insert(session)
+        users[user, default: Usage()].add(glob)
+        count += 1
+    }
+
+    /// Ends a session's subscription to a name, if it has one.
+    mutating func unsubscribe(_ session: SessionID, from name: LeaseName) {
+        guard let user = owned[session]?.user, owned[session]?.channels.remove(name) != nil else { return }
+        channels[name]?.remove(session)
+        if channels[name]?.isEmpty == true {
+            channels[name] = nil
+        }
+        hasEnded(session, user: user)
+    }
+
+    /// Ends a session's subscription to a pattern, if it has one.
+    mutating func unsubscribe(_ session: SessionID, from glob: Glob) {
+        guard let user = owned[session]?.user, owned[session]?.patterns.remove(glob) != nil else { return }
+        patterns[glob]?.sessions.remove(session)
+        if patterns[glob]?.sessions.isEmpty == true {
+            patterns[glob] = nil
+            patternBytes -= glob.bytes.count
+        }
+        if let uses = users[user]?.patterns[glob] {
+            users[user]?.patterns[glob] = uses > 1 ? uses - 1 : nil
+            if uses == 1 {
+                users[user]?.patternBytes -= glob.bytes.count
+            }
+        }
+        hasEnded(session, user: user)
+    }
+
+    private mutating func hasEnded(_ session: SessionID, user: UInt32) {
+        count -= 1
+        users[user]?.count -= 1
+        if users[user]?.count == 0 {
+            users[user] = nil
+        }
+        if owned[session]?.count == 0 {
+            owned[session] = nil
+        }
+    }
+
+    /// The names that a session subscribed to, in their order.
+    func channels(of session: SessionID) -> [LeaseName] { owned[session]?.channels.sorted() ?? [] }
+
+    /// The patterns that a session subscribed to, in their order.
+    func patterns(of session: SessionID) -> [Glob] { owned[session]?.patterns.sorted() ?? [] }
+
+    /// Ends all that a session subscribed to.
+    mutating func unsubscribe(_ session: SessionID) {
+        guard let owned = owned[session] else { return }
+        for name in owned.channels {
+            unsubscribe(session, from: name)
+        }
+        for glob in owned.patterns {
+            unsubscribe(session, from: glob)
+        }
+    }
+
+    // MARK: - Telling
+
+    /// Calls `tell` for each subscription that a lease's name meets: those to the name, then those to patterns.
+    ///
+    /// A session that subscribed to several of these is told once for each, as in Redis.
+    func forEachWatcher(of name: LeaseName, _ tell: (SessionID, Glob?) -> Void) {
+        for session in channels[name] ?? [] {
+            tell(session, nil)
+        }
+        for (glob, watchers) in patterns where watchers.matcher.matches(name.bytes) {
+            for session in watchers.sessions {
+                tell(session, glob)
+            }
+        }
+    }
+}

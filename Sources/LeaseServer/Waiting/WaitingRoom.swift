@@ -1,0 +1,64 @@
+import HeapModule
+import LeaseCore
+
+/// Who waits, on which connection, and until when: the lines of ``LeaseCore/WaitLines`` with their sessions and ends.
+///
+/// The ends stand in a heap that is cleaned late: that of a waiter who has left is thrown away when it comes up, or when
+/// more than half of the heap is such left-overs.
+struct WaitingRoom {
+    private struct End: Comparable {
+        let instant: BootInstant
+        let id: WaiterID
+
+        static func < (left: End, right: End) -> Bool { (left.instant, left.id) < (right.instant, right.id) }
+    }
+
+    private(set) var lines = WaitLines()
+    /// How many ends the heap has, left-overs included.
+    var endCount: Int { ends.count }
+    private var sessions: [WaiterID: SessionID] = [:]
+    private var ends = Heap<End>()
+
+    /// Has a session's request wait.
+    ///
+    /// - Returns: The waiter's number, and the session whose place it has taken, if it has.
+    /// - Throws: ``LeaseError/Code/busy`` if a limit is reached; nothing has changed then.
+    mutating func join(
+        _ waiter: Waiter,
+        _ session: SessionID,
+        limits: WaitLines.Limits
+    ) throws(LeaseError) -> (id: WaiterID, replaced: SessionID?) {
+        let (id, replaced) = try lines.join(waiter, limits: limits)
+        sessions[id] = session
+        if let end = waiter.end {
+            ends.insert(End(instant: end, id: id))
+            trimEnds()
+        }
+        return (id, replaced.flatMap { sessions.removeValue(forKey: $0) })
+    }
+
+    /// Takes a waiter out: it was granted, its time is up, or its connection is gone.
+    @discardableResult
+    mutating func leave(_ id: WaiterID) -> (waiter: Waiter, session: SessionID)? {
+        guard let waiter = lines.leave(id), let session = sessions.removeValue(forKey: id) else { return nil }
+        trimEnds()
+        return (waiter, session)
+    }
+
+    private mutating func trimEnds() {
+        guard ends.count > 2 * lines.count + 1024 else { return }
+        ends = Heap(ends.unordered.filter { lines[$0.id] != nil })
+    }
+
+    /// The waiter whose wait ends first, with that instant, or `nil` if none ends by time.
+    mutating func earliestEnd() -> (instant: BootInstant, id: WaiterID)? {
+        while let first = ends.min {
+            guard lines[first.id] != nil else {
+                ends.removeMin()
+                continue
+            }
+            return (first.instant, first.id)
+        }
+        return nil
+    }
+}

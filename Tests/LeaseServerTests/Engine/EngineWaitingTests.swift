@@ -1,0 +1,425 @@
+import LeaseCore
+import LeaseWire
+import NIOCore
+import Testing
+
+@testable import LeaseServer
+
+/// Waiting in line: who is granted, in which turn, and whose wait ends in vain.
+@Suite struct EngineWaitingTests {
+    private let ioError = "-IOERR the disk is full\r\n"
+
+    // MARK: Order
+
+    @Test func whoCameFirstIsGrantedFirst() async throws {
+        try await EngineBench.withLedger { bench in
+            let holder = try await bench.connect()
+            var token = try await bench.acquire("x 30s", by: holder)
+            var waiters: [SessionID] = []
+            for _ in 0..<5 {
+                let waiter = try await bench.connect()
+                #expect(try await bench.ask("ACQUIRE x 30s WAIT FOREVER", from: waiter) == "")
+                waiters.append(waiter)
+            }
+            for (place, waiter) in waiters.enumerated() {
+                #expect(try await bench.ask("RELEASE x \(token)", from: holder) == "+OK\r\n")
+                let next = try await bench.token(of: waiter)
+                #expect(next > token)
+                token = next
+                for later in waiters[(place + 1)...] {
+                    #expect(try await bench.output(of: later) == "")
+                }
+            }
+            #expect(await bench.engine.run { $0.waiting.lines.count } == 0)
+        }
+    }
+
+    @Test func whoComesInTheTurnOfTheReleaseIsServedAfterTheLine() async throws {
+        try await EngineBench.withLedger { bench in
+            let holder = try await bench.connect()
+            let token = try await bench.acquire("x 30s", by: holder)
+            let first = try await bench.connect()
+            let hurried = try await bench.connect()
+            let patient = try await bench.connect()
+            #expect(try await bench.ask("ACQUIRE x 30s WAIT FOREVER", from: first) == "")
+            try await bench.turn { engine in
+                bench.receive("RELEASE x \(token)\r\n", from: holder, on: engine)
+                bench.receive("ACQUIRE x 30s OWNER hurried\r\nPING\r\n", from: hurried, on: engine)
+                bench.receive("ACQUIRE x 30s WAIT FOREVER OWNER patient\r\n", from: patient, on: engine)
+            }
+            let granted = try await bench.token(of: first)
+            try await bench.settle { $0.sessions[hurried]?.isHeld == false }
+            let refused = try await bench.output(of: hurried)
+            #expect(refused.hasPrefix("-CONFLICT ") && refused.hasSuffix("\r\n+PONG\r\n"), "\(refused)")
+            #expect(try await bench.output(of: patient) == "")
+            #expect(try await bench.ask("RELEASE x \(granted)", from: first) == "+OK\r\n")
+            #expect(try await bench.token(of: patient) > granted)
+        }
+    }
+
+    @Test func aWaiterThatClosesInTheTurnOfTheReleaseIsNotGranted() async throws {
+        for closesFirst in [true, false] {
+            try await EngineBench.withLedger { bench in
+                let holder = try await bench.connect()
+                let token = try await bench.acquire("x 30s", by: holder)
+                let gone = try await bench.connect()
+                let next = try await bench.connect()
+                #expect(try await bench.ask("ACQUIRE x 30s WAIT FOREVER", from: gone) == "")
+                #expect(try await bench.ask("ACQUIRE x 30s WAIT FOREVER", from: next) == "")
+                try await bench.turn { engine in
+                    if closesFirst {
+                        bench.hangUp(gone, on: engine)
+                    }
+                    bench.receive("RELEASE x \(token)\r\n", from: holder, on: engine)
+                    if !closesFirst {
+                        bench.hangUp(gone, on: engine)
+                    }
+                }
+                let granted = try await bench.token(of: next)
+                #expect(try await bench.tenure("x")?.fence.rawValue == granted)
+            }
+        }
+    }
+
+    @Test func aRepetitionTakesTheWaitersPlace() async throws {
+        try await EngineBench.withLedger { bench in
+            let holder = try await bench.connect()
+            let token = try await bench.acquire("x 30s", by: holder)
+            let old = try await bench.connect()
+            let other = try await bench.connect()
+            let again = try await bench.connect()
+            let stranger = try await bench.connect(uid: 1001)
+            let line = "ACQUIRE x 30s WAIT FOREVER REQUEST 0123456789abcdef"
+            #expect(try await bench.ask(line + "\r\nPING", from: old) == "")
+            #expect(try await bench.ask("ACQUIRE x 30s WAIT FOREVER", from: other) == "")
+            // The same id of another user is another request.
+            #expect(try await bench.ask(line, from: stranger) == "")
+            #expect(try await bench.ask(line, from: again) == "")
+            try await bench.settle { $0.sessions[old]?.isHeld == false }
+            let refused = try await bench.output(of: old)
+            #expect(refused.hasPrefix("-CONFLICT ") && refused.hasSuffix("\r\n+PONG\r\n"), "\(refused)")
+            #expect(try await bench.ask("RELEASE x \(token)", from: holder) == "+OK\r\n")
+            let granted = try await bench.token(of: again)
+            // Once more, when it is granted: the same token.
+            #expect(try await bench.ask(line, from: old) == ":\(granted)\r\n")
+        }
+    }
+
+    @Test func aThousandWaitersAreWokenOneAtATime() async throws {
+        try await EngineBench.withLedger { bench in
+            let holder = try await bench.connect()
+            var token = try await bench.acquire("x 30s", by: holder)
+            var waiters: [SessionID] = []
+            for _ in 0..<1000 {
+                waiters.append(try await bench.connect())
+            }
+            let all = waiters
+            try await bench.turn { engine in
+                for waiter in all {
+                    bench.receive("ACQUIRE x 30s WAIT FOREVER\r\n", from: waiter, on: engine)
+                }
+            }
+            #expect(await bench.engine.run { $0.waiting.lines.count } == 1000)
+            var current = holder
+            for waiter in waiters {
+                let before = await bench.engine.run { $0.counters }
+                #expect(try await bench.ask("RELEASE x \(token)", from: current) == "+OK\r\n")
+                let reply = try await bench.output(of: waiter)
+                token = try #require(EngineBench.token(reply))
+                let after = await bench.engine.run { $0.counters }
+                // One commit, and no byte to anybody else.
+                #expect(after.commits == before.commits + 1)
+                #expect(after.bytesOut == before.bytesOut + Int64("+OK\r\n".utf8.count + reply.utf8.count))
+                current = waiter
+            }
+        }
+    }
+
+    // MARK: The commands behind a wait
+
+    @Test func commandsBehindAWaitAreHeldBackAndKeepTheirOrder() async throws {
+        try await EngineBench.withLedger { bench in
+            let holder = try await bench.connect()
+            let x = try await bench.acquire("x 30s", by: holder)
+            let y = try await bench.acquire("y 30s", by: holder)
+            let waiter = try await bench.connect()
+            try await bench.send(
+                "PING\r\nACQUIRE x 30s WAIT FOREVER\r\nPING a\r\nACQUIRE y 30s WAIT FOREVER\r\nPING b\r\n",
+                from: waiter
+            )
+            #expect(try await bench.output(of: waiter) == "+PONG\r\n")
+            #expect(await !bench.isRead(waiter))
+            #expect(try await bench.ask("RELEASE x \(x)", from: holder) == "+OK\r\n")
+            try await bench.settle { $0.waiting.lines.count == 1 }
+            try await bench.turns(1)
+            let first = try await bench.output(of: waiter)
+            #expect(first.hasSuffix("\r\n$1\r\na\r\n"), "\(first)")
+            #expect(try await bench.ask("RELEASE y \(y)", from: holder) == "+OK\r\n")
+            try await bench.settle { $0.sessions[waiter]?.isHeld == false }
+            let second = try await bench.output(of: waiter)
+            #expect(second.hasSuffix("\r\n$1\r\nb\r\n"), "\(second)")
+            #expect(await bench.isRead(waiter))
+        }
+    }
+
+    @Test func aHalfCloseEndsTheWaitAndWhatIsBehindItIsAnswered() async throws {
+        for isReleased in [false, true] {
+            try await EngineBench.withLedger { bench in
+                let holder = try await bench.connect()
+                let token = try await bench.acquire("x 30s", by: holder)
+                let waiter = try await bench.connect()
+                #expect(try await bench.ask("ACQUIRE x 30s WAIT FOREVER\r\nPING", from: waiter) == "")
+                try await bench.turn { engine in
+                    if isReleased {
+                        bench.receive("RELEASE x \(token)\r\n", from: holder, on: engine)
+                    }
+                    bench.closeInput(of: waiter, on: engine)
+                }
+                try await bench.settle { $0.sessions[waiter] == nil }
+                let output = try await bench.output(of: waiter)
+                #expect(output.hasPrefix("-TIMEOUT ") && output.hasSuffix("\r\n+PONG\r\n"), "\(output)")
+                #expect(try await !bench.isOpen(waiter))
+                // A lease that became free in that turn is not granted to it.
+                #expect(try await (bench.tenure("x") == nil) == isReleased)
+            }
+        }
+    }
+
+    @Test func aWaitOfAHalfClosedConnectionEndsAtOnce() async throws {
+        try await EngineBench.withLedger { bench in
+            let holder = try await bench.connect()
+            _ = try await bench.acquire("x 30s", by: holder)
+            let waiter = try await bench.connect()
+            try await bench.turn { engine in
+                bench.receive(
+                    "ACQUIRE x 30s WAIT FOREVER\r\nACQUIRE x 30s WAIT 1h\r\nPING\r\n",
+                    from: waiter,
+                    on: engine
+                )
+                bench.closeInput(of: waiter, on: engine)
+            }
+            try await bench.settle { $0.sessions[waiter] == nil }
+            let words = try await bench.output(of: waiter).split(separator: "\r\n").map { $0.prefix(8) }
+            #expect(words == ["-TIMEOUT", "-TIMEOUT", "+PONG"])
+        }
+    }
+
+    @Test func aFullCloseDropsWhatWasSentBehindTheWait() async throws {
+        try await EngineBench.withLedger { bench in
+            let holder = try await bench.connect()
+            let token = try await bench.acquire("x 30s", by: holder)
+            let waiter = try await bench.connect()
+            #expect(try await bench.ask("ACQUIRE x 30s WAIT FOREVER\r\nPUT k v", from: waiter) == "")
+            try await bench.turn { engine in
+                bench.closeInput(of: waiter, on: engine)
+                bench.hangUp(waiter, on: engine)
+            }
+            #expect(try await bench.ask("RELEASE x \(token)", from: holder) == "+OK\r\n")
+            #expect(try await bench.ask("GET k", from: holder) == "$-1\r\n")
+            #expect(try await bench.tenure("x") == nil)
+            #expect(await bench.engine.run { $0.waiting.lines.count } == 0)
+        }
+    }
+
+    @Test func aConnectionThatIsGoneJoinsNoLine() async throws {
+        try await EngineBench.withLedger { bench in
+            let holder = try await bench.connect()
+            let x = try await bench.acquire("x 30s", by: holder)
+            let y = try await bench.acquire("y 30s", by: holder)
+            let waiter = try await bench.connect()
+            let behind = "ACQUIRE x 30s WAIT FOREVER\r\nACQUIRE y 30s WAIT FOREVER"
+            #expect(try await bench.ask(behind, from: waiter) == "")
+            // It is gone right after its grant: what it sent behind that is still done.
+            try await bench.turn { engine in
+                bench.atNextFlush(of: waiter, on: engine) {
+                    engine.assumeIsolated { bench.hangUp(waiter, on: $0) }
+                }
+                bench.receive("RELEASE x \(x)\r\n", from: holder, on: engine)
+            }
+            #expect(try await bench.output(of: holder) == "+OK\r\n")
+            try await bench.settle { $0.sessions[waiter] == nil && $0.waiting.lines.count == 0 }
+            try await bench.turns(3)
+            #expect(await bench.engine.run { $0.waiting.lines.count } == 0)
+            #expect(try await bench.ask("RELEASE y \(y)", from: holder) == "+OK\r\n")
+            #expect(try await bench.tenure("y") == nil)
+        }
+    }
+
+    // MARK: Time and limits
+
+    @Test func atTheSameInstantAWaitEndsBeforeALease() async throws {
+        for (wait, isGranted) in [("9999ms", false), ("10s", false), ("10001ms", true)] {
+            try await EngineBench.withLedger { bench in
+                let holder = try await bench.connect()
+                _ = try await bench.acquire("x 10s", by: holder)
+                let waiter = try await bench.connect()
+                #expect(try await bench.ask("ACQUIRE x 10s WAIT \(wait)", from: waiter) == "")
+                try await bench.advance(by: .milliseconds(9998))
+                #expect(try await bench.output(of: waiter) == "")
+                try await bench.advance(by: .milliseconds(2))
+                let reply = try await bench.output(of: waiter)
+                #expect(reply.hasPrefix(isGranted ? ":" : "-TIMEOUT "), "\(wait): \(reply)")
+                #expect(try await (bench.tenure("x") != nil) == isGranted)
+            }
+        }
+    }
+
+    @Test func theTTLOfAWaitedGrantCountsFromTheGrant() async throws {
+        try await EngineBench.withLedger { bench in
+            let holder = try await bench.connect()
+            _ = try await bench.acquire("x 10s", by: holder)
+            let waiter = try await bench.connect()
+            #expect(try await bench.ask("ACQUIRE x 30s WAIT 1m", from: waiter) == "")
+            try await bench.advance(by: .seconds(10))
+            let token = try await bench.token(of: waiter)
+            #expect(try await bench.ask("CHECK x \(token)", from: waiter) == ":30000\r\n")
+        }
+    }
+
+    @Test func aFullLineRefusesAndTheConnectionGoesOn() async throws {
+        try await EngineBench.withLedger({ $0.limits.waitersPerLease = 1 }) { bench in
+            let holder = try await bench.connect()
+            _ = try await bench.acquire("x 30s", by: holder)
+            let first = try await bench.connect()
+            let second = try await bench.connect()
+            #expect(try await bench.ask("ACQUIRE x 30s WAIT FOREVER", from: first) == "")
+            let refused = try await bench.ask("ACQUIRE x 30s WAIT FOREVER\r\nPING", from: second)
+            #expect(refused.hasPrefix("-BUSY ") && refused.hasSuffix("\r\n+PONG\r\n"), "\(refused)")
+            try await bench.turn { engine in bench.hangUp(first, on: engine) }
+            #expect(try await bench.ask("ACQUIRE x 30s WAIT FOREVER", from: second) == "")
+        }
+    }
+
+    // MARK: A store that refuses, and a socket that fails
+
+    @Test func aRefusedCommitOfAGrantLeavesTheWaiterInItsPlace() async throws {
+        try await EngineBench.withLedger { bench in
+            let holder = try await bench.connect()
+            let token = try await bench.acquire("x 30s", by: holder)
+            let waiter = try await bench.connect()
+            let hurried = try await bench.connect()
+            #expect(try await bench.ask("ACQUIRE x 30s WAIT FOREVER", from: waiter) == "")
+            try await bench.turn { engine in
+                bench.receive("RELEASE x \(token)\r\n", from: holder, on: engine)
+                bench.receive("ACQUIRE x 30s\r\n", from: hurried, on: engine)
+                bench.refuseCommit(on: engine)
+            }
+            #expect(try await bench.output(of: holder) == ioError)
+            #expect(try await bench.output(of: hurried) == ioError)
+            #expect(try await bench.output(of: waiter) == "")
+            #expect(try await bench.tenure("x")?.fence.rawValue == token)
+            #expect(try await bench.ask("RELEASE x \(token)", from: holder) == "+OK\r\n")
+            #expect(try await bench.token(of: waiter) > token)
+        }
+    }
+
+    @Test func anEndByTimeThatWasRefusedIsTriedAgainAndThenGranted() async throws {
+        try await EngineBench.withLedger { bench in
+            let holder = try await bench.connect()
+            _ = try await bench.acquire("x 10s", by: holder)
+            let waiter = try await bench.connect()
+            #expect(try await bench.ask("ACQUIRE x 30s WAIT FOREVER", from: waiter) == "")
+            bench.clock.advance(by: .seconds(10))
+            try await bench.turn { engine in
+                bench.refuseCommit(on: engine)
+                engine.timerFired()
+            }
+            #expect(try await bench.output(of: waiter) == "")
+            try await bench.advance(by: Schedule.retryDelay)
+            _ = try await bench.token(of: waiter)
+        }
+    }
+
+    /// The lease was granted and waited for in one turn, whose commit was refused: it is free, and no end tells of it.
+    private func strand(_ waiter: SessionID, behind other: SessionID, _ bench: EngineBench) async throws {
+        try await bench.turn { engine in
+            bench.refuseCommit(on: engine)
+            bench.receive("ACQUIRE x 30s\r\n", from: other, on: engine)
+            bench.receive("ACQUIRE x 30s WAIT FOREVER\r\n", from: waiter, on: engine)
+        }
+        #expect(try await bench.output(of: other) == ioError)
+        #expect(try await bench.output(of: waiter) == "")
+        #expect(try await bench.tenure("x") == nil)
+    }
+
+    @Test func whoWaitsBehindAGrantThatIsTakenBackIsGrantedOnceTheStoreTakesIt() async throws {
+        try await EngineBench.withLedger { bench in
+            let other = try await bench.connect()
+            let waiter = try await bench.connect()
+            try await strand(waiter, behind: other, bench)
+            // The store still refuses.
+            bench.clock.advance(by: Schedule.retryDelay)
+            try await bench.turn { engine in
+                bench.refuseCommit(on: engine)
+                engine.timerFired()
+            }
+            #expect(try await bench.output(of: waiter) == "")
+            try await bench.advance(by: Schedule.retryDelay)
+            _ = try await bench.token(of: waiter)
+        }
+    }
+
+    @Test func nobodyOvertakesWhoWaitsBehindAGrantThatIsTakenBack() async throws {
+        try await EngineBench.withLedger { bench in
+            let other = try await bench.connect()
+            let waiter = try await bench.connect()
+            try await strand(waiter, behind: other, bench)
+            #expect(try await bench.ask("ACQUIRE x 30s", from: other).hasPrefix("-CONFLICT "))
+            _ = try await bench.token(of: waiter)
+        }
+    }
+
+    @Test func aWaitedGrantThatCannotBeWrittenEndsAsLostAndTheNextIsGranted() async throws {
+        try await EngineBench.withLedger { bench in
+            let holder = try await bench.connect()
+            let token = try await bench.acquire("x 30s", by: holder)
+            let broken = try await bench.connect()
+            let next = try await bench.connect()
+            #expect(try await bench.ask("ACQUIRE x 30s WAIT FOREVER", from: broken) == "")
+            #expect(try await bench.ask("ACQUIRE x 30s WAIT FOREVER", from: next) == "")
+            try await bench.turn { engine in
+                try bench.breakOutput(of: broken, on: engine)
+                bench.receive("RELEASE x \(token)\r\n", from: holder, on: engine)
+            }
+            try await bench.settle { $0.waiting.lines.count == 0 }
+            let granted = try await bench.token(of: next)
+            #expect(granted > token + 1)
+            #expect(try await bench.tenure("x")?.fence.rawValue == granted)
+            #expect(await bench.engine.run { $0.holdings.lost.isEmpty })
+        }
+    }
+
+    // MARK: The end
+
+    @Test func atTheStopWaitersSeeTheirConnectionClose() async throws {
+        try await EngineBench.withLedger { bench in
+            let holder = try await bench.connect()
+            _ = try await bench.acquire("x 30s", by: holder)
+            let waiter = try await bench.connect()
+            #expect(try await bench.ask("ACQUIRE x 30s WAIT FOREVER\r\nPING", from: waiter) == "")
+            try await bench.engine.drain()
+            #expect(try await bench.output(of: waiter) == "")
+            #expect(try await !bench.isOpen(waiter))
+            #expect(await bench.engine.run { $0.waiting.lines.count } == 0)
+        }
+    }
+
+    @Test(.timeLimit(.minutes(2)))
+    func aWaitThatWouldBeginDuringTheStopIsNoTimeout() async throws {
+        try await EngineBench.withLedger { bench in
+            let holder = try await bench.connect()
+            _ = try await bench.acquire("x 30s", by: holder)
+            let waiter = try await bench.connect()
+            // So many replies that the wait's turn comes only when nothing more is read.
+            let flood = String(repeating: "COMMAND DOCS\r\n", count: 2000)
+            try await bench.turn { engine in
+                bench.receive(flood + "ACQUIRE x 30s WAIT FOREVER\r\nPING\r\n", from: waiter, on: engine)
+            }
+            try await bench.engine.drain()
+            let output = try await bench.output(of: waiter)
+            #expect(output.utf8.count > 4 << 20)
+            #expect(!output.contains("\r\n-TIMEOUT") && !output.contains("+PONG"))
+            #expect(try await !bench.isOpen(waiter))
+        }
+    }
+}
