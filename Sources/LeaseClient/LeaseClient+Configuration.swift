@@ -1,5 +1,13 @@
 internal import LeaseWire
 
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
+#elseif canImport(Darwin)
+    internal import Darwin
+#endif
+
 extension LeaseClient {
     /// How a client connects, and how long it tries.
     public struct Configuration: Hashable, Sendable {
@@ -9,7 +17,7 @@ extension LeaseClient {
         /// How long connecting, and the daemon's greeting, may take: 5 s by default.
         ///
         /// It is also how long a command whose answer was lost is tried again before the call fails, and how long a
-        /// cancelled ``LeaseClient/acquire(_:ttl:owner:request:)`` waits for the answer that tells whether there is
+        /// cancelled ``LeaseClient/acquire(_:ttl:wait:owner:request:)`` waits for the answer that tells whether there is
         /// something to release.
         public var connectTimeout: Duration = .seconds(5)
 
@@ -28,6 +36,16 @@ extension LeaseClient {
 
         /// How many commands may be under way at once; a call above that fails with ``LeaseClientError/Code/busy``.
         public var commandLimit = 10_000
+
+        /// Creates a configuration with the defaults, for the daemon that this process's environment names, or the
+        /// machine's.
+        public init() {
+            var environment: [String: String] = [:]
+            for name in ["LEASED_SOCKET", "XDG_RUNTIME_DIR"] {
+                environment[name] = getenv(name).map { String(cString: $0) }
+            }
+            self.init(socket: nil, user: false, environment: environment)
+        }
 
         /// Creates a configuration with the defaults.
         public init(socketPath: String) {

@@ -3,8 +3,8 @@ internal import NIOCore
 
 /// A client of one daemon.
 ///
-///     let client = LeaseClient(socketPath: "/run/leased/leased.sock")
-///     try await client.withLease("backup", ttl: TTL(.seconds(30))) { lease in
+///     let client = LeaseClient()
+///     try await client.withLease(LeaseName("backup"), ttl: TTL(.seconds(30))) { lease in
 ///         try await store.write(data, fence: lease.fence)
 ///     }
 ///
@@ -20,13 +20,20 @@ public struct LeaseClient: Sendable {
     /// How this client connects.
     public var configuration: Configuration { connection.configuration }
 
-    private let connection: ClientConnection
+    let connection: ClientConnection
 
     /// Creates a client.
     ///
     /// Nothing is connected yet.
     public init(configuration: Configuration) {
         self.connection = ClientConnection(configuration: configuration)
+    }
+
+    /// Creates a client of the daemon that this process's environment names, or the machine's: ``SocketPath``.
+    ///
+    /// Nothing is connected yet.
+    public init() {
+        self.init(configuration: Configuration())
     }
 
     /// Creates a client of the daemon that listens at a path.
@@ -45,24 +52,23 @@ public struct LeaseClient: Sendable {
 
     /// Sends a command and waits for its answer, which may be an error that the daemon answered.
     ///
-    /// - Parameter timeout: how long it may take; by default what the configuration says.
-    func answer(to command: OutgoingCommand, timeout: Duration? = nil) async throws(LeaseClientError) -> Answer {
+    /// - Parameters:
+    ///   - connection: another connection than the client's.
+    ///   - timeout: how long it may take; by default what the configuration says.
+    func answer(
+        to command: OutgoingCommand,
+        on connection: ClientConnection? = nil,
+        timeout: Duration? = nil
+    ) async throws(LeaseClientError) -> Answer {
         guard command.fitsFrame else {
             throw LeaseClientError(.tooBig, "the command has \(command.bytes.readableBytes) bytes; send less at once")
         }
+        let connection = connection ?? self.connection
         return try await connection.answer(to: command, timeout: timeout ?? configuration.requestTimeout)
     }
 
     /// Sends a command and waits for its answer; an error that the daemon answers is thrown.
     func reply(to command: OutgoingCommand) async throws(LeaseClientError) -> RESPValue {
         try await answer(to: command).value()
-    }
-}
-
-extension Answer {
-    /// The reply, if it is no error.
-    func value() throws(LeaseClientError) -> RESPValue {
-        if case .error(let text) = reply { throw LeaseClientError(reply: text) }
-        return reply
     }
 }

@@ -1,3 +1,4 @@
+import LeaseCore
 import LeaseWire
 import NIOCore
 import Testing
@@ -16,7 +17,7 @@ import Testing
             id: id,
             bytes: ByteBuffer(string: "<\(id)>"),
             isRepeatable: isRepeatable,
-            isAwaitedWhenCancelled: isAwaited,
+            whenCancelled: isAwaited ? .awaited : .abandoned,
             undo: isAwaited ? undo : nil
         )
     }
@@ -30,9 +31,11 @@ import Testing
             case .write(let bytes):
                 bytes.getInteger(at: 0) == UInt8(ascii: "*") ? "hello" : "write \(String(buffer: bytes))"
             case .closeChannel: "close"
+            case .closeOutput: "close output"
             case .succeed(let id, let answer): "succeed \(id)\(answer.wasRepeated ? " repeated" : "")"
             case .fail(let id, let error): "fail \(id) \(error.code)"
             case .limit(let id): "limit \(id)"
+            case .alert(let name): "alert \(name)"
             }
         }
     }
@@ -145,6 +148,108 @@ import Testing
         #expect(text(state.cancel(id: 1)) == ["fail 1 cancelled"])
         #expect(text(state.connected()) == ["hello"])
         #expect(text(state.received(.map([]), now: start)) == [])
+    }
+
+    @Test func aCancelledWaitEndsWhatIsSentAndHearsTheRest() {
+        var state = ready()
+        let wait = ConnectionState.Request(
+            id: 1,
+            bytes: ByteBuffer(string: "<1>"),
+            isRepeatable: false,
+            whenCancelled: .endsWait
+        )
+        _ = state.submit(wait, now: start)
+        #expect(text(state.cancel(id: 1)) == ["close output", "limit 1"])
+        // The daemon had granted already.
+        var granted = state
+        #expect(text(granted.received(.integer(7), now: start)) == ["succeed 1"])
+        // It had not, and closed.
+        #expect(text(state.lost(lost, now: start)) == ["close", "fail 1 connectionClosed"])
+    }
+
+    @Test func aWaitThatWasNotSentIsJustGone() {
+        var state = ConnectionState(commandLimit: 10, repetitionLimit: .seconds(5))
+        let wait = ConnectionState.Request(
+            id: 1,
+            bytes: ByteBuffer(string: "<1>"),
+            isRepeatable: false,
+            whenCancelled: .endsWait
+        )
+        _ = state.submit(wait, now: start)
+        #expect(text(state.cancel(id: 1)) == ["fail 1 cancelled"])
+    }
+
+    @Test func onlyAQuietConnectionIsGivenAway() {
+        var state = ready()
+        _ = state.submit(request(1), now: start)
+        #expect(state.detach() == nil)
+        _ = state.received(.null, now: start)
+        #expect(state.detach()?.isEmpty == true)
+        #expect(text(state.submit(request(2), now: start)) == ["fail 2 connectionClosed"])
+        var unconnected = ConnectionState(commandLimit: 10, repetitionLimit: .seconds(5))
+        #expect(unconnected.detach() == nil)
+    }
+
+    private func message(_ name: String) -> RESPValue {
+        .push([.text("message"), .text(name), .text("{}")])
+    }
+
+    /// The push that answers a `SUBSCRIBE` or an `UNSUBSCRIBE`.
+    private func confirmation(_ word: String, _ name: String) -> RESPValue {
+        .push([.text(word), .text(name), .integer(1)])
+    }
+
+    @Test func watchingConnectsAndAlertsByName() throws {
+        let (a, b) = (try LeaseName("a"), try LeaseName("b"))
+        var state = ConnectionState(commandLimit: 10, repetitionLimit: .seconds(5))
+        #expect(text(state.watch(a)) == ["connect"])
+        #expect(text(state.watch(a)) == [])
+        #expect(text(state.connected()) == ["hello"])
+        // A command of the protocol is what the helper above calls "hello".
+        #expect(text(state.received(.map([]), now: start)) == ["hello"])
+        #expect(text(state.received(confirmation("subscribe", "a"), now: start)) == [])
+        #expect(text(state.received(message("a"), now: start)) == ["alert a"])
+        #expect(text(state.received(message("b"), now: start)) == [])
+        #expect(text(state.watch(b)) == ["hello"])
+        #expect(text(state.unwatch(a)) == [])
+        #expect(text(state.unwatch(a)) == ["hello"])
+        #expect(text(state.unwatch(a)) == [])
+        #expect(text(state.received(message("a"), now: start)) == [])
+    }
+
+    @Test func confirmationsStandInTheOrderOfTheCommands() throws {
+        var state = ready()
+        _ = state.submit(request(1), now: start)
+        _ = state.watch(try LeaseName("a"))
+        _ = state.submit(request(2), now: start)
+        #expect(text(state.received(.null, now: start)) == ["succeed 1"])
+        // A refusal of the subscription is nobody's answer.
+        var refused = state
+        #expect(text(refused.received(.error("BUSY too many"), now: start)) == [])
+        #expect(text(refused.received(.null, now: start)) == ["succeed 2"])
+        #expect(text(state.received(confirmation("subscribe", "a"), now: start)) == [])
+        #expect(text(state.received(.null, now: start)) == ["succeed 2"])
+    }
+
+    @Test func aSubscriptionThatTheDaemonEndsConfirmsNoOther() throws {
+        for (word, name) in [("unsubscribe", "a"), ("unsubscribe", "b"), ("subscribe", "a")] {
+            var state = ready()
+            _ = state.watch(try LeaseName("b"))
+            _ = state.submit(request(1), now: start)
+            #expect(text(state.received(confirmation(word, name), now: start)) == [])
+            // The refusal is still that of the subscription.
+            #expect(text(state.received(.error("DENIED by a rule"), now: start)) == [], "after \(word) \(name)")
+            #expect(text(state.received(.null, now: start)) == ["succeed 1"])
+        }
+    }
+
+    @Test func aLostConnectionAlertsAndIsSubscribedAnew() throws {
+        var state = ready()
+        _ = state.watch(try LeaseName("a"))
+        #expect(text(state.lost(lost, now: start)) == ["close", "alert a"])
+        #expect(text(state.submit(request(1), now: start)) == ["connect"])
+        _ = state.connected()
+        #expect(text(state.received(.map([]), now: start)) == ["hello", "write <1>"])
     }
 
     @Test func closingFailsEverythingOnce() {

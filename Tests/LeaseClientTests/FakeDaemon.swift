@@ -3,6 +3,8 @@ import NIOCore
 import NIOPosix
 import Testing
 
+@testable import LeaseClient
+
 #if canImport(Glibc)
     import Glibc
 #elseif canImport(Darwin)
@@ -28,6 +30,15 @@ final class FakeDaemon: Sendable {
             channel.writeAndFlush(buffer, promise: nil)
         }
 
+        /// Sends values, and opens what it returns when all has gone.
+        func send(_ values: [RESPValue]) -> Latch {
+            var buffer = ByteBuffer()
+            for value in values { RESPEncoder(version: .resp3).write(value, to: &buffer) }
+            let sent = Latch()
+            channel.writeAndFlush(buffer).whenComplete { _ in sent.open() }
+            return sent
+        }
+
         /// Returns when the connection that it came by has ended.
         func connectionEnd() async {
             try? await channel.closeFuture.get()
@@ -44,21 +55,34 @@ final class FakeDaemon: Sendable {
     private let channel: any Channel
     private let commands: AsyncStream<Incoming>
     private let arrived: AsyncStream<Incoming>.Continuation
+    private let subscriptions: AsyncStream<Incoming>
 
     /// Listens on a socket of its own, or on that of another, which has gone.
     ///
-    /// - Parameter greets: whether it answers `HELLO` by itself; otherwise the test does.
-    init(path: String = FakeDaemon.unusedPath(), greets: Bool = true) async throws {
+    /// - Parameters:
+    ///   - greets: whether it answers `HELLO` and the subscriptions to names by itself; otherwise the test does.
+    ///   - holder: what it answers to `HOLDER` by itself, at once; without it the test does.
+    ///   - staysHalfOpen: whether a connection that the client has half closed stays until the test hangs up; the end of
+    ///     what the client sends then arrives as the word `<end>`.
+    init(
+        path: String = FakeDaemon.unusedPath(),
+        greets: Bool = true,
+        holder: RESPValue? = nil,
+        staysHalfOpen: Bool = false
+    ) async throws {
         let (commands, arrived) = AsyncStream.makeStream(of: Incoming.self)
+        let (subscriptions, subscribed) = AsyncStream.makeStream(of: Incoming.self)
         self.path = path
         self.commands = commands
         self.arrived = arrived
+        self.subscriptions = subscriptions
         self.channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .childChannelOption(.allowRemoteHalfClosure, value: staysHalfOpen)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandlers(
                         ByteToMessageHandler(RESPCommandDecoder()),
-                        Receptionist(greets: greets, arrived: arrived)
+                        Receptionist(greets: greets, holder: holder, arrived: arrived, subscribed: subscribed)
                     )
                 }
             }
@@ -83,11 +107,24 @@ final class FakeDaemon: Sendable {
         unlink(path)
     }
 
-    /// The next command that arrives.
+    /// The next command that arrives, which is this one.
     func next(_ word: String, sourceLocation: SourceLocation = #_sourceLocation) async -> Incoming {
+        let incoming = await next()
+        #expect(incoming.text.first == word, sourceLocation: sourceLocation)
+        return incoming
+    }
+
+    /// The next command that arrives.
+    func next() async -> Incoming {
         var iterator = commands.makeAsyncIterator()
         guard let incoming = await iterator.next() else { preconditionFailure("the daemon's stream has ended") }
-        #expect(incoming.text.first == word, sourceLocation: sourceLocation)
+        return incoming
+    }
+
+    /// The next `SUBSCRIBE` that it has answered by itself.
+    func subscription() async -> Incoming {
+        var iterator = subscriptions.makeAsyncIterator()
+        guard let incoming = await iterator.next() else { preconditionFailure("the daemon's stream has ended") }
         return incoming
     }
 
@@ -95,11 +132,20 @@ final class FakeDaemon: Sendable {
         typealias InboundIn = RESPFrame
 
         private let greets: Bool
+        private let holder: RESPValue?
         private let arrived: AsyncStream<Incoming>.Continuation
+        private let subscribed: AsyncStream<Incoming>.Continuation
 
-        init(greets: Bool, arrived: AsyncStream<Incoming>.Continuation) {
+        init(
+            greets: Bool,
+            holder: RESPValue?,
+            arrived: AsyncStream<Incoming>.Continuation,
+            subscribed: AsyncStream<Incoming>.Continuation
+        ) {
             self.greets = greets
+            self.holder = holder
             self.arrived = arrived
+            self.subscribed = subscribed
         }
 
         func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -108,11 +154,27 @@ final class FakeDaemon: Sendable {
                 return Array(bytes.readableBytesView)
             }
             let incoming = Incoming(words: words, channel: context.channel)
-            if greets, incoming.text.first == "HELLO" {
+            switch incoming.text.first {
+            case "HELLO" where greets:
                 incoming.reply(.fields([("proto", .integer(3))]))
-            } else {
+            case "SUBSCRIBE" where greets, "UNSUBSCRIBE" where greets:
+                let confirmation = incoming.text[0].lowercased()
+                for name in words.dropFirst() {
+                    incoming.reply(.push([.text(confirmation), .bulk(name), .integer(1)]))
+                }
+                if confirmation == "subscribe" { subscribed.yield(incoming) }
+            case "HOLDER" where holder != nil:
+                if let holder { incoming.reply(holder) }
+            default:
                 arrived.yield(incoming)
             }
+        }
+
+        func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+            if event as? ChannelEvent == .inputClosed {
+                arrived.yield(Incoming(words: [Array("<end>".utf8)], channel: context.channel))
+            }
+            context.fireUserInboundEventTriggered(event)
         }
 
         func errorCaught(context: ChannelHandlerContext, error: any Error) {

@@ -1,4 +1,5 @@
 import LeaseCore
+import LeaseWire
 import Testing
 
 @testable import LeaseClient
@@ -17,11 +18,12 @@ import Testing
         )
     }
 
-    private func keeper(isShared: Bool = false) -> KeeperState {
+    private func keeper(isShared: Bool = false, holding: LeaseHolding = .byTime) -> KeeperState {
         KeeperState(
             lease: lease,
             grace: .seconds(10),
             isShared: isShared,
+            holding: holding,
             pause: .seconds(1),
             now: start,
             jitter: 1
@@ -109,5 +111,114 @@ import Testing
             return
         }
         #expect(loss.reason == .expired)
+    }
+
+    @Test(arguments: [LeaseHolding.bound, .tied]) func whatItHangsOnIsMadeAnewAtOnceAndThenAgainAfterAPause(
+        _ holding: LeaseHolding
+    ) {
+        var state = keeper(holding: holding)
+        state.detached(now: at(2))
+        #expect(state.step(now: at(2)) == .attach(until: nil))
+        state.attachingFailed(LeaseClientError(.connectionFailed, "gone"), now: at(2))
+        // A connection that is known to have ended ends no second time.
+        state.detached(now: at(2))
+        #expect(state.step(now: at(2)) == .sleep(until: at(3)))
+        #expect(state.step(now: at(3)) == .attach(until: nil))
+        state.attached(nil, now: at(3), jitter: 1)
+        #expect(state.step(now: at(3)) == .sleep(until: at(10)))
+        // Renewals are not forgotten meanwhile.
+        state.detached(now: at(9.5))
+        state.attachingFailed(LeaseClientError(.connectionFailed, "gone"), now: at(9.5))
+        #expect(state.step(now: at(9.5)) == .sleep(until: at(10)))
+        #expect(state.step(now: at(10)) == .renew(until: nil))
+    }
+
+    @Test func whatIsHeldByTimeHangsOnNothing() {
+        var state = keeper()
+        state.detached(now: at(2))
+        #expect(state.step(now: at(2)) == .sleep(until: at(10)))
+    }
+
+    @Test func bindingAnewIsARenewal() throws {
+        var state = keeper(holding: .bound)
+        state.detached(now: at(8))
+        let bound = Lease(name: lease.name, fence: lease.fence, token: try token(9), ttl: lease.ttl, deadline: at(48))
+        state.attached(bound, now: at(8), jitter: 1)
+        #expect(state.lease == bound)
+        #expect(state.step(now: at(8)) == .sleep(until: at(18)))
+    }
+
+    @Test func attachingWithAnOldTokenLooksFirst() throws {
+        var state = keeper(holding: .tied)
+        state.detached(now: at(2))
+        state.attachingFailed(LeaseClientError(.expired, "not the newest"), now: at(2))
+        #expect(state.step(now: at(2)) == .look(until: nil))
+        state.looked(try leaseStatus("backup", token: 9, fence: 7), sentAt: at(2), now: at(2), jitter: 1)
+        #expect(try state.lease.token == token(9))
+        #expect(state.step(now: at(2)) == .attach(until: nil))
+        state.attachingFailed(LeaseClientError(.revoked, "stop"), now: at(2))
+        #expect(state.step(now: at(2)) == .lost(LeaseLoss(.revoked, "stop")))
+    }
+
+    @Test func aTiedLeaseIsNotLostByARefusal() {
+        var state = keeper(holding: .tied)
+        state.failed(LeaseClientError(.ioError, "the disk is full"), now: at(29.5))
+        #expect(state.step(now: at(30)) == .sleep(until: at(30.5)))
+        #expect(state.step(now: at(100)) == .renew(until: nil))
+        // Without its tie it goes on by time.
+        state.detached(now: at(100))
+        guard case .lost(let loss) = state.step(now: at(100)) else {
+            Issue.record("it is not lost")
+            return
+        }
+        #expect(loss.reason == .unrenewable)
+    }
+
+    @Test func onASharedStoreATieDoesNotHoldAgainstTime() {
+        let state = keeper(isShared: true, holding: .tied)
+        guard case .lost = state.step(now: at(30)) else {
+            Issue.record("it is not lost")
+            return
+        }
+    }
+
+    @Test func anAlertAsksForTheHolderAtOnce() throws {
+        var state = keeper()
+        state.alerted(now: at(2))
+        #expect(state.step(now: at(2)) == .look(until: nil))
+        var revoked = state
+        revoked.looked(
+            try leaseStatus("backup", token: 7, fence: 7, state: .revoking),
+            sentAt: at(2),
+            now: at(2),
+            jitter: 1
+        )
+        guard case .lost(let loss) = revoked.step(now: at(2)) else {
+            Issue.record("it is not lost")
+            return
+        }
+        #expect(loss.reason == .revoked)
+        state.looked(try leaseStatus("backup", token: 7, fence: 7), sentAt: at(2), now: at(2), jitter: 1)
+        #expect(state.lease.deadline == at(12))
+        // What is lost stays lost.
+        revoked.alerted(now: at(3))
+        #expect(revoked.step(now: at(3)) == .lost(loss))
+    }
+
+    @Test func whoMayNotAskRenews() throws {
+        var state = keeper()
+        state.alerted(now: at(2))
+        state.failed(LeaseClientError(.denied, "by a rule"), now: at(2))
+        #expect(state.step(now: at(2)) == .sleep(until: at(3)))
+        #expect(state.step(now: at(3)) == .renew(until: nil))
+        // Also with a token that is not the newest one: it is lost in time.
+        state.failed(LeaseClientError(.expired, "over"), now: at(3))
+        #expect(state.step(now: at(3)) == .look(until: nil))
+        state.failed(LeaseClientError(.denied, "by a rule"), now: at(29.5))
+        guard case .lost(let loss) = state.step(now: at(30)) else {
+            Issue.record("it is not lost")
+            return
+        }
+        #expect(loss.reason == .unrenewable && loss.message.contains("by a rule"))
     }
 }

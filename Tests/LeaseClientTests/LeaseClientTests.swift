@@ -3,7 +3,7 @@ import LeaseCore
 import LeaseWire
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct LeaseClientTests {
+@Suite(.timeLimit(.minutes(5))) struct LeaseClientTests {
     let name: LeaseName
     let ttl: TTL
 

@@ -21,15 +21,15 @@ import Testing
         let me = try Label("me ü")
         #expect(
             try parsed(.acquire(name, ttl: ttl, owner: me, request: id))
-                == .acquire(AcquireCommand(name: name, ttl: ttl, owner: me, request: id))
+                == .acquire(AcquireCommand(name: name, ttl: ttl, wait: nil, owner: me, request: id, binds: false))
         )
         #expect(
             try parsed(.acquire(name, ttl: ttl, owner: nil, request: id))
-                == .acquire(AcquireCommand(name: name, ttl: ttl, owner: nil, request: id))
+                == .acquire(AcquireCommand(name: name, ttl: ttl, wait: nil, owner: nil, request: id, binds: false))
         )
         #expect(
             try parsed(.renew(name, token: seven, ttl: ttl, request: id))
-                == .renew(RenewCommand(name: name, token: seven, ttl: ttl, request: id))
+                == .renew(RenewCommand(name: name, token: seven, ttl: ttl, request: id, binding: .keep))
         )
         #expect(try parsed(.release(name, token: seven)) == .release(name: name, token: seven))
         #expect(try parsed(.check(name, token: seven)) == .check(name: name, token: seven))

@@ -1,9 +1,10 @@
-import LeaseClient
 import LeaseCore
 import LeaseWire
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct StoreClientTests {
+@testable import LeaseClient
+
+@Suite(.timeLimit(.minutes(5))) struct StoreClientTests {
     let key: Key
     let condition: LeaseGuard
 
@@ -122,7 +123,7 @@ import Testing
     }
 }
 
-@Suite(.timeLimit(.minutes(1))) struct PagedListTests {
+@Suite(.timeLimit(.minutes(5))) struct PagedListTests {
     private func keys(_ names: String...) -> RESPValue {
         .array(names.map { .array([.text($0), .text("simple")]) })
     }
@@ -219,5 +220,38 @@ import Testing
             #expect(batch.entries.count <= bound)
             #expect(batch.entries.count > bound / 2)
         }
+    }
+
+    @Test func whatACommandTakesStaysWhole() throws {
+        let key = try Key("a")
+        // IMPORT and KEY a are three of the 65,536 words, each child is two.
+        let most = StoreEntry(key: key, children: Array(repeating: key, count: 32_766))
+        #expect(ImportBatch.pieces(of: most) == [most])
+        #expect(OutgoingCommand.importing([most]).fitsFrame)
+        let tooMany = StoreEntry(key: key, children: Array(repeating: key, count: 32_767))
+        #expect(!OutgoingCommand.importing([tooMany]).fitsFrame)
+        #expect(ImportBatch.pieces(of: tooMany).count > 1)
+        let empty = StoreEntry(key: key)
+        #expect(ImportBatch.pieces(of: empty) == [empty])
+    }
+
+    @Test(arguments: [1, 1000]) func anEntryOfManyChildrenIsCut(childLength: Int) throws {
+        let lease = try EntryLease(token: token(7), expiresAt: WallInstant(milliseconds: 1))
+        let count = childLength == 1 ? 100_000 : 9000
+        let children = try (0..<count).map { number in
+            try Key(Array("\(number)/".utf8) + [UInt8](repeating: 0x63, count: childLength))
+        }
+        let entry = StoreEntry(
+            key: try Key("a"),
+            value: [UInt8](repeating: 0, count: 1 << 20),
+            children: children,
+            lease: lease
+        )
+        let pieces = ImportBatch.pieces(of: entry)
+        #expect(pieces.count > 2)
+        #expect(pieces.allSatisfy { $0.key == entry.key && OutgoingCommand.importing([$0]).fitsFrame })
+        #expect(pieces[0].value == entry.value && pieces[0].lease == lease)
+        #expect(pieces.dropFirst().allSatisfy { $0.value == nil && $0.lease == nil && !$0.children.isEmpty })
+        #expect(pieces.flatMap(\.children) == entry.children)
     }
 }

@@ -1,7 +1,8 @@
-import LeaseClient
 import LeaseCore
 import LeaseWire
 import Testing
+
+@testable import LeaseClient
 
 extension LeaseClient {
     /// A client with short pauses.
@@ -34,6 +35,22 @@ func status(
 
 func token(_ value: Int64) throws -> Token {
     try #require(Token(rawValue: value))
+}
+
+/// The same, where a parameter hides the name.
+private func number(_ value: Int64) throws -> Token {
+    try token(value)
+}
+
+/// What `HOLDER` answers, as the client tells it.
+func leaseStatus(
+    _ name: String,
+    token: Int64,
+    fence: Int64,
+    state: LeaseStatusReply.State = .held
+) throws -> LeaseStatus {
+    let reply = try status(name, token: number(token), fence: number(fence), state: state)
+    return LeaseStatus(try #require(LeaseStatusReply(reply)))
 }
 
 /// Waits without end, until the task is cancelled.

@@ -5,13 +5,18 @@ import Testing
 @testable import LeaseClient
 
 /// A grace as long as the TTL makes every renewal due at once, so that no test waits for one.
-@Suite(.timeLimit(.minutes(1))) struct WithLeaseTests {
+///
+/// Such a renewal is sent in place of the question who holds the lease, which is else the first thing after the grant.
+@Suite(.timeLimit(.minutes(5))) struct WithLeaseTests {
     let name: LeaseName
     let ttl: TTL
+    /// What `HOLDER` answers of the lease as it was granted.
+    let granted: RESPValue
 
     init() throws {
         name = try LeaseName("backup")
         ttl = try TTL(.seconds(30))
+        granted = try status("backup", token: token(7), fence: token(7), remaining: .seconds(30))
     }
 
     @Test func releasesAtTheEndWithTheNewestToken() async throws {
@@ -39,7 +44,7 @@ import Testing
     }
 
     @Test func cancelledReleases() async throws {
-        let daemon = try await FakeDaemon()
+        let daemon = try await FakeDaemon(holder: granted)
         let client = LeaseClient(of: daemon)
         let call = Task { [name, ttl] in
             try await client.withLease(name, ttl: ttl) { _ in try await waitForCancellation() }
@@ -75,7 +80,7 @@ import Testing
 
     @Test func aBodyThatThrowsReleases() async throws {
         struct Failure: Error {}
-        let daemon = try await FakeDaemon()
+        let daemon = try await FakeDaemon(holder: granted)
         let client = LeaseClient(of: daemon)
         let call = Task { try await client.withLease(name, ttl: ttl) { _ in throw Failure() } }
         await daemon.next("ACQUIRE").reply(.integer(7))
@@ -158,11 +163,16 @@ import Testing
         #expect(!held.isHeld && held.loss == nil)
         // Long enough for the command to be given up: the keeper asks again by itself.
         let again = try await FakeDaemon(path: daemon.path)
-        let next = await again.next("RENEW")
-        #expect(next.text.prefix(3) == ["RENEW", "backup", "7"])
-        next.reply(.integer(9))
-        if next.words == renew.words {
-            await again.next("CHECK").reply(.integer(30_000))
+        let next = await again.next()
+        if next.text.first == "HOLDER" {
+            // It has seen the end of the connection first, and looks before it renews.
+            next.reply(try status("backup", token: token(9), fence: token(7)))
+        } else {
+            #expect(next.text.prefix(3) == ["RENEW", "backup", "7"])
+            next.reply(.integer(9))
+            if next.words == renew.words {
+                await again.next("CHECK").reply(.integer(30_000))
+            }
         }
         // It has taken in the renewal when it sleeps until the next one, which is far off.
         for await instant in sleeps where instant > .now + .seconds(2) { break }
@@ -170,6 +180,162 @@ import Testing
         #expect(held.isHeld && held.loss == nil)
         keeper.cancel()
         #expect(await keeper.value == nil)
+    }
+
+    @Test func aRevocationIsKnownAtOnce() async throws {
+        let daemon = try await FakeDaemon()
+        let client = LeaseClient(of: daemon)
+        let call = Task { [name, ttl] in
+            try await client.withLease(name, ttl: ttl) { lease in
+                try? await waitForCancellation()
+                return lease.loss?.reason
+            }
+        }
+        let acquire = await daemon.next("ACQUIRE")
+        acquire.reply(.integer(7))
+        let watch = await daemon.subscription()
+        #expect(watch.text == ["SUBSCRIBE", "backup"])
+        await daemon.next("HOLDER").reply(granted)
+        // What it says is not relied on: the daemon is asked.
+        acquire.reply(.push([.text("message"), .text("backup"), .text("{}")]))
+        await daemon.next("HOLDER").reply(try status("backup", token: token(7), fence: token(7), state: .revoking))
+        await daemon.next("RELEASE").reply(.simpleString("OK"))
+        let error = await #expect(throws: LeaseClientError.self) { try await call.value }
+        #expect(error?.code == .revoked)
+    }
+
+    @Test func aRevocationBetweenTheGrantAndTheSubscriptionIsKnownAtOnce() async throws {
+        let daemon = try await FakeDaemon(greets: false)
+        let client = LeaseClient(of: daemon)
+        let call = Task { [name, ttl] in
+            try await client.withLease(name, ttl: ttl) { _ in try await waitForCancellation() }
+        }
+        await daemon.next("HELLO").reply(.fields([("proto", .integer(3))]))
+        await daemon.next("ACQUIRE").reply(.integer(7))
+        // No message comes of what was before the subscription: the question is behind it.
+        await daemon.next("SUBSCRIBE").reply(.push([.text("subscribe"), .text("backup"), .integer(1)]))
+        await daemon.next("HOLDER").reply(try status("backup", token: token(7), fence: token(7), state: .revoking))
+        await daemon.next("UNSUBSCRIBE").reply(.push([.text("unsubscribe"), .text("backup"), .integer(0)]))
+        await daemon.next("RELEASE").reply(.simpleString("OK"))
+        #expect(await #expect(throws: LeaseClientError.self) { try await call.value }?.code == .revoked)
+    }
+
+    @Test func aRevocationBetweenTwoSubscriptionsIsKnownAtOnce() async throws {
+        let daemon = try await FakeDaemon()
+        let client = LeaseClient(of: daemon)
+        let call = Task { [name, ttl] in
+            try await client.withLease(name, ttl: ttl) { _ in try await waitForCancellation() }
+        }
+        await daemon.next("ACQUIRE").reply(.integer(7))
+        let watch = await daemon.subscription()
+        await daemon.next("HOLDER").reply(granted)
+        await watch.hangUp()
+        let again = await daemon.subscription()
+        #expect(again.text == ["SUBSCRIBE", "backup"])
+        await daemon.next("HOLDER").reply(.null)
+        #expect(await #expect(throws: LeaseClientError.self) { try await call.value }?.code == .expired)
+    }
+
+    @Test func aBoundLeaseIsBoundAnewWhenTheDaemonIsBack() async throws {
+        let daemon = try await FakeDaemon()
+        let client = LeaseClient(of: daemon)
+        let (begun, begin) = AsyncStream.makeStream(of: HeldLease.self)
+        let call = Task { [name, ttl] in
+            try await client.withLease(name, ttl: ttl, holding: .bound) { held in
+                begin.yield(held)
+                try await waitForCancellation()
+            }
+        }
+        let acquire = await daemon.next("ACQUIRE")
+        #expect(acquire.text.last == "BIND")
+        acquire.reply(.integer(7))
+        let held = try #require(await begun.first { _ in true })
+        await daemon.next("HOLDER").reply(granted)
+        await acquire.hangUp()
+        let renew = await daemon.next("RENEW")
+        #expect(renew.text.prefix(3) == ["RENEW", "backup", "7"] && renew.text.last == "BIND")
+        renew.reply(.integer(9))
+        // Bound to that connection now.
+        while held.lease.token.rawValue != 9 { await Task.yield() }
+        await renew.hangUp()
+        let again = await daemon.next("RENEW")
+        #expect(again.text.prefix(3) == ["RENEW", "backup", "9"] && again.text.last == "BIND")
+        again.reply(.integer(11))
+        call.cancel()
+        let release = await daemon.next("RELEASE")
+        release.reply(.simpleString("OK"))
+        await again.connectionEnd()
+        await #expect(throws: (any Error).self) { try await call.value }
+    }
+
+    @Test func aBindingThatEndsDuringARenewalIsMadeAnewAtOnce() async throws {
+        let daemon = try await FakeDaemon()
+        let client = LeaseClient(of: daemon)
+        let (begun, begin) = AsyncStream.makeStream(of: HeldLease.self)
+        let call = Task { [name, ttl] in
+            try await client.withLease(name, ttl: ttl, holding: .bound, grace: ttl.duration) { held in
+                begin.yield(held)
+                try await waitForCancellation()
+            }
+        }
+        let acquire = await daemon.next("ACQUIRE")
+        acquire.reply(.integer(7))
+        let held = try #require(await begun.first { _ in true })
+        let renew = await daemon.next("RENEW")
+        await acquire.hangUp()
+        await held.attachment.ended()
+        renew.reply(.integer(9))
+        // Before the next renewal, which is due as well.
+        let again = await daemon.next("RENEW")
+        #expect(again.text.prefix(3) == ["RENEW", "backup", "9"] && again.text.last == "BIND")
+        call.cancel()
+        again.reply(.integer(11))
+        let release = await daemon.next("RELEASE")
+        #expect(release.text == ["RELEASE", "backup", "11"])
+        release.reply(.simpleString("OK"))
+        await #expect(throws: (any Error).self) { try await call.value }
+    }
+
+    @Test func aTiedLeaseIsTiedAnewWhenTheDaemonIsBack() async throws {
+        let daemon = try await FakeDaemon(holder: granted, staysHalfOpen: true)
+        let client = LeaseClient(of: daemon)
+        let call = Task { [name, ttl] in
+            try await client.withLease(name, ttl: ttl, wait: .forever, holding: .tied) { lease in
+                #expect(lease.isHeld)
+                try await waitForCancellation()
+            }
+        }
+        await daemon.next("ACQUIRE").reply(.integer(7))
+        await daemon.next("CHECK").reply(.integer(30_000))
+        // The connection that waited has done its work.
+        _ = await daemon.next("<end>")
+        let first = await daemon.next("TIE")
+        #expect(first.text == ["TIE", "backup", "7"])
+        first.reply(.simpleString("OK"))
+        // It sends nothing more.
+        _ = await daemon.next("<end>")
+        await first.hangUp()
+        let second = await daemon.next("TIE")
+        #expect(second.text == ["TIE", "backup", "7"])
+        second.reply(.simpleString("OK"))
+        _ = await daemon.next("<end>")
+        call.cancel()
+        let release = await daemon.next("RELEASE")
+        release.reply(.simpleString("OK"))
+        await #expect(throws: (any Error).self) { try await call.value }
+        await second.hangUp()
+    }
+
+    @Test func aTieThatIsRefusedLeavesNoLeaseBehind() async throws {
+        let daemon = try await FakeDaemon()
+        let client = LeaseClient(of: daemon)
+        let call = Task { [name, ttl] in
+            try await client.withLease(name, ttl: ttl, holding: .tied) { _ in Issue.record("the body runs") }
+        }
+        await daemon.next("ACQUIRE").reply(.integer(7))
+        await daemon.next("TIE").reply(.error("BUSY too many ties"))
+        await daemon.next("RELEASE").reply(.simpleString("OK"))
+        #expect(await #expect(throws: LeaseClientError.self) { try await call.value }?.code == .busy)
     }
 
     @Test func aConflictIsThrownAndTheBodyDoesNotRun() async throws {

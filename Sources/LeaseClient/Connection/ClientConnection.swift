@@ -1,17 +1,9 @@
-internal import CLinux
+internal import LeaseCore
 internal import LeaseWire
 internal import NIOCore
 internal import NIOPosix
 
-#if canImport(Glibc)
-    internal import Glibc
-#elseif canImport(Musl)
-    internal import Musl
-#elseif canImport(Darwin)
-    internal import Darwin
-#endif
-
-/// The one connection of a client: the shell around ``ConnectionState``.
+/// A connection of a client: the shell around ``ConnectionState``.
 ///
 /// An actor on its socket's event loop, so that what arrives is handled where it arrives, without a hop. It connects when
 /// there is something to send.
@@ -28,6 +20,7 @@ actor ClientConnection {
     private var generation = 0
     private var callers: [Int: (waiter: Waiter, timer: Scheduled<Void>?)] = [:]
     private var nextID = 0
+    private var watchers: [LeaseName: [ObjectIdentifier: Bell]] = [:]
 
     init(configuration: LeaseClient.Configuration) {
         self.configuration = configuration
@@ -74,6 +67,34 @@ actor ClientConnection {
         try? await closing?.closeFuture.get()
     }
 
+    /// Rings a bell whenever something may have happened to a lease, until ``unwatch(_:bell:)``.
+    ///
+    /// It is rung at once, too: nobody was told of what happened before. What is asked of the lease from then on is sent
+    /// behind the subscription, also on a connection that replaces this one, so that nothing is missed in between.
+    func watch(_ name: LeaseName, bell: Bell) {
+        watchers[name, default: [:]][ObjectIdentifier(bell)] = bell
+        perform(state.watch(name))
+        bell.ring()
+    }
+
+    /// Does not ring the bell any more.
+    func unwatch(_ name: LeaseName, bell: Bell) {
+        guard watchers[name]?.removeValue(forKey: ObjectIdentifier(bell)) != nil else { return }
+        if watchers[name]?.isEmpty == true { watchers[name] = nil }
+        perform(state.unwatch(name))
+    }
+
+    /// Gives the connection away: it lives on, and nothing is sent or read here any more.
+    ///
+    /// Returns `nil` if it was lost, or if something is under way on it.
+    func detach() -> (any Channel)? {
+        guard let actions = state.detach() else { return nil }
+        perform(actions)
+        generation += 1
+        defer { channel = nil }
+        return channel
+    }
+
     private func submit(_ command: OutgoingCommand, id: Int, timeout: Duration?, waiter: Waiter) {
         let timer = timeout.map { schedule(in: $0) { $0.timeOut(id: id, after: timeout ?? .zero) } }
         callers[id] = (waiter, timer)
@@ -81,7 +102,7 @@ actor ClientConnection {
             id: id,
             bytes: command.bytes,
             isRepeatable: command.isRepeatable,
-            isAwaitedWhenCancelled: command.undo != nil,
+            whenCancelled: command.whenCancelled,
             undo: command.undo
         )
         perform(state.submit(request, now: .now))
@@ -115,8 +136,11 @@ actor ClientConnection {
                 generation += 1
                 channel?.close(promise: nil)
                 channel = nil
+            case .closeOutput: channel?.close(mode: .output, promise: nil)
             case .succeed(let id, let answer): finish(id: id, .success(answer))
             case .fail(let id, let error): finish(id: id, .failure(error))
+            case .alert(let name):
+                for bell in (watchers[name] ?? [:]).values { bell.ring() }
             case .limit(let id):
                 let limit = configuration.connectTimeout
                 schedule(in: limit) { $0.perform($0.state.abandon(id: id, .cancelled)) }
@@ -143,30 +167,16 @@ actor ClientConnection {
     private func connect() {
         generation += 1
         let generation = generation
-        ClientBootstrap(group: eventLoop)
-            .connectTimeout(TimeAmount(configuration.connectTimeout))
-            .channelInitializer { [weak self] channel in
-                channel.eventLoop.makeCompletedFuture {
-                    // A child that this process starts must not inherit the connection.
-                    try channel.pipeline.syncOperations.withUnsafeTransportIfAvailable {
-                        (socket: NIOBSDSocket.Handle) in
-                        _ = clinux_set_close_on_exec(socket, 1)
-                    }
-                    try channel.pipeline.syncOperations.addHandler(
-                        ReplyHandler { event in
-                            self?.assumeIsolated { $0.handle(event, generation: generation) }
-                        }
-                    )
-                }
+        configuration.openChannel(on: eventLoop) { [weak self] event in
+            self?.assumeIsolated { $0.handle(event, generation: generation) }
+        }
+        .whenComplete { [weak self] result in
+            guard let self else {
+                if case .success(let channel) = result { channel.close(promise: nil) }
+                return
             }
-            .connect(unixDomainSocketPath: configuration.socketPath)
-            .whenComplete { [weak self] result in
-                guard let self else {
-                    if case .success(let channel) = result { channel.close(promise: nil) }
-                    return
-                }
-                self.assumeIsolated { $0.connected(result, generation: generation) }
-            }
+            self.assumeIsolated { $0.connected(result, generation: generation) }
+        }
     }
 
     private func connected(_ result: Result<any Channel, any Error>, generation: Int) {
@@ -181,26 +191,22 @@ actor ClientConnection {
             schedule(in: configuration.connectTimeout) { $0.greetingTimedOut(generation: generation) }
         case .failure(let error):
             guard generation == self.generation else { return }
-            let reason = (error as? IOError).map { String(cString: strerror($0.errnoCode)) } ?? "\(error)"
-            let message = "cannot connect to \(configuration.socketPath): \(reason); is leased running?"
-            perform(state.lost(LeaseClientError(.connectionFailed, message, underlyingError: error), now: .now))
+            perform(state.lost(configuration.unreachable(error), now: .now))
         }
     }
 
     private func greetingTimedOut(generation: Int) {
         guard generation == self.generation, state.isGreeting else { return }
-        let message = "\(configuration.socketPath) does not answer within \(configuration.connectTimeout)"
-        perform(state.lost(LeaseClientError(.connectionFailed, message), now: .now))
+        perform(state.lost(configuration.silent, now: .now))
     }
 
     private func handle(_ event: ReplyHandler.Event, generation: Int) {
         guard generation == self.generation else { return }
         switch event {
         case .reply(let reply): perform(state.received(reply, now: .now))
+        case .readComplete: break
         case .ended(let error):
-            let reason = error.map { " (\($0))" } ?? ""
-            let message = "the daemon closed the connection at \(configuration.socketPath)\(reason)"
-            perform(state.lost(LeaseClientError(.connectionFailed, message, underlyingError: error), now: .now))
+            perform(state.lost(configuration.ended(error), now: .now))
         }
     }
 }

@@ -1,3 +1,4 @@
+internal import LeaseCore
 internal import LeaseWire
 internal import NIOCore
 
@@ -12,11 +13,22 @@ internal import NIOCore
 /// Commands wait in `waiting` until they can be sent, and in `inFlight` for their answers, which come in the order of the
 /// commands. Each event returns what the shell has to do; the state knows no socket, and is given the time.
 ///
+/// A lease may be watched on it, too: it subscribes when the connection is ready, before any other command is sent, and
+/// alerts whoever watches to each message about the lease, and when the connection is lost, since then messages may be
+/// lost. A confirmation comes as a push, which names what it confirms; a refusal comes as an error, in the order of the
+/// commands, and watching is then of no use, which does no harm. Nor does it that the daemon ends a subscription by itself.
+///
 /// When the connection is lost, a command that may be sent twice goes back to `waiting` and is sent again; any other
 /// fails, since nobody knows whether it was done. A command that was never sent fails when connecting fails: its caller
 /// knows best whether to try again.
 struct ConnectionState {
     typealias Instant = ContinuousClock.Instant
+
+    /// The push that answers a command on a subscription.
+    fileprivate struct Confirmation: Hashable {
+        let word: String
+        let name: LeaseName
+    }
 
     /// A command on its way.
     struct Request {
@@ -25,8 +37,8 @@ struct ConnectionState {
         let bytes: ByteBuffer
         /// Whether sending it twice does no more than sending it once.
         let isRepeatable: Bool
-        /// Whether its answer is wanted also when its caller is cancelled, because it may have made something.
-        let isAwaitedWhenCancelled: Bool
+        /// What becomes of it when its caller is cancelled.
+        let whenCancelled: OutgoingCommand.WhenCancelled
         /// The command that takes back what an answer tells was made, for an answer that nobody waits for any more.
         let undo: (@Sendable (RESPValue) -> ByteBuffer?)?
         /// When it was sent last.
@@ -36,18 +48,20 @@ struct ConnectionState {
         fileprivate(set) var lostAt: Instant?
         /// Whether its caller has gone; its answer is still to come.
         fileprivate(set) var isAbandoned = false
+        /// The push that it is answered by, if it is not answered by a reply.
+        fileprivate var confirmation: Confirmation?
 
         init(
             id: Int,
             bytes: ByteBuffer,
             isRepeatable: Bool,
-            isAwaitedWhenCancelled: Bool = false,
+            whenCancelled: OutgoingCommand.WhenCancelled = .abandoned,
             undo: (@Sendable (RESPValue) -> ByteBuffer?)? = nil
         ) {
             self.id = id
             self.bytes = bytes
             self.isRepeatable = isRepeatable
-            self.isAwaitedWhenCancelled = isAwaitedWhenCancelled
+            self.whenCancelled = whenCancelled
             self.undo = undo
         }
     }
@@ -59,8 +73,12 @@ struct ConnectionState {
         case pause(attempt: Int)
         case write(ByteBuffer)
         case closeChannel
+        /// Tell the daemon that no more comes from here; what it still answers is read.
+        case closeOutput
         case succeed(id: Int, Answer)
         case fail(id: Int, LeaseClientError)
+        /// Tell whoever watches the lease that something may have happened to it.
+        case alert(LeaseName)
         /// Let the answer come within a limit of time, since its caller wants to go.
         case limit(id: Int)
     }
@@ -77,6 +95,8 @@ struct ConnectionState {
     private var attempts = 0
     private var waiting = CircularBuffer<Request>()
     private var inFlight = CircularBuffer<Request>()
+    /// The leases that are watched, and by how many.
+    private var watched: [LeaseName: Int] = [:]
 
     init(commandLimit: Int, repetitionLimit: Duration) {
         self.commandLimit = commandLimit
@@ -106,10 +126,13 @@ struct ConnectionState {
 
     /// The caller of a command was cancelled.
     mutating func cancel(id: Int) -> [Action] {
-        let isAwaited = (waiting.first { $0.id == id }).map { $0.isAwaitedWhenCancelled && $0.sentAt != nil }
-        let isAwaitedInFlight = (inFlight.first { $0.id == id }).map(\.isAwaitedWhenCancelled)
-        guard isAwaited ?? isAwaitedInFlight ?? false else { return abandon(id: id, .cancelled) }
-        return [.limit(id: id)]
+        let unsent = waiting.first { $0.id == id && $0.sentAt != nil }
+        let sent = inFlight.first { $0.id == id && !$0.isAbandoned }
+        switch (unsent ?? sent)?.whenCancelled ?? .abandoned {
+        case .abandoned: return abandon(id: id, .cancelled)
+        case .awaited: return [.limit(id: id)]
+        case .endsWait: return sent == nil ? abandon(id: id, .cancelled) : [.closeOutput, .limit(id: id)]
+        }
     }
 
     /// The caller of a command does not wait any longer.
@@ -134,6 +157,68 @@ struct ConnectionState {
         return pending.map { .fail(id: $0.id, .closed) } + [.closeChannel]
     }
 
+    /// Another takes over the connection: nothing is sent or read here any more.
+    ///
+    /// Returns `nil` if there is no connection, or if something is under way on it.
+    mutating func detach() -> [Action]? {
+        guard phase == .ready, inFlight.isEmpty, waiting.isEmpty else { return nil }
+        phase = .closed
+        return []
+    }
+
+    // MARK: - Watching
+
+    /// Somebody wants to be alerted to what happens to a lease.
+    mutating func watch(_ name: LeaseName) -> [Action] {
+        let isFirst = watched[name] == nil
+        watched[name, default: 0] += 1
+        switch phase {
+        case .ready: return isFirst ? [subscription("SUBSCRIBE", name)] : []
+        case .idle:
+            phase = .connecting
+            return [.connect]
+        case .connecting, .greeting, .pausing, .closed: return []
+        }
+    }
+
+    /// Somebody does not want to be alerted any more.
+    mutating func unwatch(_ name: LeaseName) -> [Action] {
+        guard let count = watched[name] else { return [] }
+        watched[name] = count > 1 ? count - 1 : nil
+        guard count == 1, phase == .ready else { return [] }
+        return [subscription("UNSUBSCRIBE", name)]
+    }
+
+    private mutating func subscription(_ word: String, _ name: LeaseName) -> Action {
+        let bytes = ByteBuffer(command: [OutgoingCommand.word(word), name.bytes])
+        var request = Request(id: -1, bytes: bytes, isRepeatable: false)
+        request.isAbandoned = true
+        request.confirmation = Confirmation(word: word.lowercased(), name: name)
+        inFlight.append(request)
+        return .write(bytes)
+    }
+
+    private mutating func pushed(_ elements: [RESPValue]) -> [Action] {
+        guard
+            elements.count == 3, let word = elements[0].text,
+            let name = elements[1].bytes.flatMap({ try? LeaseName($0) })
+        else { return [] }
+        switch word {
+        case "subscribe", "unsubscribe":
+            // A push may come before the answers to earlier commands, and it may answer none: the daemon ends a
+            // subscription by itself when the access rules do not allow it any more.
+            let confirmation = Confirmation(word: word, name: name)
+            if let index = inFlight.firstIndex(where: { $0.confirmation == confirmation }) {
+                inFlight.remove(at: index)
+            }
+            return []
+        case "message":
+            return watched[name] == nil ? [] : [.alert(name)]
+        default:
+            return []
+        }
+    }
+
     // MARK: - The socket
 
     mutating func connected() -> [Action] {
@@ -143,13 +228,13 @@ struct ConnectionState {
     }
 
     mutating func received(_ reply: RESPValue, now: Instant) -> [Action] {
-        if case .push = reply { return [] }
+        if case .push(let elements) = reply { return pushed(elements) }
         switch phase {
         case .greeting:
             if case .error(let text) = reply { return lost(LeaseClientError(reply: text), now: now) }
             phase = .ready
             attempts = 0
-            return flush(now: now)
+            return watched.keys.map { subscription("SUBSCRIBE", $0) } + flush(now: now)
         case .ready:
             guard let request = inFlight.popFirst() else {
                 return lost(LeaseClientError(.protocolViolation, "an answer came to no command"), now: now)
@@ -167,6 +252,7 @@ struct ConnectionState {
         case .idle, .pausing, .closed: return []
         }
         var actions: [Action] = [.closeChannel]
+        if phase == .ready { actions += watched.keys.map { .alert($0) } }
         let sent = inFlight.filter { !$0.isAbandoned }
         let unsent = waiting
         inFlight.removeAll()

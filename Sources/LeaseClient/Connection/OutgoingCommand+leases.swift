@@ -7,22 +7,91 @@ extension OutgoingCommand {
     /// Asks for a grant.
     ///
     /// The request id makes it repeatable; a grant that nobody waits for any more is released.
-    static func acquire(_ name: LeaseName, ttl: TTL, owner: Label?, request: RequestID) -> OutgoingCommand {
-        var words = [word("ACQUIRE"), name.bytes, word(ttl.description)]
-        if let owner { words += [word("OWNER"), word(owner.text)] }
-        var command = OutgoingCommand(words + [word("REQUEST"), request.bytes], isRepeatable: true)
+    ///
+    /// - Parameter isBound: whether the tenure ends with the connection that this is sent on.
+    static func acquire(
+        _ name: LeaseName,
+        ttl: TTL,
+        owner: Label?,
+        request: RequestID,
+        isBound: Bool = false
+    ) -> OutgoingCommand {
+        let words = acquire(name, ttl: ttl, wait: .none, owner: owner, request: request, isBound: isBound)
+        var command = OutgoingCommand(words, isRepeatable: true)
+        command.whenCancelled = .awaited
         command.undo = { reply in
             reply.integer.flatMap(Token.init(rawValue:)).map { release(name, token: $0).bytes }
         }
         return command
     }
 
+    /// Joins the queue of a lease, on a connection of its own.
+    ///
+    /// It is repeatable by its request id, but not as it is: what is left of the wait has changed.
+    static func join(
+        _ name: LeaseName,
+        ttl: TTL,
+        wait: LeaseWait,
+        owner: Label?,
+        request: RequestID,
+        isBound: Bool
+    ) -> OutgoingCommand {
+        let words = acquire(name, ttl: ttl, wait: wait, owner: owner, request: request, isBound: isBound)
+        var command = OutgoingCommand(words, isRepeatable: false)
+        command.whenCancelled = .endsWait
+        return command
+    }
+
+    private static func acquire(
+        _ name: LeaseName,
+        ttl: TTL,
+        wait: LeaseWait,
+        owner: Label?,
+        request: RequestID,
+        isBound: Bool
+    ) -> [[UInt8]] {
+        var words = [word("ACQUIRE"), name.bytes, word(ttl.description)]
+        switch wait {
+        case .none: break
+        case .upTo(let duration): words += [word("WAIT"), word(DurationText.format(duration))]
+        case .forever: words += [word("WAIT"), word("FOREVER")]
+        }
+        if let owner { words += [word("OWNER"), word(owner.text)] }
+        words += [word("REQUEST"), request.bytes]
+        return isBound ? words + [word("BIND")] : words
+    }
+
     /// Asks for more time.
     ///
     /// The request id makes it repeatable.
-    static func renew(_ name: LeaseName, token: Token, ttl: TTL, request: RequestID) -> OutgoingCommand {
-        let words = [word("RENEW"), name.bytes, word(token.description), word(ttl.description)]
-        return OutgoingCommand(words + [word("REQUEST"), request.bytes], isRepeatable: true)
+    static func renew(
+        _ name: LeaseName,
+        token: Token,
+        ttl: TTL,
+        request: RequestID,
+        binding: BindingChange = .kept
+    ) -> OutgoingCommand {
+        var words = [word("RENEW"), name.bytes, word(token.description), word(ttl.description)]
+        words += [word("REQUEST"), request.bytes]
+        switch binding {
+        case .kept: break
+        case .here: words.append(word("BIND"))
+        case .ended: words.append(word("UNBIND"))
+        }
+        var command = OutgoingCommand(words, isRepeatable: true)
+        // Closing the connection that it was bound to would end the tenure.
+        if binding == .here { command.whenCancelled = .awaited }
+        return command
+    }
+
+    /// Makes the connection that it is sent on a tie of the tenure; nothing can be sent on it after that.
+    ///
+    /// A second one replaces the first.
+    static func tie(_ name: LeaseName, token: Token) -> OutgoingCommand {
+        var command = OutgoingCommand([word("TIE"), name.bytes, word(token.description)], isRepeatable: true)
+        // Closing a tie that was made would end the tenure.
+        command.whenCancelled = .awaited
+        return command
     }
 
     /// Gives the lease back.
@@ -70,4 +139,14 @@ extension OutgoingCommand {
     static func word(_ text: String) -> [UInt8] {
         Array(text.utf8)
     }
+}
+
+/// What a renewal does to the binding of a tenure.
+enum BindingChange: Hashable, Sendable {
+    /// It stays where it is.
+    case kept
+    /// The tenure ends with the connection that the renewal is sent on.
+    case here
+    /// The tenure goes on by time alone; a tie ends, too.
+    case ended
 }

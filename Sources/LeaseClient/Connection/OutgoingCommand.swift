@@ -3,6 +3,17 @@ internal import NIOCore
 
 /// A command as a client sends it, and what may be done with it when things go wrong.
 struct OutgoingCommand: Sendable {
+    /// What becomes of a command that was sent when its caller is cancelled.
+    enum WhenCancelled: Sendable {
+        /// Nobody waits for its answer any more.
+        case abandoned
+        /// Its answer is wanted for a while, because it may have made something.
+        case awaited
+        /// It waits in a queue, on a connection of its own, and leaves it: the daemon is told that no more comes, and
+        /// answers what it had granted before it closes.
+        case endsWait
+    }
+
     let bytes: ByteBuffer
     /// Whether the daemon takes a frame of this size: one over its limits would end the connection, and with it other
     /// calls.
@@ -13,6 +24,7 @@ struct OutgoingCommand: Sendable {
     var undo: (@Sendable (RESPValue) -> ByteBuffer?)?
     /// Whether it is done also for a task that was cancelled, because it cleans up.
     private(set) var isShielded = false
+    var whenCancelled = WhenCancelled.abandoned
 
     init(_ words: [[UInt8]], isRepeatable: Bool) {
         let bytes = ByteBuffer(command: words)

@@ -8,6 +8,8 @@ final class ReplyHandler: ChannelInboundHandler {
     /// What happens on a connection.
     enum Event {
         case reply(RESPValue)
+        /// What had arrived is told; a connection that does not read by itself may be asked for more.
+        case readComplete
         /// The connection is over; with the error that ended it, if it was one.
         case ended((any Error)?)
     }
@@ -32,6 +34,10 @@ final class ReplyHandler: ChannelInboundHandler {
         } catch {
             end(error, context)
         }
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        if !hasEnded { notify(.readComplete) }
     }
 
     func channelInactive(context: ChannelHandlerContext) {

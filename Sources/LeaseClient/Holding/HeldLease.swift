@@ -7,6 +7,7 @@ internal import Synchronization
 public final class HeldLease: Sendable {
     private struct State {
         var lease: Lease
+        var attachment: LeaseAttachment
         var loss: LeaseLoss?
     }
 
@@ -20,10 +21,13 @@ public final class HeldLease: Sendable {
     public let fence: Token
 
     /// Creates what is kept from what was granted.
-    public init(_ lease: Lease) {
+    ///
+    /// - Parameter attachment: what the lease is bound or tied to; a ``LeaseKeeper`` makes it anew when the daemon has
+    ///   restarted.
+    public init(_ lease: Lease, attachment: LeaseAttachment = .none) {
         self.name = lease.name
         self.fence = lease.fence
-        self.state = Mutex(State(lease: lease))
+        self.state = Mutex(State(lease: lease, attachment: attachment))
     }
 
     /// The lease as of its last renewal: its newest token and its deadline.
@@ -35,15 +39,26 @@ public final class HeldLease: Sendable {
     /// Why the lease was lost, or `nil` if it was not.
     public var loss: LeaseLoss? { state.withLock { $0.loss } }
 
-    /// Whether the lease was not lost and its deadline has not passed.
+    /// What the lease is bound or tied to, as of the last time that it was.
+    public var attachment: LeaseAttachment { state.withLock { $0.attachment } }
+
+    /// Whether the lease was not lost, and its deadline has not passed or it is tied.
     ///
     /// While the daemon is down the deadline may pass without a loss: nobody can be granted meanwhile.
     public var isHeld: Bool {
-        state.withLock { $0.loss == nil && ContinuousClock.now < $0.lease.deadline }
+        state.withLock { state in
+            guard state.loss == nil else { return false }
+            if case .tie(let tie) = state.attachment, tie.isOpen { return true }
+            return ContinuousClock.now < state.lease.deadline
+        }
     }
 
     func renewed(_ lease: Lease) {
         state.withLock { $0.lease = lease }
+    }
+
+    func attached(_ attachment: LeaseAttachment) {
+        state.withLock { $0.attachment = attachment }
     }
 
     func lost(_ loss: LeaseLoss) {

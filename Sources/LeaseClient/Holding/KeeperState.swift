@@ -12,6 +12,9 @@
 /// goes on with the newest token. A daemon that is down is no loss, since nobody can be granted meanwhile. But if others
 /// could be granted without this client hearing of it (a store that several hosts share), or if the daemon answers and
 /// will not renew, the lease counts as lost at the deadline less the grace.
+///
+/// **What it is bound or tied to** ends when the daemon stops. It is made anew as soon as the daemon is back; until then
+/// the tenure goes on by time. While a lease is tied it does not end by time, so a refusal is no loss.
 struct KeeperState {
     typealias Instant = ContinuousClock.Instant
 
@@ -23,6 +26,8 @@ struct KeeperState {
         case renew(until: Instant?)
         /// Ask who holds the lease; if not `nil`, only until then.
         case look(until: Instant?)
+        /// Bind or tie it anew; if not `nil`, only until then.
+        case attach(until: Instant?)
         /// The lease is not held any more.
         case lost(LeaseLoss)
     }
@@ -37,11 +42,20 @@ struct KeeperState {
         case lost(LeaseLoss)
     }
 
+    /// Whether there is what the lease is bound or tied to.
+    private enum Attachment {
+        case made
+        /// It is to be made anew at an instant.
+        case lost(due: Instant)
+    }
+
     private let grace: Duration
     private let isShared: Bool
     private let pause: Duration
+    private let holding: LeaseHolding
     private(set) var lease: Lease
     private var phase: Phase
+    private var attachment: Attachment
     /// What the daemon answered in place of a renewal, if the last attempt was answered.
     private var refusal: LeaseClientError?
 
@@ -49,13 +63,24 @@ struct KeeperState {
     ///
     /// - Parameters:
     ///   - isShared: whether others can be granted while this client does not hear from the store.
+    ///   - holding: what the lease is bound or tied to.
     ///   - pause: between an attempt that failed and the next.
     ///   - jitter: what the waiting is multiplied with, up to 1, so that many holders do not renew at once.
-    init(lease: Lease, grace: Duration, isShared: Bool, pause: Duration, now: Instant, jitter: Double) {
+    init(
+        lease: Lease,
+        grace: Duration,
+        isShared: Bool,
+        holding: LeaseHolding = .byTime,
+        pause: Duration,
+        now: Instant,
+        jitter: Double
+    ) {
         self.lease = lease
         self.grace = grace
         self.isShared = isShared
         self.pause = pause
+        self.holding = holding
+        self.attachment = .made
         self.phase = .renewed(due: now)
         schedule(now: now, jitter: jitter)
     }
@@ -63,22 +88,42 @@ struct KeeperState {
     /// The instant from which the lease must not be relied on.
     private var limit: Instant { lease.deadline - grace }
 
+    /// Whether what the lease is bound or tied to is there, as far as was told.
+    var isAttached: Bool {
+        if case .made = attachment { true } else { false }
+    }
+
+    /// Whether the tenure may end at its deadline without this client hearing of it.
+    private var endsUnheard: Bool {
+        if isShared { return true }
+        if holding == .tied, isAttached { return false }
+        return refusal != nil
+    }
+
     /// What to do at `now`.
     func step(now: Instant) -> Step {
         if case .lost(let loss) = phase { return .lost(loss) }
-        if now >= limit, isShared || refusal != nil {
+        if now >= limit, endsUnheard {
             let why = refusal?.message ?? "the store could not be reached"
             return .lost(LeaseLoss(.unrenewable, "lease '\(lease.name)' could not be renewed in time: \(why)"))
         }
+        let end = isShared ? limit : nil
+        var due: Instant
         switch phase {
-        case .renewed(let due), .failed(let due):
-            guard now < due else { return .renew(until: isShared ? limit : nil) }
-            return .sleep(until: isShared || refusal != nil ? min(due, limit) : due)
-        case .superseded(let due):
-            guard now < due else { return .look(until: isShared ? limit : nil) }
-            return .sleep(until: isShared || refusal != nil ? min(due, limit) : due)
         case .lost(let loss): return .lost(loss)
+        case .superseded(let instant):
+            // Before all else: only the newest token binds, ties and renews.
+            guard now < instant else { return .look(until: end) }
+            due = instant
+        case .renewed(let instant), .failed(let instant):
+            due = instant
+            if case .lost(let instant) = attachment {
+                guard now < instant else { return .attach(until: end) }
+                due = min(due, instant)
+            }
+            guard now < due else { return .renew(until: end) }
         }
+        return .sleep(until: endsUnheard ? min(due, limit) : due)
     }
 
     /// A renewal was answered.
@@ -95,11 +140,44 @@ struct KeeperState {
         case .expired: phase = .superseded(due: now)
         default:
             refusal = error.code.answer == nil ? nil : error
-            if case .superseded = phase {
+            if case .superseded = phase, refusal == nil {
                 phase = .superseded(due: now + pause)
             } else {
+                // A renewal may be answered where a question is not: what was granted stays its holder's to renew, also if
+                // it may not see the lease any more.
                 phase = .failed(due: now + pause)
             }
+        }
+    }
+
+    /// Something happened to the lease, or to the daemon: the holder is to be asked for at once.
+    mutating func alerted(now: Instant) {
+        switch phase {
+        case .renewed, .failed: phase = .superseded(due: now)
+        case .superseded, .lost: break
+        }
+    }
+
+    /// The connection that the lease was bound or tied to has ended.
+    mutating func detached(now: Instant) {
+        guard holding != .byTime, isAttached else { return }
+        attachment = .lost(due: now)
+    }
+
+    /// It is bound or tied anew.
+    ///
+    /// - Parameter lease: what is now known of it, if that is more than before.
+    mutating func attached(_ lease: Lease?, now: Instant, jitter: Double) {
+        attachment = .made
+        if let lease { renewed(lease, now: now, jitter: jitter) }
+    }
+
+    /// It could not be bound or tied anew.
+    mutating func attachingFailed(_ error: LeaseClientError, now: Instant) {
+        switch error.code {
+        case .revoked: phase = .lost(LeaseLoss(.revoked, error.message))
+        case .expired: phase = .superseded(due: now)
+        default: attachment = .lost(due: now + pause)
         }
     }
 

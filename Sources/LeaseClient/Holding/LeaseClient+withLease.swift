@@ -8,23 +8,70 @@ extension LeaseClient {
     /// the meantime was done without the lease, so let resources compare ``HeldLease/fence``.
     ///
     /// - Parameters:
+    ///   - wait: how long to wait for a lease that is held; not at all by default.
+    ///   - holding: what keeps the lease with this process; time alone by default.
     ///   - owner: what the holder calls itself; by default the daemon takes this process's command name.
     ///   - grace: how long before the deadline a lease counts as lost that the daemon will not renew, so that `body` has
     ///     time to stop; by default a tenth of the TTL.
     ///   - body: the work. It is handed the lease, and runs in a child task.
     /// - Returns: what `body` returns.
-    /// - Throws: ``LeaseClientError`` if the lease cannot be acquired, with ``LeaseClientError/Code/conflict`` if it is held;
+    /// - Throws: ``LeaseClientError`` if the lease cannot be acquired, as ``acquire(_:ttl:wait:owner:request:)`` throws it;
     ///   with ``LeaseClientError/Code/revoked`` or ``LeaseClientError/Code/expired`` if it was lost; else what `body` throws.
     ///   The lease is then free, or ends by its TTL if the daemon cannot be reached.
     public func withLease<Result: Sendable>(
         _ name: LeaseName,
         ttl: TTL,
+        wait: LeaseWait = .none,
+        holding: LeaseHolding = .byTime,
         owner: String? = nil,
         grace: Duration? = nil,
         body: @escaping @Sendable (HeldLease) async throws -> Result
     ) async throws -> Result {
-        let held = HeldLease(try await acquire(name, ttl: ttl, owner: owner))
-        let keeper = LeaseKeeper(client: self, held: held, grace: grace ?? ttl.duration / 10)
+        let held = try await acquire(name, ttl: ttl, wait: wait, holding: holding, owner: owner)
+        switch await keep(held, grace: grace ?? ttl.duration / 10, body: body) {
+        case .finished(let result): return try result.get()
+        case .lost(let loss): throw LeaseClientError(loss.reason == .revoked ? .revoked : .expired, loss.message)
+        }
+    }
+
+    /// Acquires a lease and what is to keep it.
+    ///
+    /// - Parameter mayBeAway: whether a daemon that cannot be reached is waited for.
+    func acquire(
+        _ name: LeaseName,
+        ttl: TTL,
+        wait: LeaseWait,
+        holding: LeaseHolding,
+        owner: String?,
+        mayBeAway: Bool = false
+    ) async throws(LeaseClientError) -> HeldLease {
+        let attempt = try AcquireAttempt(client: self, name: name, ttl: ttl, owner: owner, request: .random())
+        guard wait != .none || holding == .bound else {
+            return try await attached(HeldLease(try await attempt.ask()), holding: holding)
+        }
+        let (lease, connection) = try await attempt.wait(wait, isBound: holding == .bound, mayBeAway: mayBeAway)
+        let attachment = connection.map { LeaseAttachment.binding(LeaseBinding($0)) } ?? .none
+        return try await attached(HeldLease(lease, attachment: attachment), holding: holding)
+    }
+
+    private func attached(_ held: HeldLease, holding: LeaseHolding) async throws(LeaseClientError) -> HeldLease {
+        guard holding == .tied else { return held }
+        do throws(LeaseClientError) {
+            held.attached(.tie(try await tie(held.name, token: held.lease.token)))
+            return held
+        } catch {
+            if error.code != .expired { await giveBack(held.name, fence: held.fence, token: held.lease.token) }
+            throw error
+        }
+    }
+
+    /// Runs `body` while a lease is kept, then gives it back.
+    func keep<Result: Sendable>(
+        _ held: HeldLease,
+        grace: Duration,
+        body: @escaping @Sendable (HeldLease) async throws -> Result
+    ) async -> Term<Result> {
+        let keeper = LeaseKeeper(client: self, held: held, grace: grace)
         let outcome = await withTaskGroup(of: Ending<Result>.self) { group in
             group.addTask {
                 do {
@@ -43,16 +90,23 @@ extension LeaseClient {
             return outcome ?? .failure(LeaseClientError.cancelled)
         }
         if held.loss?.reason != .expired {
-            await giveBack(name, fence: held.fence, token: held.lease.token)
+            await giveBack(held.name, fence: held.fence, token: held.lease.token)
         }
-        if let loss = held.loss {
-            throw LeaseClientError(loss.reason == .revoked ? .revoked : .expired, loss.message)
-        }
-        return try outcome.get()
+        // Only now, so that the tenure ends as released.
+        held.attachment.close()
+        return held.loss.map { .lost($0) } ?? .finished(outcome)
     }
 }
 
-/// How one of the two tasks of `withLease` ended.
+/// How a time of holding a lease ended.
+enum Term<Success: Sendable>: Sendable {
+    /// The work ended, and the lease was given back.
+    case finished(Result<Success, any Error>)
+    /// The lease was lost, and the work was cancelled.
+    case lost(LeaseLoss)
+}
+
+/// How one of the two tasks of `keep` ended.
 private enum Ending<Success: Sendable>: Sendable {
     case finished(Result<Success, any Error>)
     case kept(LeaseLoss?)

@@ -1,8 +1,10 @@
-/// Renews a lease until it is lost: the loop behind ``LeaseClient/withLease(_:ttl:owner:grace:body:)``, for programs that
-/// hold a lease in another way.
+/// Renews a lease until it is lost: the loop behind ``LeaseClient/withLease(_:ttl:wait:holding:owner:grace:body:)``, for
+/// programs that hold a lease in another way.
 ///
 /// It survives lost connections and restarts of the daemon: a daemon that is down is not a loss, since nobody can be
-/// granted meanwhile.
+/// granted meanwhile. What the lease is bound or tied to is made anew when the daemon is back. It watches the lease on the
+/// client's connection and asks for its state behind each subscription, so that a revocation is known at once, whenever
+/// after the grant it comes.
 public struct LeaseKeeper: Sendable {
     typealias Sleep = @Sendable (ContinuousClock.Instant) async throws -> Void
 
@@ -39,19 +41,31 @@ public struct LeaseKeeper: Sendable {
     /// - Returns: why the lease was lost, which ``HeldLease/loss`` then tells, too; `nil` if the task was cancelled, and
     ///   the lease is as it was.
     public func run() async -> LeaseLoss? {
+        let bell = Bell()
+        await client.connection.watch(held.name, bell: bell)
+        let loss = await run(bell)
+        await client.connection.unwatch(held.name, bell: bell)
+        return loss
+    }
+
+    private func run(_ bell: Bell) async -> LeaseLoss? {
         var state = KeeperState(
             lease: held.lease,
             grace: grace,
             isShared: isStoreShared,
+            holding: held.attachment.holding,
             pause: client.configuration.maximumBackoff,
             now: .now,
             jitter: Self.jitter
         )
         while !Task.isCancelled {
+            // It may end at any time, also while the daemon is asked something.
+            if !held.attachment.isOpen { state.detached(now: .now) }
             switch state.step(now: .now) {
-            case .sleep(let instant): try? await sleep(instant)
+            case .sleep(let instant): await pause(&state, until: instant, or: bell)
             case .renew(let limit): await renew(&state, until: limit)
             case .look(let limit): await look(&state, until: limit)
+            case .attach(let limit): await attach(&state, until: limit)
             case .lost(let loss):
                 held.lost(loss)
                 return loss
@@ -59,6 +73,42 @@ public struct LeaseKeeper: Sendable {
             held.renewed(state.lease)
         }
         return nil
+    }
+
+    /// Waits until then, until what the lease is bound or tied to has ended, or until something happens to it.
+    private func pause(_ state: inout KeeperState, until instant: ContinuousClock.Instant, or bell: Bell) async {
+        let attachment = held.attachment
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { try? await sleep(instant) }
+            if state.isAttached {
+                group.addTask { await attachment.ended() }
+            }
+            group.addTask { await bell.wait() }
+            await group.next()
+            group.cancelAll()
+        }
+        if bell.take() { state.alerted(now: .now) }
+    }
+
+    /// Binds or ties the lease anew.
+    private func attach(_ state: inout KeeperState, until limit: ContinuousClock.Instant?) async {
+        let timeout = Self.time(until: limit)
+        do throws(LeaseClientError) {
+            switch held.attachment {
+            case .none: state.attached(nil, now: .now, jitter: Self.jitter)
+            case .binding:
+                let (lease, binding) = try await client.bindOnce(state.lease, timeout: timeout)
+                held.attached(.binding(binding))
+                state.attached(lease, now: .now, jitter: Self.jitter)
+            case .tie(let old):
+                let tie = try await client.tie(state.lease.name, token: state.lease.token, timeout: timeout)
+                held.attached(.tie(tie))
+                old.close()
+                state.attached(nil, now: .now, jitter: Self.jitter)
+            }
+        } catch {
+            state.attachingFailed(error, now: .now)
+        }
     }
 
     private func renew(_ state: inout KeeperState, until limit: ContinuousClock.Instant?) async {

@@ -4,18 +4,21 @@ internal import LeaseWire
 /// Entries that fit into one `IMPORT`, and so into one transaction.
 ///
 ///     var batch = ImportBatch()
-///     for entry in entries where !batch.append(entry) {
+///     for piece in entries.lazy.flatMap(ImportBatch.pieces(of:)) where !batch.append(piece) {
 ///         try await client.import(batch.entries)
-///         batch = ImportBatch(entry)
+///         batch = ImportBatch(piece)
 ///     }
 ///     try await client.import(batch.entries)
 ///
-/// It is far below the limits of a frame, so that no batch holds up the commands of others for long.
+/// It is far below the limits of a frame, so that no batch holds up the commands of others for long; an entry that needs
+/// more than that is a batch of its own.
 public struct ImportBatch: Hashable, Sendable {
     /// The most entries.
     public static let maximumCount = 1000
     /// The most bytes of a batch of several entries, as they are sent.
     public static let maximumLength = 1 << 20
+    /// The most words of a batch of several entries, as they are sent.
+    private static let maximumWordCount = FrameLimits().arguments / 2
 
     /// The entries.
     public private(set) var entries: [StoreEntry] = []
@@ -38,12 +41,37 @@ public struct ImportBatch: Hashable, Sendable {
         let length = length + entry.encodedLength
         let words = words + entry.wordCount
         let fits =
-            entries.count < Self.maximumCount && length <= Self.maximumLength
-            && words <= FrameLimits().arguments / 2
+            entries.count < Self.maximumCount && length <= Self.maximumLength && words <= Self.maximumWordCount
         guard entries.isEmpty || fits else { return false }
         entries.append(entry)
         self.length = length
         self.words = words
         return true
+    }
+
+    /// The entry in pieces that one command takes: most often the entry itself.
+    ///
+    /// An entry that no command takes whole is cut between its children; its value and its lease are in the first piece.
+    /// Each piece is written whole or not at all, and all of them, in any order and any number of times, give the entry.
+    public static func pieces(of entry: StoreEntry) -> [StoreEntry] {
+        let limits = FrameLimits()
+        // The word of the command and the frame's own header come before the entry's words.
+        let fitsFrame = entry.wordCount < limits.arguments && entry.encodedLength + 64 <= limits.frame
+        guard !fitsFrame else { return [entry] }
+        var pieces: [StoreEntry] = []
+        var piece = StoreEntry(key: entry.key, value: entry.value, lease: entry.lease)
+        var (length, words) = (piece.encodedLength, piece.wordCount)
+        for child in entry.children {
+            let addition = StoreEntry.encodedLength(of: child)
+            if length + addition > maximumLength || words + 2 > maximumWordCount {
+                pieces.append(piece)
+                piece = StoreEntry(key: entry.key)
+                (length, words) = (piece.encodedLength, piece.wordCount)
+            }
+            piece.children.append(child)
+            length += addition
+            words += 2
+        }
+        return pieces + [piece]
     }
 }

@@ -14,8 +14,8 @@ extension LeaseClient {
 
     /// Writes entries in one transaction: all of them, or none.
     ///
-    /// A simple value is overwritten, children are added to those that are there. ``ImportBatch`` cuts a long list into
-    /// pieces that fit.
+    /// A simple value is overwritten, children are added to those that are there. ``ImportBatch`` cuts a long list, and
+    /// an entry of many children, into pieces that fit.
     ///
     /// - Throws: ``LeaseClientError``: ``LeaseClientError/Code/tooBig`` if the entries do not fit into one command,
     ///   ``LeaseClientError/Code/denied`` for a lease if the caller is no administrator,

@@ -17,9 +17,7 @@ extension LeaseClient {
         after: Key? = nil,
         count: Int? = nil
     ) async throws(LeaseClientError) -> [ListedKey] {
-        try await list(.keys(prefix: prefix, after: after, count: count), "KEYS LIST") { reply in
-            ListedKeyReply(reply).map(ListedKey.init)
-        }
+        try await list(.keys(prefix: prefix, after: after, count: count), "KEYS LIST") { ListedKey($0) }
     }
 
     /// The keys in byte order, page by page.
@@ -48,7 +46,7 @@ extension LeaseClient {
     ) async throws(LeaseClientError) -> [Key] {
         try await list(.keys(above: low, upTo: high, after: after, count: count), "KEYS RANGE") { reply in
             // A key alone, or with its kinds as in KEYS LIST.
-            reply.bytes.flatMap { try? Key($0) } ?? ListedKeyReply(reply)?.key
+            reply.bytes.flatMap { try? Key($0) } ?? ListedKey(reply)?.key
         }
     }
 
@@ -67,8 +65,8 @@ extension LeaseClient {
     public func tracker(of key: Key) async throws(LeaseClientError) -> KeyTracker? {
         let reply = try await reply(to: .tracker(of: key))
         guard !reply.isNull else { return nil }
-        guard let tracker = TrackerReply(reply) else { throw .unexpected("KEYS TRACKER") }
-        return KeyTracker(tracker)
+        guard let tracker = KeyTracker(reply) else { throw .unexpected("KEYS TRACKER") }
+        return tracker
     }
 
     /// Removes keys with all they have, in one transaction; a lease in force ends at once.

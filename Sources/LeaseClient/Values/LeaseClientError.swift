@@ -121,6 +121,12 @@ extension LeaseClientError {
     /// The client was closed by its own side.
     static let closed = LeaseClientError(.connectionClosed, "the client is closed")
 
+    /// What the tenure was to hang on ended before it was of use.
+    static let lostAttachment = LeaseClientError(
+        .connectionClosed,
+        "the connection that the lease was to hang on was lost; the daemon restarted, perhaps"
+    )
+
     /// An answer of another kind than the command has.
     static func unexpected(_ command: String) -> LeaseClientError {
         LeaseClientError(.protocolViolation, "the daemon's answer to \(command) is none that this client knows")

@@ -1,0 +1,85 @@
+internal import CLinux
+internal import NIOCore
+internal import NIOPosix
+
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
+#elseif canImport(Darwin)
+    internal import Darwin
+#endif
+
+/// How every connection of a client is opened, and the words for what goes wrong with it.
+extension LeaseClient.Configuration {
+    /// Opens a connection to the daemon.
+    ///
+    /// A full queue of connections refuses at once (connect(2), EAGAIN): until the time for connecting is up it is tried
+    /// again.
+    ///
+    /// - Parameters:
+    ///   - readsByItself: whether it reads whenever there is something; otherwise only when it is told to.
+    ///   - notify: told on the loop of what arrives.
+    func openChannel(
+        on eventLoop: any EventLoop,
+        readsByItself: Bool = true,
+        notify: @escaping @Sendable (ReplyHandler.Event) -> Void
+    ) -> EventLoopFuture<any Channel> {
+        let end = NIODeadline.now() + TimeAmount(connectTimeout)
+        return openChannel(on: eventLoop, until: end, readsByItself: readsByItself, notify: notify)
+    }
+
+    /// How long a client that found the queue full waits before it tries again.
+    private static let pauseOfFullQueue = TimeAmount.milliseconds(20)
+
+    private func openChannel(
+        on eventLoop: any EventLoop,
+        until end: NIODeadline,
+        readsByItself: Bool,
+        notify: @escaping @Sendable (ReplyHandler.Event) -> Void
+    ) -> EventLoopFuture<any Channel> {
+        ClientBootstrap(group: eventLoop)
+            .connectTimeout(TimeAmount(connectTimeout))
+            .channelOption(.autoRead, value: readsByItself)
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    // A child that this process starts must not inherit the connection.
+                    try channel.pipeline.syncOperations.withUnsafeTransportIfAvailable {
+                        (socket: NIOBSDSocket.Handle) in
+                        _ = clinux_set_close_on_exec(socket, 1)
+                    }
+                    try channel.pipeline.syncOperations.addHandler(ReplyHandler(notify: notify))
+                }
+            }
+            .connect(unixDomainSocketPath: socketPath)
+            .flatMapError { error in
+                guard (error as? IOError)?.errnoCode == EAGAIN, NIODeadline.now() + Self.pauseOfFullQueue < end else {
+                    return eventLoop.makeFailedFuture(error)
+                }
+                return eventLoop.flatScheduleTask(in: Self.pauseOfFullQueue) {
+                    openChannel(on: eventLoop, until: end, readsByItself: readsByItself, notify: notify)
+                }.futureResult
+            }
+    }
+
+    /// Connecting failed.
+    func unreachable(_ error: any Error) -> LeaseClientError {
+        let number = (error as? IOError)?.errnoCode
+        let reason = number.map { String(cString: strerror($0)) } ?? "\(error)"
+        let hint = LeaseClientError.isClosedToUser(number) ? "the socket's group may" : "is leased running?"
+        let message = "cannot connect to \(socketPath): \(reason); \(hint)"
+        return LeaseClientError(.connectionFailed, message, underlyingError: error)
+    }
+
+    /// The daemon took the connection and does not greet.
+    var silent: LeaseClientError {
+        LeaseClientError(.connectionFailed, "\(socketPath) does not answer within \(connectTimeout)")
+    }
+
+    /// The connection has ended.
+    func ended(_ error: (any Error)?) -> LeaseClientError {
+        let reason = error.map { " (\($0))" } ?? ""
+        let message = "the daemon closed the connection at \(socketPath)\(reason)"
+        return LeaseClientError(.connectionFailed, message, underlyingError: error)
+    }
+}

@@ -1,0 +1,22 @@
+internal import NIOCore
+
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
+#elseif canImport(Darwin)
+    internal import Darwin
+#endif
+
+extension LeaseClientError {
+    /// Whether the daemon cannot be reached because this user may not open its socket, or a folder on the way to it
+    /// (unix(7), EACCES; a security module says EPERM).
+    package var isSocketClosedToUser: Bool {
+        code == .connectionFailed && Self.isClosedToUser((underlyingError as? IOError)?.errnoCode)
+    }
+
+    /// Whether connect(2) failed since it was not permitted.
+    static func isClosedToUser(_ error: CInt?) -> Bool {
+        error == EACCES || error == EPERM
+    }
+}

@@ -1,0 +1,105 @@
+public import LeaseCore
+
+/// Something that happened to a lease, as the daemon tells whoever watches it.
+public struct LeaseEventMessage: Hashable, Sendable {
+    /// What happened.
+    ///
+    /// A later release may add to it.
+    public struct Kind: RawRepresentable, Hashable, Sendable, CustomStringConvertible {
+        /// The word of the wire.
+        public let rawValue: String
+
+        /// Creates a kind from the word of the wire.
+        public init(rawValue: String) {
+            self.rawValue = rawValue
+        }
+
+        /// It was granted, for ``LeaseEventMessage/ttl``.
+        public static let acquired = Kind(rawValue: "acquired")
+        /// Its holder released it.
+        public static let released = Kind(rawValue: "released")
+        /// Its time was up.
+        public static let expired = Kind(rawValue: "expired")
+        /// It is past its time, and still held by a tie.
+        public static let overdue = Kind(rawValue: "overdue")
+        /// Its end by force has begun, for ``LeaseEventMessage/reason``; it comes after ``LeaseEventMessage/after`` at the
+        /// latest.
+        public static let revoking = Kind(rawValue: "revoking")
+        /// It was ended by force, for ``LeaseEventMessage/reason``.
+        public static let revoked = Kind(rawValue: "revoked")
+        /// Its holder died: what it was bound or tied to is gone.
+        public static let lost = Kind(rawValue: "lost")
+
+        /// Whether the tenure is over with it.
+        public var endsTenure: Bool {
+            switch self {
+            case .released, .expired, .revoked, .lost: true
+            default: false
+            }
+        }
+
+        /// The word of the wire.
+        public var description: String { rawValue }
+    }
+
+    /// The lease.
+    public let name: LeaseName
+    /// What happened.
+    public let kind: Kind
+    /// The fence of the tenure that it happened to.
+    public let fence: Token
+    /// What the tenure's holder calls itself.
+    public let owner: String
+    /// When it was decided: milliseconds since 1970 on the daemon's wall clock, for display only.
+    public let atMilliseconds: Int64
+    /// For how long it was granted: with ``Kind/acquired``.
+    public let ttl: Duration?
+    /// Why it is ended by force: with ``Kind/revoking`` and ``Kind/revoked``.
+    public let reason: String?
+    /// How long it has left at most: with ``Kind/revoking``.
+    public let after: Duration?
+
+    /// Creates a message.
+    public init(
+        name: LeaseName,
+        kind: Kind,
+        fence: Token,
+        owner: String,
+        atMilliseconds: Int64,
+        ttl: Duration? = nil,
+        reason: String? = nil,
+        after: Duration? = nil
+    ) {
+        self.name = name
+        self.kind = kind
+        self.fence = fence
+        self.owner = owner
+        self.atMilliseconds = atMilliseconds
+        self.ttl = ttl
+        self.reason = reason
+        self.after = after
+    }
+}
+
+extension LeaseEventMessage {
+    /// Reads a message as the daemon sends it on a lease's channel; `nil` if it is none.
+    init?(name: LeaseName, payload: [UInt8]) {
+        guard
+            let fields = EventFields(payload),
+            let kind = fields.strings["event"],
+            let fence = fields.integers["fence"].flatMap(Token.init(rawValue:)),
+            let owner = fields.strings["owner"],
+            let at = fields.integers["at_ms"]
+        else { return nil }
+        self.init(
+            name: name,
+            kind: Kind(rawValue: kind),
+            fence: fence,
+            owner: owner,
+            atMilliseconds: at,
+            ttl: fields.integers["ttl_ms"].map { .milliseconds($0) },
+            reason: fields.strings["reason"],
+            after: fields.integers["after_ms"].map { .milliseconds($0) }
+        )
+    }
+}

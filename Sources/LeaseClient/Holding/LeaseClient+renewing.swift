@@ -1,0 +1,213 @@
+public import LeaseCore
+internal import LeaseWire
+
+extension LeaseClient {
+    /// Renews a lease: its time begins anew.
+    ///
+    /// If its token is not the newest one any more, somebody else may have renewed, the job perhaps: the newest one of the
+    /// same tenure is used.
+    ///
+    /// - Parameter ttl: the new TTL; by default the lease's own.
+    /// - Returns: the lease with its new token and deadline.
+    /// - Throws: ``LeaseClientError``: ``LeaseClientError/Code/expired`` if the tenure is over,
+    ///   ``LeaseClientError/Code/revoked`` if it is being ended by force.
+    public func renew(_ lease: Lease, ttl: TTL? = nil) async throws(LeaseClientError) -> Lease {
+        try await withNewestToken(of: lease, ttl: ttl) { lease throws(LeaseClientError) in
+            try await extend(lease, timeout: nil)
+        }
+    }
+
+    /// Ends the binding or the tie of a lease and renews it: it goes on by time alone.
+    ///
+    /// The connection of the binding or the tie means nothing any more, and may be closed.
+    ///
+    /// - Parameter ttl: the new TTL; by default the lease's own.
+    /// - Returns: the lease with its new token and deadline.
+    /// - Throws: what ``renew(_:ttl:)`` throws.
+    public func unbind(_ lease: Lease, ttl: TTL? = nil) async throws(LeaseClientError) -> Lease {
+        try await withNewestToken(of: lease, ttl: ttl) { lease throws(LeaseClientError) in
+            try await extend(lease, binding: .ended, timeout: nil)
+        }
+    }
+
+    /// Binds a lease to a new connection of its own, and renews it.
+    ///
+    /// It then ends also with that connection; an earlier binding or tie means nothing any more.
+    ///
+    /// - Returns: the lease with its new token and deadline, and what it is bound to.
+    /// - Throws: what ``renew(_:ttl:)`` throws.
+    public func bind(_ lease: Lease) async throws(LeaseClientError) -> (lease: Lease, binding: LeaseBinding) {
+        try await withNewestToken(of: lease, ttl: nil) { lease throws(LeaseClientError) in
+            try await bindOnce(lease, timeout: nil)
+        }
+    }
+
+    /// Ties a lease to a new connection: it does not end by time while a process holds that connection's descriptor.
+    ///
+    /// It ends when the last process that has inherited ``LeaseTie/descriptor`` is gone, by a release, or by force.
+    /// Earlier bindings and ties mean nothing any more.
+    ///
+    /// A cancelled call still waits for the answer, at most ``Configuration/connectTimeout``, since giving up a tie that was
+    /// made would end the tenure.
+    ///
+    /// - Throws: ``LeaseClientError``: ``LeaseClientError/Code/expired`` if the tenure is over,
+    ///   ``LeaseClientError/Code/busy`` if there are too many ties.
+    public func tie(_ lease: Lease) async throws(LeaseClientError) -> LeaseTie {
+        try await withNewestToken(of: lease, ttl: nil) { lease throws(LeaseClientError) in
+            try await tie(lease.name, token: lease.token, timeout: nil)
+        }
+    }
+
+    /// Ties a lease by its newest token.
+    ///
+    /// It is the verb itself, for whoever keeps tokens; ``tie(_:)`` finds the newest token.
+    public func tie(_ name: LeaseName, token: Token) async throws(LeaseClientError) -> LeaseTie {
+        try await tie(name, token: token, timeout: nil)
+    }
+
+    /// Does something by the lease's token; if that is not the newest one any more, by the newest of the same tenure.
+    private func withNewestToken<Value: Sendable>(
+        of lease: Lease,
+        ttl: TTL?,
+        _ body: (Lease) async throws(LeaseClientError) -> Value
+    ) async throws(LeaseClientError) -> Value {
+        var lease = Lease(
+            name: lease.name,
+            fence: lease.fence,
+            token: lease.token,
+            ttl: ttl ?? lease.ttl,
+            deadline: lease.deadline
+        )
+        while true {
+            do throws(LeaseClientError) {
+                return try await body(lease)
+            } catch {
+                guard error.code == .expired else { throw error }
+                let (status, _) = try await holder(of: lease.name, timeout: nil)
+                guard let status, status.fence == lease.fence, status.token > lease.token else { throw error }
+                lease = Lease(
+                    name: lease.name,
+                    fence: lease.fence,
+                    token: status.token,
+                    ttl: lease.ttl,
+                    deadline: lease.deadline
+                )
+            }
+        }
+    }
+}
+
+extension LeaseClient {
+    /// Renews a lease by its token and tells its new token and deadline.
+    ///
+    /// - Parameter timeout: how long it may take; by default what the configuration says.
+    func extend(
+        _ lease: Lease,
+        binding: BindingChange = .kept,
+        on connection: ClientConnection? = nil,
+        timeout: Duration?
+    ) async throws(LeaseClientError) -> Lease {
+        let command = OutgoingCommand.renew(
+            lease.name,
+            token: lease.token,
+            ttl: lease.ttl,
+            request: .random(),
+            binding: binding
+        )
+        let answer = try await answer(to: command, on: connection, timeout: timeout)
+        let token = try answer.token(of: "RENEW")
+        let deadline = try await deadline(
+            of: lease.name,
+            token: token,
+            ttl: lease.ttl,
+            answer: answer,
+            isLate: answer.wasRepeated
+        )
+        return Lease(name: lease.name, fence: lease.fence, token: token, ttl: lease.ttl, deadline: deadline)
+    }
+
+    /// Binds by the lease's token.
+    func bindOnce(
+        _ lease: Lease,
+        timeout: Duration?
+    ) async throws(LeaseClientError) -> (lease: Lease, binding: LeaseBinding) {
+        let connection = ClientConnection(configuration: configuration)
+        do throws(LeaseClientError) {
+            let renewed = try await extend(lease, binding: .here, on: connection, timeout: timeout)
+            guard let channel = await connection.detach() else { throw .lostAttachment }
+            return (renewed, LeaseBinding(HeldConnection(channel)))
+        } catch {
+            await connection.close()
+            throw error
+        }
+    }
+
+    /// Ties by a token, within a time.
+    func tie(_ name: LeaseName, token: Token, timeout: Duration?) async throws(LeaseClientError) -> LeaseTie {
+        let connection = ClientConnection(configuration: configuration)
+        do throws(LeaseClientError) {
+            let command = OutgoingCommand.tie(name, token: token)
+            guard try await answer(to: command, on: connection, timeout: timeout).value().text == "OK" else {
+                throw .unexpected("TIE")
+            }
+            guard let channel = await connection.detach() else { throw .lostAttachment }
+            return try await LeaseTie(HeldConnection(channel))
+        } catch {
+            await connection.close()
+            throw error
+        }
+    }
+
+    /// Who holds a lease, and when the daemon was asked.
+    func holder(of name: LeaseName, timeout: Duration?) async throws(LeaseClientError) -> (
+        status: LeaseStatus?, sentAt: ContinuousClock.Instant
+    ) {
+        let answer = try await answer(to: .holder(name), timeout: timeout)
+        return (try answer.status(), answer.sentAt)
+    }
+
+    /// Gives a lease back, also in a task that was cancelled.
+    ///
+    /// If its token is not the newest one, because the job renewed by itself or a renewal was cut off, the newest one of
+    /// the same tenure is used. It is tried within a limit of time; if it cannot be done, the lease ends by its TTL.
+    func giveBack(_ name: LeaseName, fence: Token, token: Token) async {
+        var token = token
+        while true {
+            do {
+                try await release(.release(name, token: token).shielded, timeout: configuration.connectTimeout)
+                return
+            } catch {
+                guard
+                    error.code == .expired,
+                    let answer = try? await answer(to: .holder(name).shielded, timeout: configuration.connectTimeout),
+                    let newest = try? answer.status(), newest.fence == fence, newest.token > token
+                else { return }
+                token = newest.token
+            }
+        }
+    }
+
+    /// Releases; that a repeated release finds the token over means that it was done.
+    func release(_ command: OutgoingCommand, timeout: Duration?) async throws(LeaseClientError) {
+        let answer = try await answer(to: command, timeout: timeout)
+        do throws(LeaseClientError) {
+            _ = try answer.value()
+        } catch {
+            guard answer.wasRepeated, error.code == .expired else { throw error }
+        }
+    }
+
+    /// Until when a grant or a renewal holds, never too late: counted from the send of the request, or, when its answer may
+    /// be late, from a `CHECK` of what is left.
+    func deadline(
+        of name: LeaseName,
+        token: Token,
+        ttl: TTL,
+        answer: Answer,
+        isLate: Bool
+    ) async throws(LeaseClientError) -> ContinuousClock.Instant {
+        guard isLate || answer.wasRepeated else { return answer.sentAt + ttl.duration }
+        let check = try await self.answer(to: .check(name, token: token))
+        return check.sentAt + (try check.milliseconds())
+    }
+}

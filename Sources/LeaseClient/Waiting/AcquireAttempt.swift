@@ -1,0 +1,159 @@
+internal import LeaseCore
+
+/// One caller's attempt to get a lease: it ends with a grant, or with an error and no lease left behind.
+struct AcquireAttempt: Sendable {
+    private let client: LeaseClient
+    private let name: LeaseName
+    private let ttl: TTL
+    private let owner: Label?
+    /// The id by which the daemon knows a repetition.
+    private var request: RequestID
+
+    init(
+        client: LeaseClient,
+        name: LeaseName,
+        ttl: TTL,
+        owner: String?,
+        request: RequestID
+    ) throws(LeaseClientError) {
+        self.client = client
+        self.name = name
+        self.ttl = ttl
+        self.owner = try owner.map(Label.init(checking:))
+        self.request = request
+    }
+
+    /// Asks once, on the client's connection.
+    func ask() async throws(LeaseClientError) -> Lease {
+        let command = OutgoingCommand.acquire(name, ttl: ttl, owner: owner, request: request)
+        let answer = try await client.answer(to: command)
+        return try await lease(answer, isLate: answer.wasRepeated)
+    }
+
+    /// Waits in the queue, on a connection of its own, through the daemon's restarts.
+    ///
+    /// - Parameters:
+    ///   - isBound: whether the tenure ends with the connection, which is then returned.
+    ///   - mayBeAway: whether a daemon that cannot be reached is waited for from the beginning.
+    func wait(
+        _ wait: LeaseWait,
+        isBound: Bool = false,
+        mayBeAway: Bool = false
+    ) async throws(LeaseClientError) -> (lease: Lease, connection: HeldConnection?) {
+        var attempt = self
+        var state = WaitState(wait, mayBeAway: mayBeAway, now: .now)
+        var step = state.next(now: .now)
+        /// Whether the daemon may have granted without anybody hearing of it: it stopped before it answered.
+        var mayBeGranted = false
+        while true {
+            switch step {
+            case .join(let wait):
+                do throws(LeaseClientError) {
+                    return try await attempt.join(wait, isBound: isBound)
+                } catch {
+                    if error.code == .expired { attempt.request = .random() }
+                    if error.code == .connectionClosed { mayBeGranted = true }
+                    if error.code.answer != nil { mayBeGranted = false }
+                    step = state.failed(error, now: .now)
+                }
+            case .pause(let count, let end):
+                let due = ContinuousClock.now + client.configuration.backoff(attempt: count)
+                try? await Task.sleep(until: end.map { min($0, due) } ?? due, clock: .continuous)
+                step = Task.isCancelled ? .fail(.cancelled) : state.next(now: .now)
+            case .fail(let error):
+                if mayBeGranted { await attempt.clearUp() }
+                throw error
+            }
+        }
+    }
+
+    /// Joins once.
+    private func join(
+        _ wait: LeaseWait,
+        isBound: Bool
+    ) async throws(LeaseClientError) -> (lease: Lease, connection: HeldConnection?) {
+        let connection = ClientConnection(configuration: client.configuration)
+        let command = OutgoingCommand.join(
+            name,
+            ttl: ttl,
+            wait: wait,
+            owner: owner,
+            request: request,
+            isBound: isBound
+        )
+        let answer: Answer
+        do throws(LeaseClientError) {
+            answer = try await connection.answer(to: command, timeout: limit(of: wait))
+        } catch {
+            await connection.close()
+            throw error
+        }
+        do throws(LeaseClientError) {
+            let lease = try await lease(answer, isLate: wait != .none, mayAskAgain: wait != .none)
+            guard isBound else {
+                await connection.close()
+                return (lease, nil)
+            }
+            guard let channel = await connection.detach() else {
+                await client.giveBack(name, fence: lease.fence, token: lease.token)
+                throw .lostAttachment
+            }
+            return (lease, HeldConnection(channel))
+        } catch {
+            await connection.close()
+            throw error
+        }
+    }
+
+    /// How long an answer may take, or `nil` for any time: the daemon itself ends a wait.
+    private func limit(of wait: LeaseWait) -> Duration? {
+        switch wait {
+        case .none: client.configuration.requestTimeout
+        case .upTo(let duration): client.configuration.requestTimeout.map { $0 + duration }
+        case .forever: nil
+        }
+    }
+
+    /// The lease that was granted, or an error and no lease.
+    ///
+    /// - Parameters:
+    ///   - isLate: whether the grant may be older than its answer looks.
+    ///   - mayAskAgain: whether the same request follows if the daemon goes away before it told what is left: it is then
+    ///     answered with the same grant.
+    private func lease(
+        _ answer: Answer,
+        isLate: Bool,
+        mayAskAgain: Bool = false
+    ) async throws(LeaseClientError) -> Lease {
+        let fence = try answer.token(of: "ACQUIRE")
+        do throws(LeaseClientError) {
+            guard !Task.isCancelled else { throw .cancelled }
+            let deadline = try await client.deadline(of: name, token: fence, ttl: ttl, answer: answer, isLate: isLate)
+            return Lease(name: name, fence: fence, token: fence, ttl: ttl, deadline: deadline)
+        } catch {
+            if mayAskAgain, error.code.answer == nil, !Task.isCancelled {
+                throw LeaseClientError(.connectionClosed, error.message, underlyingError: error)
+            }
+            if error.code != .expired { await client.giveBack(name, fence: fence, token: fence) }
+            throw error
+        }
+    }
+
+    /// Releases what was granted without an answer, if the daemon can be asked.
+    ///
+    /// Only the request id tells whether a lease that is held is this attempt's: its repetition is answered with the token,
+    /// or with a conflict.
+    private func clearUp() async {
+        let patience = client.configuration.connectTimeout
+        guard
+            let holder = try? await client.answer(to: .holder(name).shielded, timeout: patience),
+            (try? holder.status()) != nil
+        else { return }
+        let repetition = OutgoingCommand.acquire(name, ttl: ttl, owner: owner, request: request).shielded
+        guard
+            let answer = try? await client.answer(to: repetition, timeout: patience),
+            let token = try? answer.token(of: "ACQUIRE")
+        else { return }
+        await client.giveBack(name, fence: token, token: token)
+    }
+}

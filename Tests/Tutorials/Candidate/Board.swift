@@ -1,0 +1,1 @@
+../../../Sources/LeaseClient/LeaseClient.docc/Resources/LeadAService-Board-3.swift

@@ -1,0 +1,1 @@
+../../../Sources/LeaseClient/LeaseClient.docc/Resources/LeadAService-Candidate-3.swift

@@ -1,0 +1,1 @@
+../../../Sources/LeaseStore/LeaseStore.docc/Resources/EmbedTheStore-Mailer-6.swift

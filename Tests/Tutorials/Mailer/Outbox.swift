@@ -1,0 +1,1 @@
+../../../Sources/LeaseStore/LeaseStore.docc/Resources/EmbedTheStore-Outbox-4.swift

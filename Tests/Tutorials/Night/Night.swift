@@ -1,0 +1,1 @@
+../../../Sources/LeaseStore/LeaseStore.docc/Resources/GuardAWrite-Night-5.swift

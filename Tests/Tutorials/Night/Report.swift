@@ -1,0 +1,1 @@
+../../../Sources/LeaseStore/LeaseStore.docc/Resources/GuardAWrite-Report-5.swift

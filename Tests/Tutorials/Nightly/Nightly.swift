@@ -1,0 +1,1 @@
+../../../Sources/LeaseClient/LeaseClient.docc/Resources/GuardACronJob-Nightly-4.swift

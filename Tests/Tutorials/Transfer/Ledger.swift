@@ -1,0 +1,1 @@
+../../../Sources/LeaseClient/LeaseClient.docc/Resources/FenceAWrite-Ledger-2.swift

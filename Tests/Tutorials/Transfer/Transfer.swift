@@ -1,0 +1,1 @@
+../../../Sources/LeaseClient/LeaseClient.docc/Resources/FenceAWrite-Transfer-3.swift
