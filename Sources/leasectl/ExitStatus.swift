@@ -13,6 +13,8 @@ enum ExitStatus {
     static let unavailable: Int32 = 69
     /// Something that should not happen (EX_SOFTWARE).
     static let internalError: Int32 = 70
+    /// A file cannot be made, or one is in the way (EX_CANTCREAT).
+    static let cannotCreate: Int32 = 73
     /// The output could not be written (EX_IOERR).
     static let outputError: Int32 = 74
     /// The lease is held by another; later it may not be (EX_TEMPFAIL).

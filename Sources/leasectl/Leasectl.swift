@@ -13,23 +13,28 @@ struct Leasectl: ParsableCommand {
             Never two backups at once, whatever cron thinks:
                 leasectl run --try backup -- rsync -a /home /mnt/backup
 
-            Who holds what:
+            One leader among several machines' or users' candidates:
+                leasectl elect scheduler ./scheduler
+
+            Who holds what, and what happens:
                 leasectl list
+                leasectl watch
 
             A value beside the lease, written only while the lease is held:
                 leasectl put --if "$LEASE_NAME:$LEASE_TOKEN" backup/last "$(date)"
 
-            Exit codes: 1 not there, 64 usage, 65 a bad dump, 66 input cannot be read, 69 the daemon cannot be reached, 70 internal error, 74 output cannot be written, \
+            Exit codes: 1 not there, 64 usage, 65 what was read is damaged or too big, 66 input cannot be read, 69 the daemon cannot be reached, 70 internal error, 73 a file cannot be made, 74 output cannot be written, \
             75 held by another, 76 the lease is lost, 77 denied; those of run are under "leasectl help run".
 
             Completions: leasectl --generate-completion-script bash > /etc/bash_completion.d/leasectl
             """,
         version: "leasectl \(LeasedVersion.current)",
         subcommands: [
-            RunCommand.self, AcquireCommand.self, RenewCommand.self, ReleaseCommand.self, CheckCommand.self,
-            TokenCommand.self, ListCommand.self, StatusCommand.self, RevokeCommand.self, PingCommand.self,
-            InfoCommand.self, PutCommand.self, GetCommand.self, DeleteCommand.self, PrefixCommand.self,
-            KeysCommand.self, ExportCommand.self, ImportCommand.self,
+            RunCommand.self, ElectCommand.self, HoldCommand.self, AcquireCommand.self, RenewCommand.self,
+            ReleaseCommand.self, CheckCommand.self, TokenCommand.self, ListCommand.self, StatusCommand.self,
+            WatchCommand.self, RevokeCommand.self, PingCommand.self, InfoCommand.self, PutCommand.self,
+            GetCommand.self, DeleteCommand.self, PrefixCommand.self, KeysCommand.self, ExportCommand.self,
+            ImportCommand.self, BackupCommand.self,
         ]
     )
 }

@@ -77,7 +77,7 @@ private func read(_ bytes: [UInt8], pieces size: Int = .max) throws(Failure) -> 
                     #"{"format":"leased-dump","version":1}"#,
                     #"{"key":"YQ==","value":"","children":["eA==","eQ=="]}"#,
                     #"{"key":"Yg==","lease":{"token":9,"expires_at_ms":1700000000000,"fence":8,"ttl_ms":30000,"uid":0,"owner":"bWU="}}"#,
-                    #"{"entries":2,"xxh64":"\#(String(repeating: "0", count: 16 - digits.count))\#(digits)"}"#,
+                    #"{"entries":2,"checksum":"xxh64:\#(String(repeating: "0", count: 16 - digits.count))\#(digits)"}"#,
                 ].map { Substring($0) }
         )
     }

@@ -62,9 +62,10 @@ struct JobHarness: ~Copyable {
     func run(
         _ command: JobCommand,
         by spawner: JobSpawner,
-        environment: JobEnvironment = JobHarness.environment()
+        environment: JobEnvironment = JobHarness.environment(),
+        tie: Int32? = nil
     ) throws -> JobStatus {
-        Self.wait(for: try spawner.spawn(command, environment: environment))
+        Self.wait(for: try spawner.spawn(command, environment: environment, tie: tie))
     }
 
     static func wait(for process: pid_t) -> JobStatus {

@@ -59,6 +59,39 @@ import Testing
         #expect(!numbers.contains(leaked))
     }
 
+    @Test func tieReachesTheJobAtTheSameHighNumber() throws {
+        let harness = try JobHarness()
+        let original = clinux_open("/dev/null", O_RDONLY, 0)
+        defer { close(original) }
+        let tie = TieDescriptor(owning: try #require(TieDescriptor.copy(of: original)))
+        // How far above depends on what other tests have open; a process of its own is told to stay below 1024.
+        #expect(tie.number >= 900)
+        #expect(fcntl(tie.number, F_GETFD) & FD_CLOEXEC != 0, "nobody else inherits it")
+        let number = tie.number
+        let script = #"cd /proc/self/fd; for fd in *; do echo $fd; done > "$1/fds""#
+        #expect(try harness.run(harness.shell(script), by: harness.spawner(), tie: number) == .exited(0))
+        #expect(try harness.lines(of: "fds").compactMap { Int32($0) }.filter { $0 > 100 } == [number])
+    }
+
+    @Test func tieIsClosedWithItsOwner() throws {
+        let original = clinux_open("/dev/null", O_RDONLY, 0)
+        defer { close(original) }
+        let number = try #require(TieDescriptor.copy(of: original))
+        do { _ = TieDescriptor(owning: number) }
+        #expect(fcntl(number, F_GETFD) < 0)
+        #expect(TieDescriptor.copy(of: -1) == nil)
+    }
+
+    @Test func jobWithoutALeaseTakesNoOthersForItsOwn() throws {
+        let inherited = ["PATH=/bin:/usr/bin", "LEASE_TOKEN=1", "LEASE_X=2", "LEASED_SOCKET=/s", "LEASE=3"]
+        let environment = JobEnvironment(withoutLease: inherited.map { Array($0.utf8) })
+        #expect(
+            environment.entries.map { String(decoding: $0, as: UTF8.self) } == [
+                "PATH=/bin:/usr/bin", "LEASED_SOCKET=/s", "LEASE=3",
+            ]
+        )
+    }
+
     @Test(arguments: [false, true])
     func jobLeadsAGroupIfItIsTo(leadsGroup: Bool) throws {
         let harness = try JobHarness()

@@ -52,10 +52,69 @@ import Testing
         )
     }
 
+    @Test func columnsAreAlignedByCells() {
+        var table = TextTable([("NAME", .left), ("LEFT", .right)])
+        table.add(["e\u{301}te\u{301}", "1s"])
+        table.add(["世界", "日"])
+        table.add(["ab", "5s"])
+        let lines = table.lines(style: TextStyle(hasColor: false))
+        #expect(lines == ["NAME  LEFT", "e\u{301}te\u{301}     1s", "世界    日", "ab      5s"])
+    }
+
+    @Test(arguments: [
+        ("", 0), ("abc", 3), ("ü", 1), ("u\u{308}", 1), ("世界", 4), ("한국", 4), ("ｗ", 2), ("😀", 2), ("\u{FFFD}", 1),
+        ("\u{10FFFD}", 1),
+    ])
+    func charactersTakeCells(text: String, cells: Int) {
+        #expect(TextWidth.cells(text) == cells)
+    }
+
     @Test func onlyTheHeaderIsStyled() {
         var table = TextTable([("N", .left)])
         table.add(["a"])
         #expect(table.lines(style: TextStyle(hasColor: true)) == ["\u{1B}[1mN\u{1B}[0m", "a"])
+    }
+
+    @Test func aListInPiecesHasOneHeader() {
+        var table = TextTable([("KEY", .left), ("KINDS", .left)])
+        let style = TextStyle(hasColor: false)
+        #expect(table.takeLines(style: style).isEmpty)
+        table.add(["a key", "simple"])
+        #expect(table.rowCount == 1)
+        #expect(table.takeLines(style: style) == ["KEY    KINDS", "a key  simple"])
+        #expect(table.rowCount == 0)
+        table.add(["b", "lease"])
+        #expect(table.takeLines(style: style) == ["b      lease"], "a column stays as wide as it was")
+        #expect(table.takeLines(style: style).isEmpty)
+    }
+}
+
+@Suite struct PrintableTextTests {
+    @Test(arguments: [
+        ("", ""), ("a key", "a key"), ("ü€😀", "ü€😀"), ("e\u{301}", "e\u{301}"), ("a\\b", "a\\\\b"),
+        ("\u{1B}[2J\r\n\t\u{7F}", "\\x1b[2J\\x0d\\x0a\\x09\\x7f"), ("\u{85}", "\\xc2\\x85"),
+        ("\u{202E}\u{200B}", "\\xe2\\x80\\xae\\xe2\\x80\\x8b"), ("\u{2028}\u{A0}", "\\xe2\\x80\\xa8\\xc2\\xa0"),
+        ("\u{E000}", "\\xee\\x80\\x80"),
+    ])
+    func whatHarmsATerminalIsEscaped(text: String, shown: String) {
+        #expect(PrintableText.text(Array(text.utf8)) == shown)
+    }
+
+    @Test func aSentenceKeepsTheBackslashesOfWhatIsWrittenOutAlready() {
+        #expect(PrintableText.sentence(#"lease 'a\x1b' is held"#) == #"lease 'a\x1b' is held"#)
+        let shown = PrintableText.sentence("\u{1B}[2J\nleasectl: a\u{202E}b\u{2028}")
+        #expect(shown == #"\x1b[2J\x0aleasectl: a\xe2\x80\xaeb\xe2\x80\xa8"#)
+        #expect(PrintableText.text("a\u{202E}\\b") == #"a\xe2\x80\xae\\b"#)
+    }
+
+    @Test(
+        arguments: [
+            ([0xFF], "\\xff"), ([0xC3], "\\xc3"), ([0xC3, 0x28], "\\xc3("), ([0xC3, 0xBC, 0xBC], "ü\\xbc"),
+            ([0xE2, 0x82, 0x61], "\\xe2\\x82a"), ([0xED, 0xA0, 0x80], "\\xed\\xa0\\x80"),
+        ] as [([UInt8], String)]
+    )
+    func whatIsNotUTF8IsEscapedByteByByte(bytes: [UInt8], shown: String) {
+        #expect(PrintableText.text(bytes) == shown)
     }
 }
 
@@ -89,6 +148,76 @@ import Testing
         #expect(throws: Failure.self) { try report.write(to: folder.appending(path: "no/report").path) }
     }
 
+    /// A folder for a report, which is written to a file in it.
+    private func withReport(_ body: (_ folder: String, _ report: RunReport) throws -> Void) throws {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "report-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let report = RunReport(conclusion: .notStarted(.notFound), fence: 1, waitedMilliseconds: 0, heldMilliseconds: 2)
+        try body(folder.path, report)
+    }
+
+    private func text(_ path: String) throws -> String { try String(contentsOfFile: path, encoding: .utf8) }
+
+    @Test func reportFollowsLinks() throws {
+        try withReport { folder, report in
+            for target in ["there", "missing"] {
+                try FileManager.default.createSymbolicLink(
+                    atPath: "\(folder)/to-\(target)",
+                    withDestinationPath: target
+                )
+            }
+            let longer = String(repeating: "longer than the report ", count: 20)
+            try longer.write(toFile: "\(folder)/there", atomically: false, encoding: .utf8)
+            for target in ["there", "missing"] {
+                try report.write(to: "\(folder)/to-\(target)")
+                #expect(try text("\(folder)/\(target)") == report.json.text + "\n")
+                #expect(try FileManager.default.destinationOfSymbolicLink(atPath: "\(folder)/to-\(target)") == target)
+            }
+            let names = try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
+            #expect(names == ["missing", "there", "to-missing", "to-there"])
+        }
+    }
+
+    @Test func reportKeepsModeAndNames() throws {
+        try withReport { folder, report in
+            let path = "\(folder)/report"
+            var status = Glibc.stat()
+            try "old".write(toFile: path, atomically: false, encoding: .utf8)
+            chmod(path, 0o604)
+            try report.write(to: path)
+            #expect(stat(path, &status) == 0 && status.st_mode & 0o7777 == 0o604)
+
+            link(path, "\(folder)/second")
+            try "old".write(toFile: path, atomically: false, encoding: .utf8)
+            try report.write(to: path)
+            #expect(try text("\(folder)/second") == report.json.text + "\n")
+        }
+    }
+
+    @Test func reportHasAsLongANameAsAFileCan() throws {
+        try withReport { folder, report in
+            let path = "\(folder)/\(String(repeating: "n", count: 255))"
+            for _ in 1...2 {
+                try report.write(to: path)
+                #expect(try text(path) == report.json.text + "\n")
+            }
+        }
+    }
+
+    @Test func whatStandsInTheWayOfTheNewFileIsNoError() throws {
+        try withReport { folder, report in
+            try FileManager.default.createDirectory(
+                atPath: "\(folder)/.leasectl-report-\(getpid()).tmp",
+                withIntermediateDirectories: false
+            )
+            for _ in 1...2 {
+                try report.write(to: "\(folder)/report")
+                #expect(try text("\(folder)/report") == report.json.text + "\n")
+            }
+        }
+    }
+
     @Test func whatIsNoRegularFileIsWrittenToAndStays() throws {
         let report = RunReport(conclusion: .interrupted(2), fence: nil, waitedMilliseconds: 0, heldMilliseconds: nil)
         try report.write(to: "/dev/null")
@@ -106,6 +235,7 @@ import Testing
             (.notStarted(.refused(11)), 70), (.interrupted(15), 143), (.notAcquired(refusal), 5),
             (.notAcquired(Refusal(kind: .unreachable, message: "")), 69),
             (.notAcquired(Refusal(kind: .denied, message: "")), 77),
+            (.notAcquired(Refusal(kind: .closed, message: "")), 77),
             (.notAcquired(Refusal(kind: .usage, message: "")), 64),
             (.notAcquired(Refusal(kind: .internalError, message: "")), 70),
         ]

@@ -84,7 +84,7 @@ import Testing
         #expect(tree.living().isEmpty)
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(5)))
     func stoppedProcessCanEnd() throws {
         let harness = try JobHarness()
         try harness.makeReadyPipe()

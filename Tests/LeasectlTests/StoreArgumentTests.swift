@@ -40,6 +40,17 @@ import Testing
         #expect(JobArguments.shielded(["--user", "keys"]) == ["keys", "--user"])
     }
 
+    @Test func theDaemonMayBeNamedBetweenTheWordsOfANestedSubcommand() throws {
+        let list = try parse("prefix", "--socket", "/s", "list", "a", as: PrefixCommand.List.self)
+        #expect(list.connection.socket == "/s" && list.key == "a")
+        let keys = try parse("keys", "--socket=/s", "list", as: KeysCommand.List.self)
+        #expect(keys.connection.socket == "/s" && keys.prefix == nil)
+        #expect(try parse("keys", "--user", "tracker", "k", as: KeysCommand.Tracker.self).connection.user)
+        #expect(JobArguments.shielded(["keys", "--user", "-h"]) == ["keys", "--user", "-h"])
+        let words = ["--user", "prefix", "--socket", "/s", "list", "k"]
+        #expect(JobArguments.shielded(words) == ["prefix", "list", "--user", "--socket", "/s", "k"])
+    }
+
     @Test func aRangeIsUnsigned() throws {
         let range = try parse("keys", "range", "18446744073709551615", "0", as: KeysCommand.Range.self)
         #expect(range.low == .max && range.high == 0)

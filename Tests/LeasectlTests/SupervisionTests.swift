@@ -9,6 +9,10 @@ struct Run {
     var machine: Supervision
     var now = BootInstant(nanoseconds: 1_000_000_000)
 
+    init(_ policy: SupervisionPolicy) {
+        machine = Supervision(policy: policy)
+    }
+
     init(
         grace: Duration = .seconds(10),
         atMost: Duration? = nil,
@@ -16,8 +20,8 @@ struct Run {
         hasTerminal: Bool = false,
         isSessionLeader: Bool = false
     ) {
-        machine = Supervision(
-            policy: SupervisionPolicy(
+        self.init(
+            SupervisionPolicy(
                 grace: grace,
                 atMost: atMost,
                 release: release,
@@ -66,7 +70,7 @@ private let revoked = Loss.revoked("by hand")
 @Suite struct SupervisionTests {
     @Test func grantSpawnsAndTheEndOfTheTreeReleases() {
         var run = Run()
-        #expect(run.handle(.granted) == [.spawn])
+        #expect(run.handle(.granted) == [.spawn(.job)])
         #expect(run.handle(.spawned(7)) == [])
         #expect(run.handle(.childEnded(7, .exited(3))) == [])
         #expect(run.handle(.treeEmpty) == [.release])
@@ -145,7 +149,7 @@ private let revoked = Loss.revoked("by hand")
     func harmlessSignalBeforeTheGrantIsNothing(signal: Int32) {
         var run = Run()
         #expect(run.handle(.signal(signal, fromTerminal: false)) == [])
-        #expect(run.handle(.granted) == [.spawn])
+        #expect(run.handle(.granted) == [.spawn(.job)])
     }
 
     @Test(arguments: Supervision.forwarded, [false, true])
@@ -298,44 +302,59 @@ private let revoked = Loss.revoked("by hand")
 
 /// Random walks: whatever happens, in whatever order, the promises of the machine hold.
 @Suite struct SupervisionWalkTests {
-    @Test(arguments: 0..<300)
+    @Test(arguments: 0..<500)
     func promisesHoldOnEveryWay(seed: UInt64) {
         var random = SplitMix(state: seed)
-        var run = Run(
+        let policy = SupervisionPolicy(
             grace: [.zero, .seconds(1)].randomElement(using: &random)!,
+            atLeast: [nil, .seconds(3)].randomElement(using: &random)!,
             atMost: [nil, .seconds(2)].randomElement(using: &random)!,
             release: [.tree, .main].randomElement(using: &random)!,
+            ifUnreachable: SupervisionPolicy.Unreachable.allCases.randomElement(using: &random)!,
+            hasOnWin: Bool.random(using: &random),
+            hasOnLose: Bool.random(using: &random),
             hasTerminal: Bool.random(using: &random)
         )
+        var run = Run(policy)
         var actions: [Supervision.Action] = []
-        var emptiedAfterMain = false
-        var mainEnded = false
+        // What is alive, as the machine's own orders and these events have it.
+        var mainLives = false
+        var treeMayLive = false
         var isStopped = false
-        for _ in 0..<60 {
+        for _ in 0..<80 {
             let event = Self.event(using: &random)
-            if case .childEnded(7, _) = event, run.machine.phase == .running { mainEnded = true }
-            if event == .treeEmpty, mainEnded { emptiedAfterMain = true }
+            let isRunning = run.machine.phase == .running
+            if case .spawned = event, run.machine.phase == .starting { (mainLives, treeMayLive) = (true, true) }
+            if case .childEnded(7, _) = event, isRunning { mainLives = false }
+            if event == .treeEmpty, isRunning, !mainLives { treeMayLive = false }
             let new = run.handle(event, after: .milliseconds(Int.random(in: 0...500, using: &random)))
+            if new.contains(where: { if case .spawn = $0 { true } else { false } }) { isStopped = false }
             isStopped = isStopped || new.contains { $0 == .terminateTree || $0 == .killTree }
-            if new.contains(.release), run.machine.main != nil {
-                #expect(mainEnded, "seed \(seed): released while the main process lived")
-                if run.machine.policy.release == .tree || isStopped {
-                    #expect(emptiedAfterMain, "seed \(seed): released while the tree lived")
-                }
+            let givesBack = new.contains { if case .leave = $0 { true } else { $0 == .release } }
+            if givesBack {
+                #expect(!mainLives, "seed \(seed): given back while the main process lived")
+                #expect(!treeMayLive || policy.release == .main && !isStopped, "seed \(seed): given back, tree alive")
             }
             actions += new
         }
-        #expect(actions.count { $0 == .spawn } <= 1, "seed \(seed)")
-        #expect(actions.count { $0 == .release } <= 1, "seed \(seed)")
+        for stage in [SupervisionStage.onWin, .job, .onLose] {
+            #expect(actions.count { $0 == .spawn(stage) } <= 1, "seed \(seed)")
+        }
+        let stages = actions.compactMap { if case .spawn(let stage) = $0 { stage } else { nil } }
+        #expect(stages == [.onWin, .job, .onLose].filter(stages.contains), "seed \(seed): out of order")
+        let ends = actions.count { if case .leave = $0 { true } else { $0 == .release } }
+        #expect(ends <= 1, "seed \(seed)")
         let finishes = actions.indices.filter { if case .finish = actions[$0] { true } else { false } }
         #expect(finishes.isEmpty || finishes == [actions.count - 1], "seed \(seed): finish comes once and last")
     }
 
     private static func event(using random: inout SplitMix) -> Supervision.Event {
         let events: [Supervision.Event] = [
-            .granted, .refused(held), .spawned(7), .notSpawned(.notFound), .signal(SIGTERM, fromTerminal: false),
+            .granted, .granted, .refused(held), .refused(Refusal(kind: .unreachable, message: "away")), .spawned(7),
+            .spawned(7), .notSpawned(.notFound), .signal(SIGTERM, fromTerminal: false),
             .signal(SIGINT, fromTerminal: true), .signal(SIGWINCH, fromTerminal: false), .childEnded(7, .exited(0)),
-            .childEnded(8, .exited(0)), .treeEmpty, .lost(revoked), .released(.released), .timerFired, .timerFired,
+            .childEnded(7, .exited(0)), .childEnded(8, .exited(0)), .treeEmpty, .treeEmpty, .lost(revoked),
+            .released(.released), .timerFired, .timerFired,
         ]
         return events.randomElement(using: &random)!
     }

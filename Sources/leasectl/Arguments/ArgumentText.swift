@@ -7,8 +7,8 @@ import LeaseCore
 /// name another lease than it says. Hence each byte that belongs to no valid UTF-8 becomes a private-use character of its
 /// own, U+10FF00 plus the byte, and the bytes of one of these very characters are taken apart in the same way.
 ///
-/// A second use of private characters: ``shielded(_:)`` puts U+10FE00 before an argument that belongs to a job, so that
-/// the parser never takes it for an option of `leasectl`.
+/// A second use of private characters: ``shielded(_:)`` puts U+10FE00 before an argument that belongs to a job, or is the
+/// value of an option, so that the parser never takes it for an option of `leasectl`.
 enum ArgumentText {
     private static let shield: Unicode.Scalar = "\u{10FE00}"
     private static let firstEscape: UInt32 = 0x10FF00
@@ -52,6 +52,16 @@ enum ArgumentText {
     /// A string that no parser takes for an option, and that ``bytes(_:)`` reads as the same bytes.
     static func shielded(_ text: String) -> String {
         String(Character(shield)) + text
+    }
+
+    /// Whether the string was ``shielded(_:)``.
+    static func isShielded(_ text: String) -> Bool {
+        text.unicodeScalars.first == shield
+    }
+
+    /// A character of ASCII so that no parser sees it, and that ``bytes(_:)`` and ``readable(_:)`` read as the same.
+    static func escaped(_ scalar: Unicode.Scalar) -> String {
+        String(Character(escape(UInt8(ascii: scalar))))
     }
 
     /// A message that quotes such strings, for people: each escaped byte as `\\xHH`.

@@ -57,10 +57,21 @@ enum ArgumentValue {
     ///
     /// The client library takes paths as strings, so one that is not UTF-8 is refused.
     @Sendable static func path(_ text: String) throws -> String {
-        guard let path = ArgumentText.unicode(text), !path.isEmpty else {
+        guard let path = ArgumentText.unicode(try file(text)), !path.isEmpty else {
             throw ValidationError("a path is not empty, and is UTF-8 here")
         }
         return path
+    }
+
+    /// A path of any bytes, as typed.
+    ///
+    /// One that begins with a dash and stands apart from its option is refused: rather than a file of that name it is an
+    /// option, and the path before it was forgotten, or is an empty variable.
+    @Sendable static func file(_ text: String) throws -> String {
+        guard !ArgumentText.isShielded(text) || !ArgumentText.bytes(text).starts(with: "-".utf8) else {
+            throw ValidationError("a path that begins with a dash is written with its folder, as in ./-x")
+        }
+        return text
     }
 
     /// An exit code, 0 to 255.

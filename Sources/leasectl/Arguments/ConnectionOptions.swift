@@ -1,4 +1,5 @@
 import ArgumentParser
+import Glibc
 
 /// Which daemon a command talks to.
 struct ConnectionOptions: ParsableArguments {
@@ -17,6 +18,11 @@ struct ConnectionOptions: ParsableArguments {
 
     func validate() throws {
         if socket != nil, user { throw ValidationError("--socket and --user exclude each other; give one of them") }
+        let variable = user ? "XDG_RUNTIME_DIR" : "LEASED_SOCKET"
+        // Repaired to UTF-8 it would name another daemon's socket.
+        guard socket != nil || getenv(variable).map({ String(validatingCString: $0) != nil }) ?? true else {
+            throw ValidationError("$\(variable) is not UTF-8, which a path is here; give the path with --socket")
+        }
     }
 }
 

@@ -9,7 +9,9 @@ extension Refusal {
             case .expired, .revoked: .lost
             case .denied: .denied
             case .badTTL, .invalidRequest, .tooBig: .usage
-            case .connectionFailed, .connectionClosed, .timedOut, .busy, .ioError, .unavailable: .unreachable
+            case .connectionFailed where error.isSocketClosedToUser: .closed
+            case .connectionFailed, .connectionClosed, .timedOut: .unreachable
+            case .busy, .ioError, .unavailable: .unable
             default: .internalError
             }
         message = error.message

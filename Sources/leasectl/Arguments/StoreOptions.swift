@@ -6,6 +6,9 @@ struct BytesOptions: ParsableArguments {
     @Flag(help: "Keys, values and children are hexadecimal digits, in what is read and in what is printed.")
     var hex = false
 
+    /// What is said of bytes that should be hexadecimal digits and are not.
+    static let isNoHexadecimal = "with --hex, keys, values and children are pairs of digits from 0 to f"
+
     /// The bytes that an argument stands for.
     ///
     /// - Throws: a `ValidationError` if it should be hexadecimal and is not.
@@ -17,7 +20,7 @@ struct BytesOptions: ParsableArguments {
     func decode(_ bytes: [UInt8]) throws -> [UInt8] {
         guard hex else { return bytes }
         guard let decoded = Hexadecimal.bytes(bytes) else {
-            throw ValidationError("with --hex, keys, values and children are pairs of digits from 0 to f")
+            throw ValidationError(Self.isNoHexadecimal)
         }
         return decoded
     }
@@ -28,9 +31,9 @@ struct BytesOptions: ParsableArguments {
         do throws(LeaseError) { return try Key(bytes) } catch { throw ValidationError(error.message) }
     }
 
-    /// The bytes in a line for people: as text they are as in a log, with `\xHH` for what is not printable.
+    /// The bytes in a line for people, with `\xHH` for what is not printable.
     func text(_ bytes: [UInt8]) -> String {
-        hex ? Hexadecimal.text(bytes) : EscapedBytes.text(bytes)
+        hex ? Hexadecimal.text(bytes) : PrintableText.text(bytes)
     }
 
     /// The members of a JSON object that show bytes.

@@ -29,11 +29,13 @@ struct InfoCommand: ParsableCommand {
         let style = TextStyle.standardOutput()
         for (index, section) in sections.enumerated() {
             if index > 0 { try Console.writeLine("") }
-            try Console.writeLine(style.heading(section.name))
-            let width = section.fields.map(\.name.count).max() ?? 0
-            for field in section.fields {
-                let blanks = String(repeating: " ", count: width - field.name.count)
-                try Console.writeLine("  \(field.name)\(blanks)  \(field.value)")
+            try Console.writeLine(style.heading(PrintableText.text(section.name)))
+            let fields = section.fields.map {
+                (name: PrintableText.text($0.name), value: PrintableText.text($0.value))
+            }
+            let width = fields.map { TextWidth.cells($0.name) }.max() ?? 0
+            for field in fields {
+                try Console.writeLine("  \(TextWidth.padded(field.name, to: width))  \(field.value)")
             }
         }
     }

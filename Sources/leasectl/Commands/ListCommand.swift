@@ -8,7 +8,10 @@ struct ListCommand: ParsableCommand {
         commandName: "list",
         abstract: "Show who holds what, since when, and how long is left.",
         discussion: """
-            By name, in byte order. In names every byte that is not printable ASCII is shown as \\xHH.
+            By name, in byte order. In names what is not printable is shown as \\xHH. HELD BY tells \
+            what ends a tenure beside a release: time; the end of the holder's connection, or time; or the end of all \
+            processes that its tie was handed to, and no time, which may be over (the state is overdue then). WAITERS \
+            is how many stand in the queue.
 
                 leasectl list
                 leasectl list backup/

@@ -8,7 +8,7 @@ struct PingCommand: ParsableCommand {
         commandName: "ping",
         abstract: "See whether the daemon answers.",
         discussion: """
-            Exits 0 if it does, 69 if it cannot be reached.
+            Exits 0 if it does, 69 if it cannot be reached, 77 if you may not open its socket.
 
                 leasectl ping && echo "leased is there"
             """

@@ -9,8 +9,9 @@ struct RevokeCommand: ParsableCommand {
         abstract: "End a tenure by force.",
         discussion: """
             For administrators, and for the user who was granted the lease. From now on the holder cannot renew, and \
-            a job under "leasectl run" is stopped. With --after the tenure ends only then, or when the holder gives \
-            it back sooner; another revoke replaces the time.
+            a job under "leasectl run" is stopped. The tenure ends when the holder gives the lease back, or has died, \
+            or after --after: at once if that is not given, but after 30s if the lease is tied, as every job's is. \
+            Another revoke replaces the time.
 
                 leasectl revoke backup --after 1m --reason "the disk is being replaced"
             """
@@ -20,7 +21,10 @@ struct RevokeCommand: ParsableCommand {
     @OptionGroup var output: OutputOptions
 
     @Option(
-        help: ArgumentHelp("How long the holder gets to stop (default: none).", valueName: "duration"),
+        help: ArgumentHelp(
+            "How long the holder gets to stop (default: 30s if the lease is tied, else none).",
+            valueName: "duration"
+        ),
         transform: ArgumentValue.duration
     )
     var after: Duration?

@@ -12,7 +12,7 @@ struct StatusCommand: ParsableCommand {
             1 if it is not. So a health check asks whether this machine leads.
 
                 leasectl status backup
-                leasectl status scheduler --is "$(hostname)"
+                leasectl status scheduler --is "$(hostname)" && echo "this machine leads"
 
             With --json a lease that nobody holds is an object with "state":"free".
             """

@@ -5,7 +5,7 @@ import LeaseCore
 ///     {"format":"leased-dump","version":1}
 ///     {"key":"YQ==","value":"","children":["eA==","eQ=="]}
 ///     {"key":"Yg==","lease":{"token":9,"expires_at_ms":1700000000000,"fence":9,"ttl_ms":30000,"uid":0,"owner":"bWU="}}
-///     {"entries":2,"xxh64":"0123456789abcdef"}
+///     {"entries":2,"checksum":"xxh64:0123456789abcdef"}
 ///
 /// Keys, values, children and owner labels are base64 (RFC 4648), so that any bytes come through. What an entry does not
 /// have is left out; a key may have several entries, which add up. The last line counts the entries and has the XXH64 of
@@ -29,7 +29,7 @@ enum DumpFormat {
     static func trailer(entries: Int, checksum: UInt64) -> [UInt8] {
         let digits = String(checksum, radix: 16)
         let padding = String(repeating: "0", count: 16 - digits.count)
-        return Array(#"{"entries":\#(entries),"xxh64":"\#(padding)\#(digits)"}"#.utf8)
+        return Array(#"{"entries":\#(entries),"checksum":"xxh64:\#(padding)\#(digits)"}"#.utf8)
     }
     static let trailerStart = Array(#"{"entries":"#.utf8)
 }

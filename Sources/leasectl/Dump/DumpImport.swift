@@ -2,44 +2,62 @@ import LeaseClient
 import LeaseCore
 
 /// Sends a dump that was checked, in chunks.
-struct DumpImport: Sendable {
+struct DumpImport {
     let source: DumpSource
     let withLeases: Bool
+    /// What the dump had when it was checked.
+    let summary: DumpReader.Summary
+
+    private var batch = ImportBatch()
+    private var progress: Progress
+    /// How many entries the daemon has, those in pieces when the last piece is there.
+    private var sent = 0
+    /// How many entries end in the batch.
+    private var ending = 0
+
+    init(source: DumpSource, withLeases: Bool, summary: DumpReader.Summary) {
+        self.source = source
+        self.withLeases = withLeases
+        self.summary = summary
+        progress = Progress("imported", of: summary.entries)
+    }
 
     /// Reads the dump again and sends it, chunk by chunk.
     ///
-    /// - Parameter summary: what the dump had when it was checked.
     /// - Throws: ``Failure`` with the refusal of a chunk; those before it are written.
-    func send(to client: LeaseClient, expecting summary: DumpReader.Summary) async throws(Failure) {
-        var reader = DumpReader()
-        var batch = ImportBatch()
-        var sent = 0
-        var progress = Progress("imported")
+    mutating func send(to client: LeaseClient) async throws(Failure) {
         defer { progress.end() }
-        func send() async throws(Failure) {
-            do throws(LeaseClientError) {
-                try await client.import(batch.entries)
-            } catch {
-                let message = "\(error.message); \(sent) of \(summary.entries) entries were imported, run it again"
-                throw Failure(Failure(error).status, message)
-            }
-            sent += batch.entries.count
-            progress.advance(by: batch.entries.count)
-        }
+        var reader = DumpReader()
         try source.rewind()
         while true {
-            let piece = try source.read()
-            guard !piece.isEmpty else { break }
-            for var entry in try reader.feed(piece) {
+            let bytes = try source.read()
+            guard !bytes.isEmpty else { break }
+            for var entry in try reader.feed(bytes) {
                 if !withLeases { entry.lease = nil }
-                guard !batch.append(entry) else { continue }
-                try await send()
-                batch = ImportBatch(entry)
+                for piece in ImportBatch.pieces(of: entry) where !batch.append(piece) {
+                    try await sendBatch(to: client)
+                    batch = ImportBatch(piece)
+                }
+                ending += 1
             }
         }
         guard try reader.finish() == summary else {
             throw Failure(ExitStatus.dataError, "the dump is another one than when it was checked")
         }
-        try await send()
+        try await sendBatch(to: client)
+    }
+
+    private mutating func sendBatch(to client: LeaseClient) async throws(Failure) {
+        do throws(LeaseClientError) {
+            try await client.import(batch.entries)
+        } catch {
+            // What the daemon does not take for its size is the dump's fault, not the command's.
+            let status = error.code == .tooBig ? ExitStatus.dataError : Failure(error).status
+            let message = "\(error.message); \(sent) of \(summary.entries) entries were imported, run it again"
+            throw Failure(status, message)
+        }
+        sent += ending
+        progress.advance(by: ending)
+        ending = 0
     }
 }

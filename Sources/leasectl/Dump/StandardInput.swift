@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 
 /// stdin, read in pieces.
@@ -16,7 +17,7 @@ enum StandardInput {
             bytes += piece
             guard bytes.count <= limit else {
                 throw Failure(
-                    ExitStatus.usage,
+                    ExitStatus.dataError,
                     "stdin has more than \(limit) bytes, which is more than a value may have"
                 )
             }

@@ -2,7 +2,7 @@ import Glibc
 
 /// Descriptors above the standard streams; as an argument of the trampoline, numbers with commas between.
 struct DescriptorSet: Hashable, Sendable {
-    let numbers: Set<Int32>
+    private(set) var numbers: Set<Int32>
 
     init(_ numbers: Set<Int32>) {
         self.numbers = numbers
@@ -16,6 +16,10 @@ struct DescriptorSet: Hashable, Sendable {
     }
 
     var text: String { numbers.sorted().map(String.init).joined(separator: ",") }
+
+    mutating func insert(_ number: Int32) {
+        numbers.insert(number)
+    }
 
     /// Those that are open now.
     static func open() -> DescriptorSet {

@@ -20,10 +20,25 @@ struct JobCommand: Hashable, Sendable {
     var programText: String { EscapedBytes.text(program) }
 
     /// The label under which the job's lease is held if the caller names none: the last part of the program's path.
-    var ownerLabel: String {
+    var ownerLabel: Label {
         let name = program.split(separator: UInt8(ascii: "/")).last.map(Array.init) ?? program
         let label = Label(sanitizing: name)
-        return label == .empty ? "leasectl" : label.text
+        return label == .empty ? .leasectl : label
+    }
+}
+
+extension Label {
+    /// The label of who has no better one.
+    static let leasectl = Label(sanitizing: "leasectl".utf8)
+
+    /// The beginning of the label, in the 16 bytes that every daemon takes (`limits.label-bytes`).
+    var shortened: Label {
+        var length = 0
+        let fitting = text.unicodeScalars.prefix { scalar in
+            length += UTF8.width(scalar)
+            return length <= 16
+        }
+        return Label(sanitizing: String(fitting).utf8)
     }
 }
 

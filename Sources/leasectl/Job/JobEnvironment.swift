@@ -34,6 +34,11 @@ struct JobEnvironment: Hashable, Sendable {
             + zip(prefixes, values).map { $0 + $1 }
     }
 
+    /// Creates the environment of a job that runs without a lease: it must not take another's for its own.
+    init(withoutLease inherited: [[UInt8]]) {
+        entries = inherited.filter { !$0.starts(with: "LEASE_".utf8) }
+    }
+
     /// The environment of this process.
     static func inherited() -> [[UInt8]] {
         var entries: [[UInt8]] = []

@@ -34,14 +34,19 @@ struct JobSpawner: Sendable {
     ///
     /// To be called on a thread that lives as long as the job may: the job is killed when this thread ends.
     ///
+    /// - Parameter tie: A descriptor that the job inherits, at the same number.
     /// - Returns: The job's process id. It is a child of this process, to be waited for.
     /// - Throws: Why there is no job. Nothing is left behind.
-    func spawn(_ command: JobCommand, environment: JobEnvironment) throws(SpawnFailure) -> pid_t {
+    func spawn(
+        _ command: JobCommand,
+        environment: JobEnvironment,
+        tie: Int32? = nil
+    ) throws(SpawnFailure) -> pid_t {
         var ends: [Int32] = [-1, -1]
         guard clinux_pipe(&ends) == 0 else { throw .refused(errno) }
         defer { close(ends[0]) }
         var process: pid_t = 0
-        let error = spawn(command, environment, errorPipe: ends[1], into: &process)
+        let error = spawn(command, environment, tie: tie, errorPipe: ends[1], into: &process)
         close(ends[1])
         guard error == 0 else { throw .refused(error) }
 
@@ -53,6 +58,7 @@ struct JobSpawner: Sendable {
     private func spawn(
         _ command: JobCommand,
         _ environment: JobEnvironment,
+        tie: Int32?,
         errorPipe: Int32,
         into process: inout pid_t
     ) -> Int32 {
@@ -63,7 +69,12 @@ struct JobSpawner: Sendable {
         guard posix_spawnattr_init(&attributes) == 0 else { return ENOMEM }
         defer { posix_spawnattr_destroy(&attributes) }
         // A descriptor that is duplicated onto itself stays open in the child (posix_spawn(3)).
+        var start = start
         posix_spawn_file_actions_adddup2(&actions, errorPipe, errorPipe)
+        if let tie {
+            posix_spawn_file_actions_adddup2(&actions, tie, tie)
+            start.descriptors.insert(tie)
+        }
         if leadsGroup {
             posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP))
             posix_spawnattr_setpgroup(&attributes, 0)

@@ -6,8 +6,8 @@ import Glibc
 /// `leasectl` is a child subreaper, so a descendant whose parent has ended becomes its child, whatever sessions and
 /// groups it has moved to; no descendant gets out of the tree. The tree is empty exactly when there is no child left.
 ///
-/// Children that `leasectl` was started with (a shell may execute it with jobs of its own in the background) are not the
-/// job's, and are left alone.
+/// Children that were there before the job are not the job's, and are left alone: those that an earlier job of an election
+/// has left, with `--release main`. Children that `leasectl` was started with are none of its own (``StandIn``).
 struct ProcessTree {
     private let root: pid_t
     private var foreign: Set<pid_t>

@@ -11,7 +11,7 @@ struct StartState: Hashable, Sendable {
     /// The signals that were blocked.
     let blocked: SignalSet
     /// The descriptors that were open, those of the standard streams left out.
-    let descriptors: DescriptorSet
+    var descriptors: DescriptorSet
 
     /// What this process was started with, if it was recorded before a second thread was there.
     static let ofThisProcess = record()

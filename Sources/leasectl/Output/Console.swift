@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 
 /// stdout and stderr, without buffers between: what was said is said, also when the process is killed next.
@@ -24,11 +25,11 @@ enum Console {
         try write(line + "\n")
     }
 
-    /// Says on stderr what is wrong.
+    /// Says on stderr what is wrong, on one line, which may quote what others have said.
     ///
     /// There is nobody to tell if that fails.
     static func complain(_ sentence: String) {
-        _ = write(Array("leasectl: \(sentence)\n".utf8), to: STDERR_FILENO)
+        _ = write(Array("leasectl: \(PrintableText.sentence(sentence))\n".utf8), to: STDERR_FILENO)
     }
 
     /// Writes all bytes, and returns the error that stopped it, if one did.

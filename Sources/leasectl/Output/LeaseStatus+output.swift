@@ -25,14 +25,16 @@ extension LeaseStatus {
 
     /// The columns of `list`.
     static let columns: [(title: String, alignment: TextTable.Alignment)] = [
-        ("NAME", .left), ("OWNER", .left), ("STATE", .left), ("LEFT", .right), ("SINCE", .left), ("PID", .right),
-        ("FENCE", .right), ("WAITERS", .right),
+        ("NAME", .left), ("OWNER", .left), ("STATE", .left), ("HELD BY", .left), ("LEFT", .right), ("SINCE", .left),
+        ("PID", .right), ("FENCE", .right), ("WAITERS", .right),
     ]
 
     /// The texts of those columns.
     var row: [String] {
         [
-            name.description, owner, state.description, TimeText.short(remaining),
+            PrintableText.text(name.bytes), PrintableText.text(owner), PrintableText.text(state.description),
+            isTied ? "tie" : isBound ? "connection" : "time",
+            TimeText.short(remaining),
             TimeText.local(milliseconds: acquiredAtMilliseconds), "\(pid)", fence.description, "\(waiters)",
         ]
     }
@@ -41,10 +43,11 @@ extension LeaseStatus {
     func show(style: TextStyle) throws(Failure) {
         let ending = isTied ? ", tied to its process tree" : isBound ? ", bound to its connection" : ""
         let isCalm = state == .held
+        let word = PrintableText.text(state.description)
         let fields = [
-            ("lease", name.description),
-            ("state", (isCalm ? state.description : style.warning(state.description)) + ending),
-            ("owner", "\(owner) (uid \(uid), gid \(gid), pid \(pid))"),
+            ("lease", PrintableText.text(name.bytes)),
+            ("state", (isCalm ? word : style.warning(word)) + ending),
+            ("owner", "\(PrintableText.text(owner)) (uid \(uid), gid \(gid), pid \(pid))"),
             ("since", "\(TimeText.local(milliseconds: acquiredAtMilliseconds)), renewed \(renewals) times"),
             ("left", "\(TimeText.short(remaining)) of \(DurationText.format(ttl))"),
             ("fence", fence.description),

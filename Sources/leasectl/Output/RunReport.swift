@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import LeaseCore
 
 /// What `--report FILE` writes: how a run went, as one JSON object.
 ///
@@ -37,6 +38,8 @@ struct RunReport: Hashable, Sendable {
         case .lost: "lost"
         case .atMostReached: "at_most"
         case .interrupted: "interrupted"
+        case .skipped: "skipped"
+        case .onWinFailed: "on_win_failed"
         case .notStarted(.notFound): "not_found"
         case .notStarted(.notExecutable): "not_executable"
         case .notStarted(.refused), .internalError: "error"
@@ -45,44 +48,106 @@ struct RunReport: Hashable, Sendable {
             case .held: "not_acquired"
             case .lost: "lost"
             case .unreachable: "unreachable"
-            case .denied: "denied"
+            case .unable: "unable"
+            case .closed, .denied: "denied"
             case .usage: "usage"
             case .internalError: "error"
             }
         }
     }
 
-    /// Puts the report into the file: whole or not at all, for whoever reads it meanwhile.
+    /// Puts the report into the file: whole or not at all, for whoever reads it meanwhile, wherever that can be done.
     ///
-    /// Something that is no regular file (`/dev/stdout`, a pipe) cannot be replaced and is written to.
+    /// A link is followed. A file that is there keeps its mode and its owner. Where the folder, the owner or a second name of
+    /// the file does not allow that a new file takes its place, the file itself is written; so is what is no regular
+    /// file (`/dev/stdout`, a pipe).
     ///
-    /// - Throws: ``Failure`` with a sentence that names the file. A file that was there is as it was.
+    /// - Throws: ``Failure`` with a sentence that names the file. A file that was there is as it was, if a new one was to
+    ///   take its place and the disk has no room for it.
     func write(to path: String) throws(Failure) {
         let bytes = Array((json.text + "\n").utf8)
-        if Self.isSpecial(path) {
+        let present = Self.present(at: path)
+        if let present, present.status.st_mode & S_IFMT != S_IFREG {
             return try Self.write(bytes, to: path, flags: O_WRONLY, named: path)
         }
-        let temporary = "\(path).\(getpid()).tmp"
-        do throws(Failure) {
-            try Self.write(bytes, to: temporary, flags: O_WRONLY | O_CREAT | O_EXCL, named: path)
-            guard rename(temporary, path) == 0 else { throw Self.failure(path) }
-        } catch {
-            unlink(temporary)
-            throw error
+        if let target = Self.target(of: path, present),
+            let temporary = Self.temporaryFile(for: target, like: present?.status)
+        {
+            let error = Self.write(bytes, to: temporary.descriptor)
+            if error == nil, rename(temporary.path, target) == 0 { return }
+            unlink(temporary.path)
+            // What does not fit beside the file would not fit into it, and what it has would be gone.
+            if let error { throw Self.failure(path, error) }
         }
+        // Without O_CREAT where there is a file: in /tmp the kernel may refuse it for one of another user (proc(5),
+        // protected_regular).
+        let flags = O_WRONLY | O_TRUNC | (present == nil ? O_CREAT : 0)
+        try Self.write(bytes, to: path, flags: flags, named: path)
     }
 
-    private static func isSpecial(_ path: String) -> Bool {
+    /// The file that is there, with its path without links if that is known.
+    ///
+    /// The kernel follows the links, and so keeps to its rule on those that others have laid in a shared folder (proc(5),
+    /// protected_symlinks); realpath(3) would not.
+    private static func present(at path: String) -> (status: stat, path: String?)? {
+        let descriptor = clinux_open_path(path)
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
         var status = Glibc.stat()
-        return stat(path, &status) == 0 && status.st_mode & S_IFMT != S_IFREG
+        guard fstat(descriptor, &status) == 0 else { return nil }
+        guard let name = realpath("/proc/self/fd/\(descriptor)", nil) else { return (status, nil) }
+        defer { free(name) }
+        var named = Glibc.stat()
+        let isSame = lstat(name, &named) == 0 && named.st_dev == status.st_dev && named.st_ino == status.st_ino
+        return (status, isSame ? String(validatingCString: name) : nil)
+    }
+
+    /// Where a new file is to be put, or `nil` if it cannot take the place of what is there: a file with a second name, or
+    /// a link that leads nowhere.
+    private static func target(of path: String, _ present: (status: stat, path: String?)?) -> String? {
+        if let present {
+            return present.status.st_nlink == 1 ? present.path : nil
+        }
+        var status = Glibc.stat()
+        return lstat(path, &status) == 0 ? nil : path
+    }
+
+    /// A new file in the folder of another, with the mode and the owner of that one; `nil` if there cannot be one.
+    private static func temporaryFile(
+        for path: String,
+        like present: stat?
+    ) -> (path: String, descriptor: Int32)? {
+        // A name of its own, since that of the file may be as long as a name can be.
+        let folder = path.lastIndex(of: "/").map { path[...$0] } ?? ""
+        let temporary = "\(folder).leasectl-report-\(getpid()).tmp"
+        let flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC
+        let descriptor = clinux_open(temporary, flags, present == nil ? 0o666 : 0o600)
+        guard descriptor >= 0 else { return nil }
+        guard let present else { return (temporary, descriptor) }
+        var own = Glibc.stat()
+        let isSame = fstat(descriptor, &own) == 0 && own.st_uid == present.st_uid && own.st_gid == present.st_gid
+        // The mode comes last: a change of the owner takes bits of it away.
+        guard isSame || fchown(descriptor, present.st_uid, present.st_gid) == 0,
+            fchmod(descriptor, present.st_mode & 0o7777) == 0
+        else {
+            close(descriptor)
+            unlink(temporary)
+            return nil
+        }
+        return (temporary, descriptor)
     }
 
     private static func write(_ bytes: [UInt8], to path: String, flags: Int32, named name: String) throws(Failure) {
         let file = clinux_open(path, flags | O_CLOEXEC, 0o666)
         guard file >= 0 else { throw failure(name) }
+        if let error = write(bytes, to: file) { throw failure(name, error) }
+    }
+
+    /// Writes all bytes and closes the file; the error if that fails.
+    private static func write(_ bytes: [UInt8], to file: Int32) -> Int32? {
         let error = Console.write(bytes, to: file)
         let closed = close(file)
-        guard error == nil, closed == 0 else { throw failure(name, error ?? errno) }
+        return error ?? (closed == 0 ? nil : errno)
     }
 
     private static func failure(_ path: String, _ error: Int32 = errno) -> Failure {

@@ -1,3 +1,5 @@
+import LeaseCore
+
 /// What a run exits with, and what it says on the way.
 extension Conclusion {
     /// How the job's main process ended, if it ran and that is known.
@@ -5,7 +7,15 @@ extension Conclusion {
         switch self {
         case .ended(let status): status
         case .lost(_, let status), .atMostReached(let status): status
-        case .notAcquired, .interrupted, .notStarted, .internalError: nil
+        case .notAcquired, .skipped, .interrupted, .notStarted, .onWinFailed, .internalError: nil
+        }
+    }
+
+    /// Whether the job ran until it ended, or until its time was up.
+    var hasRun: Bool {
+        switch self {
+        case .ended, .atMostReached: true
+        default: false
         }
     }
 
@@ -14,13 +24,13 @@ extension Conclusion {
     /// - Parameter notAcquired: What "held by another" is to exit with (`-E`, `--skip-ok`).
     func exitStatus(notAcquired: Int32) -> Int32 {
         switch self {
-        case .ended(.exited(let code)): code
-        case .ended(.signalled(let signal)), .interrupted(let signal): ExitStatus.signalled(signal)
+        case .ended(let status), .onWinFailed(let status): status.exitStatus
+        case .interrupted(let signal): ExitStatus.signalled(signal)
+        case .skipped: ExitStatus.success
         case .lost: ExitStatus.lost
         case .atMostReached: ExitStatus.atMostReached
-        case .notStarted(.notFound): ExitStatus.notFound
-        case .notStarted(.notExecutable): ExitStatus.cannotExecute
-        case .notStarted(.refused), .internalError: ExitStatus.internalError
+        case .notStarted(let failure): failure.exitStatus
+        case .internalError: ExitStatus.internalError
         case .notAcquired(let refusal): refusal.kind == .held ? notAcquired : refusal.kind.exitStatus
         }
     }
@@ -30,12 +40,13 @@ extension Conclusion {
     /// - Parameter isHeldFine: The lease being held by another is nothing wrong (`--skip-ok`).
     func complaint(program: String, isHeldFine: Bool) -> String? {
         switch self {
-        case .ended, .lost, .atMostReached, .interrupted: return nil
+        case .ended, .lost, .atMostReached, .interrupted, .onWinFailed: return nil
         case .notStarted(.notFound): return "\(program): command not found"
         case .notStarted(.notExecutable(let error)):
             return "\(program) cannot be executed: \(SpawnFailure.notExecutable(error).sentence)"
         case .notStarted(let failure): return "the job cannot be started: \(failure.sentence)"
         case .internalError(let sentence): return sentence
+        case .skipped(let refusal): return "\(refusal.message); the job is skipped"
         case .notAcquired(let refusal): return refusal.kind == .held && isHeldFine ? nil : refusal.message
         }
     }
@@ -47,8 +58,8 @@ extension Refusal.Kind {
         switch self {
         case .held: ExitStatus.notAcquired
         case .lost: ExitStatus.lost
-        case .unreachable: ExitStatus.unavailable
-        case .denied: ExitStatus.denied
+        case .unreachable, .unable: ExitStatus.unavailable
+        case .closed, .denied: ExitStatus.denied
         case .usage: ExitStatus.usage
         case .internalError: ExitStatus.internalError
         }
@@ -56,11 +67,47 @@ extension Refusal.Kind {
 }
 
 extension Loss {
-    /// What is said on stderr.
-    var sentence: String {
+    /// What is said on stderr when the job is being stopped for it.
+    func sentence(of name: LeaseName) -> String {
         switch self {
-        case .revoked(let reason): "the lease was revoked, the job is being stopped: \(reason)"
-        case .expired(let reason): "the lease was lost, the job is being stopped: \(reason)"
+        case .revoked(let reason): "lease '\(name)' was revoked, the job is being stopped: \(reason)"
+        case .expired(let reason): "lease '\(name)' was lost, the job is being stopped: \(reason)"
+        }
+    }
+}
+
+extension JobStatus {
+    /// The exit code by which a shell would tell it.
+    var exitStatus: Int32 {
+        switch self {
+        case .exited(let code): code
+        case .signalled(let signal): ExitStatus.signalled(signal)
+        }
+    }
+}
+
+extension SpawnFailure {
+    /// The exit code by which env(1) would tell it.
+    var exitStatus: Int32 {
+        switch self {
+        case .notFound: ExitStatus.notFound
+        case .notExecutable: ExitStatus.cannotExecute
+        case .refused: ExitStatus.internalError
+        }
+    }
+}
+
+extension Supervision.StageFailure {
+    /// What is said on stderr.
+    ///
+    /// - Parameter program: The program's path, in a form for people.
+    func sentence(of stage: SupervisionStage, program path: String) -> String {
+        let program = [stage.option, path].compactMap(\.self).joined(separator: " ")
+        return switch self {
+        case .notStarted(let failure): "\(program) cannot be executed: \(failure.sentence)"
+        case .ended(.exited(let code)): "\(program) failed with exit code \(code)"
+        case .ended(.signalled(let signal)): "\(program) was ended by signal \(signal)"
+        case .tookTooLong: "\(program) has run for the whole grace; it is being killed"
         }
     }
 }

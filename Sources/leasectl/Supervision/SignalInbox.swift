@@ -1,17 +1,22 @@
 import CLinux
 import Glibc
+import Synchronization
 
 /// The signals to this process, as a descriptor to read: they interrupt nothing and are lost nowhere.
 ///
 /// They are blocked in the calling thread and in every thread that it starts later, so an inbox is made before there is
 /// a second thread.
-struct SignalInbox: ~Copyable {
+final class SignalInbox: Sendable {
     /// One signal that came.
     struct Signal: Hashable, Sendable {
         let number: Int32
         /// The kernel sent it by itself, as its terminal driver does at Ctrl-C, and no process did.
         let isFromKernel: Bool
     }
+
+    /// The process that passes signals on to this one, if one does.
+    private let standIn: pid_t?
+    private let echoes = Mutex(SignalEchoes())
 
     /// Readable when a signal has come.
     let descriptor: Int32
@@ -22,8 +27,11 @@ struct SignalInbox: ~Copyable {
     /// queued even if it is ignored, so it must not be blocked here.) SIGCHLD must not be: children would be reaped by
     /// the kernel, and how the job ended would be lost; the job gets it back as it was.
     ///
+    /// - Parameter standIn: The process that passes signals on (``StandIn``): what comes from there and otherwise, too, is
+    ///   taken once.
     /// - Throws: errno as a ``SpawnFailure``, when the machine has no descriptor left.
-    init(_ signals: [Int32], start: StartState) throws(SpawnFailure) {
+    init(_ signals: [Int32], start: StartState, standIn: pid_t? = nil) throws(SpawnFailure) {
+        self.standIn = standIn
         clinux_set_signal_ignored(SIGCHLD, 0)
         var mask = SignalSet(signals.filter { !start.ignored.contains($0) } + [SIGCHLD]).mask
         pthread_sigmask(SIG_BLOCK, &mask, nil)
@@ -41,11 +49,17 @@ struct SignalInbox: ~Copyable {
         var information = signalfd_siginfo()
         let size = MemoryLayout<signalfd_siginfo>.size
         while read(descriptor, &information, size) == size {
-            signals.append(
-                Signal(number: Int32(information.ssi_signo), isFromKernel: information.ssi_code == Self.fromKernel)
-            )
+            let isFromKernel = information.ssi_code == Self.fromKernel
+            let signal = Signal(number: Int32(information.ssi_signo), isFromKernel: isFromKernel)
+            if !isEcho(signal, sender: pid_t(bitPattern: information.ssi_pid)) { signals.append(signal) }
         }
         return signals
+    }
+
+    /// Whether the signal is one that was taken by the other way already; what the terminal sends is not passed on.
+    private func isEcho(_ signal: Signal, sender: pid_t) -> Bool {
+        guard let standIn, signal.number != SIGCHLD, !signal.isFromKernel else { return false }
+        return echoes.withLock { $0.isEcho(signal.number, isPassedOn: sender == standIn) }
     }
 
     /// SI_KERNEL of sigaction(2), an enumerator that Swift does not see.

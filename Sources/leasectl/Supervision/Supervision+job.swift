@@ -1,36 +1,93 @@
 import Glibc
 import LeaseCore
 
-/// From the start of the job to the end of its tree.
+/// From the start of a stage to the end of its tree.
 extension Supervision {
     mutating func began(_ process: Int32, now: BootInstant) -> [Action] {
         main = MainProcess(process: process)
-        atMostAt = policy.atMost.map { now.advanced(by: $0) }
+        switch stage {
+        case .onWin: break
+        case .job: atMostAt = policy.atMost.map { now.advanced(by: $0) }
+        case .onLose: onLoseLimit = now.advanced(by: policy.grace)
+        }
         return enter(.running, [])
+    }
+
+    mutating func notStarted(_ failure: SpawnFailure, now: BootInstant) -> [Action] {
+        switch stage {
+        case .job:
+            conclusion = .notStarted(failure)
+            guard policy.hasOnWin, policy.release == .tree else { return conclude(now: now) }
+            // The program before it may have left something running.
+            main = MainProcess(process: 0, status: .exited(failure.exitStatus))
+            stragglersAt = now.advanced(by: Self.stragglerPatience)
+            return enter(.running, [])
+        case .onWin:
+            conclusion = .onWinFailed(.exited(failure.exitStatus))
+            return [.announceFailure(.onWin, .notStarted(failure))] + conclude(now: now)
+        case .onLose:
+            return [.announceFailure(.onLose, .notStarted(failure))] + release(now: now)
+        }
     }
 
     mutating func ended(_ process: Int32, _ status: JobStatus, now: BootInstant) -> [Action] {
         guard main?.process == process, main?.status == nil else { return [] }
         main?.status = status
+        if stragglersAt == nil { stragglersAt = now.advanced(by: Self.stragglerPatience) }
+        switch stage {
+        case .onWin: return onWinEnded(status, now: now)
+        case .job: return jobEnded(status, now: now)
+        case .onLose: return onLoseEnded(status, now: now)
+        }
+    }
+
+    private mutating func jobEnded(_ status: JobStatus, now: BootInstant) -> [Action] {
         switch conclusion {
         case .lost(let loss, _): conclusion = .lost(loss, status)
         case .atMostReached: conclusion = .atMostReached(status)
         default: conclusion = .ended(status)
         }
         // Whoever is being stopped is stopped with all its tree, whatever `--release` says.
-        if policy.release == .main, stop == nil { return release(conclusion) }
-        if stragglersAt == nil { stragglersAt = now.advanced(by: Self.stragglerPatience) }
-        return []
+        return policy.release == .main && stop == nil ? conclude(now: now) : []
+    }
+
+    /// The job starts at once after its forerunner, whatever that has left running.
+    private mutating func onWinEnded(_ status: JobStatus, now: BootInstant) -> [Action] {
+        var actions: [Action] = []
+        if case .lost = conclusion {
+        } else if let stopSignal {
+            conclusion = .interrupted(stopSignal)
+        } else if status == .exited(0) {
+            return start(.job)
+        } else {
+            conclusion = .onWinFailed(status)
+            actions = [.announceFailure(.onWin, .ended(status))]
+        }
+        return actions + (policy.release == .main && stop == nil ? conclude(now: now) : [])
+    }
+
+    private mutating func onLoseEnded(_ status: JobStatus, now: BootInstant) -> [Action] {
+        onLoseLimit = nil
+        let failure: [Action] =
+            status == .exited(0) || stop != nil ? [] : [.announceFailure(.onLose, .ended(status))]
+        return failure + (policy.release == .main && stop == nil ? release(now: now) : [])
     }
 
     /// The tree cannot be empty before the main process was waited for; an early word of it is of no meaning.
-    mutating func treeIsEmpty() -> [Action] {
-        main?.status == nil ? [] : release(conclusion)
+    mutating func treeIsEmpty(now: BootInstant) -> [Action] {
+        main?.status == nil ? [] : conclude(now: now)
     }
 
+    /// The job is over: what is left is to tell so, and to give the lease back.
+    private mutating func conclude(now: BootInstant) -> [Action] {
+        stage != .onLose && policy.hasOnLose && grantedAt != nil ? start(.onLose) : release(now: now)
+    }
+
+    /// A job that has ended cannot be stopped any more; its last program has its own limit.
     mutating func lost(_ loss: Loss, now: BootInstant) -> [Action] {
         if case .lost = conclusion { return [] }
-        conclusion = .lost(loss, main?.status)
+        guard stage != .onLose else { return [] }
+        conclusion = .lost(loss, stage == .job ? main?.status : nil)
         return [.announceLoss(loss)] + terminate(now: now)
     }
 
@@ -44,6 +101,10 @@ extension Supervision {
                 conclusion = .atMostReached(main?.status)
                 actions += [.announceAtMost] + terminate(now: now)
             }
+        }
+        if let due = onLoseLimit, now >= due {
+            onLoseLimit = nil
+            actions += [.announceFailure(.onLose, .tookTooLong)] + kill(now: now)
         }
         if let due = stragglersAt, now >= due {
             stragglersAt = nil

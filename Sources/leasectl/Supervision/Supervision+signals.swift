@@ -7,7 +7,7 @@ extension Supervision {
     static let forwarded: [Int32] = [SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGCONT, SIGWINCH]
 
     /// Those that do not end a process which knows nothing of them.
-    private static let harmless: Set<Int32> = [SIGCONT, SIGWINCH]
+    static let harmless: Set<Int32> = [SIGCONT, SIGWINCH]
 
     /// A signal while there is no lease yet: `leasectl` ends as if the signal had ended it.
     mutating func abandon(_ signal: Int32) -> [Action] {
@@ -21,17 +21,33 @@ extension Supervision {
         Self.harmless.contains(signal) ? [] : finish(.interrupted(signal))
     }
 
-    /// A signal while the job runs.
+    /// A signal while the job, or a program beside it, runs.
     ///
     /// What the terminal sends has reached the job already, and a person who types Ctrl-C to a job twice means the job;
-    /// so neither is it forwarded nor does it count. A second TERM or INT by other means kills the tree.
+    /// so neither is it forwarded nor does it count. A second TERM or INT by other means kills the tree. The program of
+    /// `--on-lose` tells others that the lease is being given back, so it gets nothing but that.
     mutating func received(_ signal: Int32, fromTerminal: Bool, now: BootInstant) -> [Action] {
+        if isStop(signal) { stopSignal = signal }
         guard !(fromTerminal && policy.hasTerminal) || isUnsharedHangUp(signal) else { return [] }
         if signal == SIGTERM || signal == SIGINT {
             stopSignals += 1
             if stopSignals > 1 { return kill(now: now) }
         }
+        guard stage != .onLose else { return [] }
         return [main?.status == nil ? .forward(signal) : .forwardToTree(signal)]
+    }
+
+    /// A signal while nothing can be sent on, as before the job's start or after its end: no other term follows.
+    mutating func remember(_ signal: Int32) -> [Action] {
+        if isStop(signal) { stopSignal = signal }
+        return []
+    }
+
+    /// Whether the signal tells that what was begun is not wanted any more.
+    ///
+    /// A hang-up does so only where there is a terminal: services take it as "read your configuration again".
+    private func isStop(_ signal: Int32) -> Bool {
+        [SIGTERM, SIGINT, SIGQUIT].contains(signal) || signal == SIGHUP && policy.hasTerminal
     }
 
     /// When a terminal goes away the kernel tells the leader of the session, and nobody else.

@@ -2,18 +2,23 @@ import LeaseCore
 
 /// What `leasectl run` does when: the decisions alone, without a process, a signal or a clock of its own.
 ///
-///     acquiring ──granted──▶ starting ──spawned──▶ running ──job and tree ended──▶ releasing ──▶ finished
-///         │ refused              │ not spawned                                        ▲
-///         ├────────▶ finished    └────────────────────────────────────────────────────┤
-///         └ signal ▶ abandoning ──────────────────────────────────────────────────────┘
+///     acquiring ──granted──▶ starting ⇄ running ──all stages ended──▶ releasing ──▶ finished
+///         │ refused              │                                        ▲
+///         ├────────▶ finished    └─ the job could not be started ─────────┤
+///         └ signal ▶ abandoning ──────────────────────────────────────────┘
+///
+/// Under the lease run up to three programs, one after another, its *stages*: the one of `--on-win`, the job, the one of
+/// `--on-lose`. `starting` and `running` are those of the present stage.
 ///
 /// While it is running the job may have to stop, in two steps: *terminating* (TERM to the whole tree, again to whoever
 /// joins it) and, after the grace, *killing* (KILL to the whole tree, again until it is empty). Either is repeated at
 /// each ``roundInterval``, since processes can be started faster than a list of them can be read.
 ///
-/// Invariants: `release` is ordered only when no process is left that must be gone; `finish` comes once and last; what
-/// the job is stopped for decides the conclusion, and a lost lease weighs more than a time that is up.
+/// Invariants: the lease is given back only when no process is left that must be gone, and once; `finish` comes once and
+/// last; what the job is stopped for decides the conclusion, and a lost lease weighs more than a time that is up.
 struct Supervision: Sendable {
+    typealias Stage = SupervisionStage
+
     /// How long a stopped tree may take before it is looked at again.
     static let roundInterval: Duration = .milliseconds(100)
     /// How long stragglers are waited for in silence.
@@ -21,14 +26,22 @@ struct Supervision: Sendable {
 
     let policy: SupervisionPolicy
     private(set) var phase: Phase = .acquiring
+    var stage: Stage = .job
+    /// The signal that asked `leasectl` itself to stop, if one did.
+    var stopSignal: Int32?
 
     /// The conclusion that stands while the lease is given back.
     var conclusion: Conclusion = .internalError("the job was never started")
+    /// The process of the present stage.
     var main: MainProcess?
     var stop: Stop?
     var stopSignals = 0
     var atMostAt: BootInstant?
     var stragglersAt: BootInstant?
+    /// Until when the program of `--on-lose` may run.
+    var onLoseLimit: BootInstant?
+    /// When the lease was granted; `nil` also while the job runs without one.
+    private(set) var grantedAt: BootInstant?
 
     init(policy: SupervisionPolicy) {
         self.policy = policy
@@ -54,29 +67,52 @@ struct Supervision: Sendable {
 
     /// The instant at which `timerFired` is due, or `nil` if there is nothing to wait for.
     var nextTimer: BootInstant? {
-        [atMostAt, stragglersAt, stop?.nextRound, stop.flatMap { $0.isKilling ? nil : $0.killAt }].compactMap(\.self)
-            .min()
+        [atMostAt, stragglersAt, onLoseLimit, stop?.nextRound, stop.flatMap { $0.isKilling ? nil : $0.killAt }]
+            .compactMap(\.self).min()
     }
 
     /// Takes notice of an event and says what to do, in this order.
     mutating func handle(_ event: Event, now: BootInstant) -> [Action] {
         switch (phase, event) {
         case (.finished, _): []
-        case (.acquiring, .granted): enter(.starting, [.spawn])
-        case (.acquiring, .refused(let refusal)): finish(.notAcquired(refusal))
+        case (.acquiring, .granted): granted(now: now)
+        case (.acquiring, .refused(let refusal)): refused(refusal)
         case (.acquiring, .signal(let signal, _)): abandon(signal)
         case (.abandoning, .signal(let signal, _)): abandonAtOnce(signal)
         case (.abandoning, .refused), (.abandoning, .released): finish(conclusion)
         case (.starting, .spawned(let process)): began(process, now: now)
-        case (.starting, .notSpawned(let failure)): release(.notStarted(failure))
+        case (.starting, .notSpawned(let failure)): notStarted(failure, now: now)
         case (.running, .signal(let signal, let fromTerminal)): received(signal, fromTerminal: fromTerminal, now: now)
         case (.running, .childEnded(let process, let status)): ended(process, status, now: now)
-        case (.running, .treeEmpty): treeIsEmpty()
+        case (.running, .treeEmpty): treeIsEmpty(now: now)
         case (.running, .lost(let reason)): lost(reason, now: now)
         case (.running, .timerFired): timerFired(now: now)
         case (.releasing, .released): finish(conclusion)
+        case (_, .signal(let signal, _)): remember(signal)
         default: []
         }
+    }
+
+    private mutating func granted(now: BootInstant) -> [Action] {
+        grantedAt = now
+        return start(policy.hasOnWin ? .onWin : .job)
+    }
+
+    private mutating func refused(_ refusal: Refusal) -> [Action] {
+        guard refusal.kind == .unreachable else { return finish(.notAcquired(refusal)) }
+        switch policy.ifUnreachable {
+        case .fail: return finish(.notAcquired(refusal))
+        case .skip: return finish(.skipped(refusal))
+        case .run: return [.announceRunWithoutLease(refusal)] + start(.job)
+        }
+    }
+
+    /// Begins a stage; nothing of the one before matters any more.
+    mutating func start(_ stage: Stage) -> [Action] {
+        self.stage = stage
+        main = nil
+        forgetTimers()
+        return enter(.starting, [.spawn(stage)])
     }
 
     mutating func enter(_ phase: Phase, _ actions: [Action]) -> [Action] {
@@ -84,16 +120,25 @@ struct Supervision: Sendable {
         return actions
     }
 
-    /// Gives the lease back; no timer matters any more.
-    mutating func release(_ conclusion: Conclusion) -> [Action] {
-        self.conclusion = conclusion
-        stop = nil
-        atMostAt = nil
-        stragglersAt = nil
+    /// Gives the lease back, or leaves it in place for the rest of `--at-least`.
+    mutating func release(now: BootInstant) -> [Action] {
+        forgetTimers()
+        guard let grantedAt else { return finish(conclusion) }
+        if conclusion.hasRun, let atLeast = policy.atLeast {
+            let rest = now.duration(to: grantedAt.advanced(by: atLeast))
+            if rest > .zero { return enter(.releasing, [.leave(rest)]) }
+        }
         return enter(.releasing, [.release])
     }
 
     mutating func finish(_ conclusion: Conclusion) -> [Action] {
         enter(.finished, [.finish(conclusion)])
+    }
+
+    private mutating func forgetTimers() {
+        stop = nil
+        atMostAt = nil
+        stragglersAt = nil
+        onLoseLimit = nil
     }
 }

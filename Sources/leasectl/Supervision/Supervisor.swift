@@ -8,32 +8,28 @@ import LeaseCore
 /// waits in poll(2) for signals, for the events of the task that keeps the lease, and for the machine's next timer.
 struct Supervisor: ~Copyable {
     private var machine: Supervision
-    private let job: Job
+    private let job: SupervisedJob
     private let inbox: SignalInbox
     private let mailbox: Mailbox<Tenancy.Event>
-    private let keeping: Task<Void, Never>
+    private let keeping: TenancyTask
     private var tree: ProcessTree
+    private var tie: TieDescriptor?
 
     /// When the lease was granted, if it was.
     private(set) var grant: Tenancy.Grant?
     private(set) var grantedAt: BootInstant?
     private(set) var releasedAt: BootInstant?
 
-    /// What to start, and how, once there is a lease.
-    struct Job: Sendable {
-        let spawner: JobSpawner
-        let command: JobCommand
-        let environment: @Sendable (Tenancy.Grant) -> JobEnvironment
-    }
+    /// The signal that asked `leasectl` itself to stop, if one did.
+    var stopSignal: Int32? { machine.stopSignal }
 
-    /// Creates a supervisor; `keeping` is the task that posts into the mailbox, and that gives the lease back when it is
-    /// cancelled.
+    /// Creates a supervisor; `keeping` is the task that posts into the mailbox.
     init(
         policy: SupervisionPolicy,
-        job: Job,
-        inbox: consuming SignalInbox,
+        job: SupervisedJob,
+        inbox: SignalInbox,
         mailbox: Mailbox<Tenancy.Event>,
-        keeping: Task<Void, Never>,
+        keeping: TenancyTask,
         tree: ProcessTree
     ) {
         self.machine = Supervision(policy: policy)
@@ -62,8 +58,8 @@ struct Supervisor: ~Copyable {
         }
     }
 
-    /// Waits for a signal, an event or the next timer; at most a minute, so that a suspended machine, whose poll(2) does
-    /// not count the time, is late by no more than that.
+    /// Waits for a signal, an event or the next timer; at most a minute, so that a suspended machine,
+    /// whose poll(2) does not count the time, is late by no more than that.
     private func wait() {
         var descriptors = [
             pollfd(fd: inbox.descriptor, events: Int16(POLLIN), revents: 0),
@@ -77,11 +73,20 @@ struct Supervisor: ~Copyable {
         poll(&descriptors, nfds_t(descriptors.count), timeout)
     }
 
+    private var tieNumber: Int32? {
+        switch tie {
+        case .some(let tie): tie.number
+        case nil: nil
+        }
+    }
+
+    /// Takes notice of what the keeping task tells, and says what it means for the machine.
     private mutating func translate(_ event: Tenancy.Event) -> Supervision.Event {
         switch event {
-        case .granted(let grant):
+        case .granted(let grant, let number):
             self.grant = grant
             grantedAt = BootClock.now()
+            if let number { tie = TieDescriptor(owning: number) }
             return .granted
         case .refused(let refusal): return .refused(refusal)
         case .lost(let loss): return .lost(loss)
@@ -116,24 +121,32 @@ struct Supervisor: ~Copyable {
 
     private mutating func perform(_ action: Supervision.Action) -> Conclusion? {
         switch action {
-        case .spawn: return spawn()
+        case .spawn(let stage): return spawn(stage)
         case .forward(let signal): forward(signal)
         case .forwardToTree(let signal): tree.send(signal)
         case .terminateTree: tree.terminate()
         case .killTree: tree.kill()
         case .nameStragglers: nameStragglers()
-        case .announceLoss(let loss): Console.complain(loss.sentence)
+        case .announceLoss(let loss):
+            if let name = grant?.name { Console.complain(loss.sentence(of: name)) }
         case .announceAtMost: Console.complain("the job has run for the time of --at-most; it is being stopped")
-        case .abandon, .release: keeping.cancel()
+        case .announceRunWithoutLease(let refusal):
+            Console.complain("\(refusal.message); the job runs without a lease")
+        case .announceFailure(let stage, let failure):
+            Console.complain(failure.sentence(of: stage, program: job.program(of: stage).programText))
+        case .abandon: keeping.cancel()
+        case .release: keeping.order(.release)
+        case .leave(let rest): keeping.order(.leave(rest))
         case .finish(let conclusion): return conclusion
         }
         return nil
     }
 
-    private mutating func spawn() -> Conclusion? {
-        guard let grant else { return handle(.notSpawned(.refused(EINVAL))) }
+    private mutating func spawn(_ stage: SupervisionStage) -> Conclusion? {
         do throws(SpawnFailure) {
-            return handle(.spawned(try job.spawner.spawn(job.command, environment: job.environment(grant))))
+            let environment = job.environment(of: grant)
+            let process = try job.spawner.spawn(job.program(of: stage), environment: environment, tie: tieNumber)
+            return handle(.spawned(process))
         } catch {
             return handle(.notSpawned(error))
         }
@@ -143,7 +156,7 @@ struct Supervisor: ~Copyable {
     ///
     /// Its number cannot be another's: it is a child that was not waited for.
     private func forward(_ signal: Int32) {
-        guard let process = machine.main?.process else { return }
+        guard let process = machine.main?.process, process > 0 else { return }
         kill(job.spawner.leadsGroup ? -process : process, signal)
     }
 
@@ -162,7 +175,7 @@ struct Supervisor: ~Copyable {
             if case .lost = machine.conclusion { return }
             Console.complain("the lease was over before the job had ended and it could be released")
         case .failed(let reason):
-            Console.complain("the lease could not be released and stays until its TTL is over: \(reason)")
+            Console.complain("the lease could not be given back as it should be, and ends by itself: \(reason)")
         }
     }
 }

@@ -1,95 +1,151 @@
 import LeaseClient
 import LeaseCore
 
-/// Acquires the lease of a run, keeps it, and gives it back: the part of `leasectl run` that talks to the daemon.
+/// Acquires a lease, ties it, keeps it, and gives it back: the part of `leasectl run` and `hold` that talks to the daemon.
 ///
-/// It is told to stop by the cancellation of its task, and tells what happens by ``post``, in the order of
-/// ``Tenancy/Event``.
+/// It is told what to do by orders and by the cancellation of its task, and tells what happens by ``post``, in the order
+/// of ``Tenancy/Event``.
 struct TenancyKeeper: Sendable {
-    /// How long a release is tried when the daemon is away.
-    private static let releasePatience: Duration = .seconds(5)
-    /// Between two tries.
-    private static let releasePause: Duration = .milliseconds(200)
+    /// Between two tries of what cannot be done just now.
+    private static let pause: Duration = .milliseconds(200)
+    /// Between two attempts to watch a daemon that refuses it.
+    private static let watchPause: Duration = .seconds(5)
 
     let client: LeaseClient
-    let name: LeaseName
-    let ttl: TTL
-    let grace: Duration
-    let owner: String
+    let request: Tenancy.Request
     let post: @Sendable (Tenancy.Event) -> Void
 
     /// Runs until the lease is given back, or was never granted.
-    func run() async {
+    func run(orders: AsyncStream<Tenancy.Order>) async {
         let lease: Lease
+        let tie: LeaseTie?
+        let owner: String
         do throws(LeaseClientError) {
-            lease = try await client.acquire(name, ttl: ttl, owner: owner)
+            (lease, tie, owner) = try await acquire()
         } catch {
-            // A grant that crossed a cancellation was released by the client.
             post(.refused(Refusal(error)))
             return
         }
-        post(.granted(Tenancy.Grant(name: name, fence: lease.fence, owner: owner, ttl: ttl)))
-
-        let held = HeldLease(lease)
-        if let loss = await LeaseKeeper(client: client, held: held, grace: grace).run() {
-            post(.lost(loss.reason == .revoked ? .revoked(loss.message) : .expired(loss.message)))
-            await Self.cancellation()
+        let descriptor = tie.flatMap { TieDescriptor.copy(of: $0.descriptor) }
+        guard tie == nil || descriptor != nil else {
+            await giveBack(lease)
+            post(.refused(Refusal(kind: .internalError, message: "no descriptor is left for the tie of the lease")))
+            return
         }
+        post(.granted(grant(lease, owner), tie: descriptor))
+
+        let held = HeldLease(lease, attachment: tie.map { .tie($0) } ?? .none)
+        let order = await keep(held, until: orders)
         // A task of its own, since a cancelled one asks nothing more of the daemon; it ends within its patience.
-        let result = await Task { await releasePatiently(held.lease) }.value
+        let result = await Task { await TenancyEnd(client: client, lease: held.lease).carryOut(order) }.value
         post(.released(result))
     }
 
-    /// Gives the lease back, also to a daemon that comes back soon; a daemon that hangs is not waited for any longer.
-    private func releasePatiently(_ lease: Lease) async -> ReleaseResult {
-        await withTaskGroup(of: ReleaseResult?.self) { group in
-            group.addTask { await release(lease) }
-            group.addTask {
-                try? await Task.sleep(for: Self.releasePatience)
-                return nil
+    private func grant(_ lease: Lease, _ owner: String) -> Tenancy.Grant {
+        Tenancy.Grant(name: lease.name, fence: lease.fence, owner: owner, ttl: lease.ttl)
+    }
+
+    // MARK: - Getting it
+
+    /// Acquires, and ties if that is wanted: no job runs under a lease that is not tied.
+    ///
+    /// A grant that came too late to be used (the process was stopped while it waited, say) is none: it asks again, with
+    /// the whole of its wait. A label that nobody typed is cut rather than refused: the daemon has done nothing then.
+    private func acquire() async throws(LeaseClientError) -> (Lease, LeaseTie?, owner: String) {
+        var owner = request.owner
+        while true {
+            do throws(LeaseClientError) {
+                let lease = try await client.acquire(
+                    request.name,
+                    ttl: request.ttl,
+                    wait: request.wait,
+                    owner: owner
+                )
+                return (lease, request.isTied ? try await tie(lease) : nil, owner)
+            } catch {
+                if error.code == .tooBig, let shortOwner = request.shortOwner, shortOwner != owner {
+                    owner = shortOwner
+                    continue
+                }
+                guard error.code == .expired, !Task.isCancelled else { throw error }
             }
-            var result = await group.next() ?? nil
-            group.cancelAll()
-            // The other one ends at once: with the reason why it could not be done, if the time was up.
-            for await other in group { result = result ?? other }
-            return result ?? .failed("the daemon does not answer")
         }
     }
 
-    /// Gives the lease back, with the newest token that there is: the job may have renewed by itself.
-    private func release(_ lease: Lease) async -> ReleaseResult {
-        var token = lease.token
-        var reason = "the daemon does not answer"
+    /// Ties what was just granted; if that cannot be done, it is given back.
+    ///
+    /// A daemon that goes away in between keeps the lease for this caller when it comes back, so it is tried for as long
+    /// as the lease lasts.
+    private func tie(_ lease: Lease) async throws(LeaseClientError) -> LeaseTie {
+        while true {
+            do throws(LeaseClientError) {
+                let tie = try await client.tie(lease)
+                guard !Task.isCancelled else {
+                    await giveBack(lease)
+                    throw LeaseClientError(.cancelled, "the call was cancelled")
+                }
+                return tie
+            } catch {
+                guard error.isPassing, !Task.isCancelled, .now < lease.deadline else {
+                    if error.code != .expired { await giveBack(lease) }
+                    throw error
+                }
+                try? await Task.sleep(for: Self.pause)
+            }
+        }
+    }
+
+    private func giveBack(_ lease: Lease) async {
+        _ = await Task { await TenancyEnd(client: client, lease: lease).carryOut(.release) }.value
+    }
+
+    // MARK: - Keeping it
+
+    /// Keeps the lease until it is told what is to become of it; a cancelled task gives it back.
+    private func keep(_ held: HeldLease, until orders: AsyncStream<Tenancy.Order>) async -> Tenancy.Order {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await renew(held) }
+            group.addTask { await watch(held) }
+            var order: Tenancy.Order?
+            for await next in orders {
+                order = next
+                break
+            }
+            group.cancelAll()
+            return order ?? .release
+        }
+    }
+
+    /// Renews the lease until it is lost, and ties it again after a restart of the daemon.
+    ///
+    /// A tied lease does not end by time. Any other is lost when it could not be renewed in time, also if the daemon is
+    /// only away.
+    private func renew(_ held: HeldLease) async {
+        let keeper = LeaseKeeper(client: client, held: held, grace: request.grace, isStoreShared: !request.isTied)
+        if let loss = await keeper.run() { post(.lost(Loss(loss))) }
+    }
+
+    /// Hears at once that the tenure is over or is being ended by force; the renewals find out later.
+    private func watch(_ held: HeldLease) async {
         while !Task.isCancelled {
             do throws(LeaseClientError) {
-                try await client.release(name, token: token)
-                return .released
-            } catch {
-                switch error.code {
-                case .expired:
-                    guard let newest = await newestToken(of: lease), newest != token else { return .wasOver }
-                    token = newest
-                case .connectionFailed, .connectionClosed, .timedOut, .busy, .ioError, .unavailable:
-                    reason = error.message
-                    try? await Task.sleep(for: Self.releasePause)
-                case .cancelled: return .failed(reason)
-                default: return .failed(error.message)
+                for try await update in client.events(matching: [.name(request.name)]) {
+                    if let loss = Loss(of: held.fence, in: update) { return post(.lost(loss)) }
                 }
+            } catch {
+                // There are too many watchers, say: the renewals must do.
             }
+            try? await Task.sleep(for: Self.watchPause)
         }
-        return .failed(reason)
     }
+}
 
-    /// The token that the lease's own tenure has now, or `nil` if that is over.
-    private func newestToken(of lease: Lease) async -> Token? {
-        guard let status = try? await client.holder(of: name), status.fence == lease.fence else { return nil }
-        return status.token
-    }
-
-    /// Returns when the task is cancelled.
-    private static func cancellation() async {
-        let never = AsyncStream<Void>.makeStream()
-        for await _ in never.stream {}
-        never.continuation.finish()
+extension LeaseClientError {
+    /// Whether the same may be answered otherwise in a moment.
+    var isPassing: Bool {
+        switch code {
+        case .connectionFailed, .connectionClosed, .timedOut, .busy, .ioError, .unavailable: true
+        default: false
+        }
     }
 }

@@ -34,7 +34,7 @@ struct DeleteCommand: ParsableCommand {
         if output.json {
             try output.showObject(format.json("key", key.bytes) + [.init("deleted", .bool(isDeleted))])
         } else if !isDeleted {
-            try Console.writeLine("\(key) has no value: there was nothing to delete")
+            try Console.writeLine("\(format.text(key.bytes)) has no value: there was nothing to delete")
         }
     }
 }

@@ -35,7 +35,7 @@ struct ExportCommand: ParsableCommand {
         let prefix = try prefix.map(format.bytes) ?? []
         try connection.carryOut { client throws(Failure) in
             var writer = DumpWriter()
-            var progress = Progress("exported")
+            var progress = Progress("exported", prints: true)
             defer { progress.end() }
             var piece = writer.header()
             var entries = client.entries(prefix: prefix).makeAsyncIterator()

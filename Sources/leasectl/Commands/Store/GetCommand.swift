@@ -29,7 +29,7 @@ struct GetCommand: ParsableCommand {
     func run() throws {
         let key = try format.key(key)
         let value = try connection.ask { client throws(LeaseClientError) in try await client.get(key) }
-        guard let value else { throw Failure(ExitStatus.isAnother, "\(key) has no value") }
+        guard let value else { throw Failure(ExitStatus.isAnother, "\(format.text(key.bytes)) has no value") }
         if output.json {
             try output.showObject(format.json("key", key.bytes) + format.json("value", value))
         } else if format.hex {

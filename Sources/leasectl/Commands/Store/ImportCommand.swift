@@ -9,8 +9,8 @@ struct ImportCommand: ParsableCommand {
         abstract: "Write the entries of a dump on stdin into the store.",
         discussion: """
             The whole dump is checked first: one that was cut off or altered is refused (exit code 65) before \
-            anything changes. Then it is sent in chunks, each of them written whole or not at all. Values are overwritten, \
-            children are added. If the command fails on the way, run it again: what was written is written again as \
+            anything changes. Then it is sent in chunks, each of them written whole or not at all; a key with more \
+            children than one command takes is in several. Values are overwritten, children are added. If the command fails on the way, run it again: what was written is written again as \
             the same. A dump through a pipe is put into a temporary file first ($TMPDIR, else /var/tmp).
 
             Leases are left out, since their holders hold them elsewhere; with --leases they come along, for administrators.
@@ -28,8 +28,10 @@ struct ImportCommand: ParsableCommand {
 
     func run() throws {
         let (source, summary) = try Self.checked()
-        let dump = DumpImport(source: source, withLeases: leases)
-        try connection.carryOut { client throws(Failure) in try await dump.send(to: client, expecting: summary) }
+        try connection.carryOut { [leases] client throws(Failure) in
+            var dump = DumpImport(source: source, withLeases: leases, summary: summary)
+            try await dump.send(to: client)
+        }
         let omitted = leases ? 0 : summary.leases
         if output.json {
             try output.showObject([
@@ -47,8 +49,10 @@ struct ImportCommand: ParsableCommand {
     /// - Throws: ``Failure`` if it is not a whole dump.
     private static func checked() throws(Failure) -> (DumpSource, DumpReader.Summary) {
         var reader = DumpReader()
+        var progress = Progress("checked")
+        defer { progress.end() }
         do throws(Failure) {
-            let source = try DumpSource { piece throws(Failure) in _ = try reader.feed(piece) }
+            let source = try DumpSource { piece throws(Failure) in progress.advance(by: try reader.feed(piece).count) }
             return (source, try reader.finish())
         } catch {
             throw Failure(error.status, "\(error.message); nothing was imported")

@@ -22,11 +22,11 @@ extension KeysCommand {
     struct List: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Show keys and what each has, in byte order.",
-            discussion: "Without --hex or --json every byte that is not printable ASCII is shown as \\xHH."
+            discussion: "Without --hex or --json a backslash is doubled, and what is not printable is shown as \\xHH."
         )
 
-        /// The widest text of kinds, and two blanks.
-        private static let indent = KeyKind.allCases.map(\.rawValue).joined(separator: ",").count + 2
+        /// How many rows are aligned together.
+        private static let pieceSize = 1000
 
         @OptionGroup var connection: ConnectionOptions
         @OptionGroup var output: OutputOptions
@@ -42,7 +42,11 @@ extension KeysCommand {
         func run() throws {
             let prefix = try prefix.map(format.bytes) ?? []
             try connection.carryOut { [output, format] client throws(Failure) in
-                var isFirst = true
+                var table = TextTable([("KEY", .left), ("KINDS", .left)])
+                func show() throws(Failure) {
+                    let lines = table.takeLines(style: .standardOutput())
+                    if !lines.isEmpty { try Console.writeLine(lines.joined(separator: "\n")) }
+                }
                 var keys = client.allKeys(prefix: prefix).makeAsyncIterator()
                 while let listed = try await Failure.mapped({ () throws(LeaseClientError) in try await keys.next() }) {
                     let kinds = listed.kinds.map(\.rawValue)
@@ -50,19 +54,12 @@ extension KeysCommand {
                         let list = JSONText.Member("kinds", .array(kinds.map { .string($0) }))
                         try output.showObject(format.json("key", listed.key.bytes) + [list])
                     } else {
-                        if isFirst {
-                            try Console.writeLine(TextStyle.standardOutput().heading(Self.row("KINDS", "KEY")))
-                        }
-                        try Console.writeLine(Self.row(kinds.joined(separator: ","), format.text(listed.key.bytes)))
+                        table.add([format.text(listed.key.bytes), kinds.joined(separator: ",")])
+                        if table.rowCount == Self.pieceSize { try show() }
                     }
-                    isFirst = false
                 }
+                try show()
             }
-        }
-
-        /// The columns have fixed places, so that a list of any length is shown as it comes.
-        private static func row(_ kinds: String, _ key: String) -> String {
-            kinds + String(repeating: " ", count: max(indent - kinds.count, 1)) + key
         }
     }
 
@@ -119,7 +116,7 @@ extension KeysCommand {
         func run() throws {
             let key = try format.key(key)
             let tracker = try connection.ask { client throws(LeaseClientError) in try await client.tracker(of: key) }
-            guard let tracker else { throw Failure(ExitStatus.isAnother, "\(key) has nothing") }
+            guard let tracker else { throw Failure(ExitStatus.isAnother, "\(format.text(key.bytes)) has nothing") }
             let kinds = tracker.kinds.map(\.rawValue)
             if output.json {
                 try output.showObject(

@@ -64,7 +64,7 @@ extension PrefixCommand {
     struct List: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Show the children of a key in byte order, one a line.",
-            discussion: "Without --hex or --json every byte that is not printable ASCII is shown as \\xHH."
+            discussion: "Without --hex or --json a backslash is doubled, and what is not printable is shown as \\xHH."
         )
 
         @OptionGroup var connection: ConnectionOptions
@@ -125,7 +125,8 @@ extension PrefixCommand {
             if arguments.output.json {
                 try arguments.show(.init("removed", .bool(isRemoved)))
             } else if !isRemoved {
-                try Console.writeLine("\(key) has no child \(child): there was nothing to remove")
+                let names = (arguments.format.text(key.bytes), arguments.format.text(child.bytes))
+                try Console.writeLine("\(names.0) has no child \(names.1): there was nothing to remove")
             }
         }
     }

@@ -9,7 +9,8 @@ struct PutCommand: ParsableCommand {
         abstract: "Set a key's value.",
         discussion: """
             With - the value is what comes on stdin, to its end, byte for byte. With --if it is written only while a \
-            lease is held, so that a job that lost its lease without knowing it overwrites nothing.
+            lease is held, so that a job that lost its lease without knowing it overwrites nothing. If stdin has more than \
+            a value may have, or with --hex is not digits, the exit code is 65 and nothing is written.
 
                 leasectl put motd "back at noon"
                 leasectl put logo - < logo.png
@@ -38,12 +39,31 @@ struct PutCommand: ParsableCommand {
 
     func run() throws {
         let key = try format.key(key)
-        let value =
-            try value == "-"
-            ? format.decode(StandardInput.readAll(atMost: Self.mostInput)) : format.bytes(value)
-        try connection.ask { [condition] client throws(LeaseClientError) in
-            try await client.put(key, value, if: condition.condition)
+        let isInput = value == "-"
+        let value = try isInput ? readInput() : format.bytes(value)
+        try connection.carryOut { [condition] client throws(Failure) in
+            do throws(LeaseClientError) {
+                try await client.put(key, value, if: condition.condition)
+            } catch {
+                guard isInput, error.code == .tooBig else { throw Failure(error) }
+                // Not the command is wrong, but what it was given to read.
+                let message = "the value on stdin has \(value.count) bytes: \(error.message)"
+                throw Failure(ExitStatus.dataError, message)
+            }
         }
         if output.json { try output.showObject(format.json("key", key.bytes) + [.init("put", .bool(true))]) }
+    }
+
+    /// The value on stdin.
+    ///
+    /// - Throws: ``Failure`` if it cannot be read, is too big, or is not the digits that it should be: not the command is
+    ///   wrong, but what it was given to read.
+    private func readInput() throws(Failure) -> [UInt8] {
+        let bytes = try StandardInput.readAll(atMost: Self.mostInput)
+        do {
+            return try format.decode(bytes)
+        } catch {
+            throw Failure(ExitStatus.dataError, "stdin cannot be the value: \(BytesOptions.isNoHexadecimal)")
+        }
     }
 }

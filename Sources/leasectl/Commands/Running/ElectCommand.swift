@@ -1,0 +1,100 @@
+import ArgumentParser
+import Glibc
+import LeaseCore
+
+/// `leasectl elect NAME CMD…`: campaigns for a lease, and runs a command while it leads.
+struct ElectCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "elect",
+        abstract: "Run a command while leading, on one of several candidates.",
+        usage: "leasectl elect [--id <text>] [--once] [<options>] <name> <command> [<argument> ...]",
+        discussion: """
+            Stands in the lease's queue with the other candidates. Who is elected runs the command as "leasectl run" \
+            does, with the same environment and the same promise: while a process of one leader's command lives, \
+            nobody else leads. Options stop at the lease name.
+
+                leasectl elect scheduler ./scheduler --fence-from-environment
+                leasectl elect --id "$(hostname)" --on-win ./take-address --on-lose ./drop-address vip ./proxy
+                leasectl status scheduler --is "$(hostname)" && echo "this machine leads"
+                leasectl watch scheduler
+
+            When the lease is lost, the command and all that it started are stopped and it campaigns again. If the \
+            command exits 0, it resigns and exits 0. If it fails, it resigns, lets the next candidate lead, keeps \
+            away for --backoff and campaigns again. Asked to stop by TERM, INT or QUIT, it passes that on, and \
+            exits when the command has. With --wait or --try it exits 75 if it is not elected in time.
+
+            The programs of --on-win and --on-lose are executed without arguments and without a shell, with the \
+            command's environment. The one of --on-win runs before the command; the one of --on-lose at each end of \
+            a term, when the command is gone and nobody else leads yet. It does not run if leasectl is killed.
+
+            Exit codes are those of run; --once makes the end of the first term the end.
+            """
+    )
+
+    /// What `--ttl` and `--grace` are if they are not given.
+    private static let usual = (ttl: Duration.seconds(15), grace: Duration.seconds(5))
+
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var election: ElectOptions
+    @OptionGroup var wait: WaitOptions
+    @OptionGroup var holder: HolderOptions
+    @OptionGroup var options: JobOptions
+
+    @Argument(help: "The lease.", transform: ArgumentValue.name)
+    var name: LeaseName
+
+    @Argument(help: "The command and its arguments.", completion: .shellCommand("compgen -c"))
+    var command: [String]
+
+    func validate() throws {
+        _ = try times
+        if election.id != nil, holder.owner != nil {
+            throw ValidationError("--id and --owner say the same; give one of them")
+        }
+    }
+
+    /// The times of this candidate.
+    var times: HolderTimes {
+        get throws { try holder.times(ttl: TTL(Self.usual.ttl), grace: Self.usual.grace) }
+    }
+
+    func run() throws {
+        let run = try JobRun(
+            of: command,
+            connection: connection,
+            name: name,
+            wait: wait,
+            times: times,
+            owner: election.id ?? holder.owner,
+            usualOwner: Self.hostName,
+            options: options,
+            onWin: ElectOptions.program(election.onWin),
+            onLose: ElectOptions.program(election.onLose)
+        )
+        var campaign = Campaign(backoff: election.backoff ?? .seconds(2), isOnce: election.once)
+        while true {
+            let outcome = try run.runAndTell(options)
+            let step = campaign.ended(
+                outcome.conclusion,
+                wasGranted: outcome.wasGranted,
+                stopSignal: outcome.stopSignal
+            )
+            switch step {
+            case .finish:
+                let status = outcome.conclusion.exitStatus(notAcquired: options.notAcquiredStatus)
+                guard status != ExitStatus.success else { return }
+                throw Failure(status, "")
+            case .campaign(let pause):
+                if let signal = run.inbox.pause(for: pause) { throw Failure(ExitStatus.signalled(signal), "") }
+            }
+        }
+    }
+
+    /// The machine's name, which tells candidates on several machines apart.
+    private static var hostName: Label {
+        var name = [CChar](repeating: 0, count: 256)
+        gethostname(&name, name.count - 1)
+        let label = Label(sanitizing: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) })
+        return label == .empty ? .leasectl : label
+    }
+}

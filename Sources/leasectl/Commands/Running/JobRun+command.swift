@@ -1,0 +1,101 @@
+import CLinux
+import Glibc
+import LeaseClient
+import LeaseCore
+
+extension JobRun {
+    /// Prepares the runs of a command: takes over the signals, before there is a second thread.
+    ///
+    /// - Parameters:
+    ///   - owner: the label that was asked for.
+    ///   - usualOwner: the label if none was; by default the command's. It is cut where the daemon takes only shorter ones.
+    /// - Throws: ``Failure`` if there is nothing to run, or the machine refuses.
+    init(
+        of arguments: [String],
+        connection: ConnectionOptions,
+        name: LeaseName,
+        wait: WaitOptions,
+        times: HolderTimes,
+        owner: Label?,
+        usualOwner: Label? = nil,
+        options: JobOptions,
+        onWin: JobCommand? = nil,
+        onLose: JobCommand? = nil
+    ) throws(Failure) {
+        guard let command = JobCommand(arguments.map(ArgumentText.bytes)) else {
+            throw Failure(ExitStatus.usage, "there is no command to run")
+        }
+        // A reader of our stderr that has gone away must not end us, and the job with us.
+        clinux_set_signal_ignored(SIGPIPE, 1)
+        inbox = try Failure.refused { () throws(SpawnFailure) in
+            let standIn = try StandIn.divideIfNeeded(passingOn: Supervision.forwarded, start: .ofThisProcess)
+            return try SignalInbox(Supervision.forwarded, start: .ofThisProcess, standIn: standIn)
+        }
+        let usualOwner = usualOwner ?? command.ownerLabel
+        client = connection.client
+        request = Tenancy.Request(
+            name: name,
+            ttl: times.ttl,
+            grace: times.grace,
+            owner: (owner ?? usualOwner).text,
+            shortOwner: owner == nil ? usualOwner.shortened.text : nil,
+            wait: wait.leaseWait,
+            isTied: true
+        )
+        let hasTerminal = Self.hasControllingTerminal
+        policy = SupervisionPolicy(
+            grace: times.grace,
+            atLeast: options.atLeast,
+            atMost: options.atMost,
+            release: options.release,
+            ifUnreachable: options.ifUnreachable,
+            hasOnWin: onWin != nil,
+            hasOnLose: onLose != nil,
+            hasTerminal: hasTerminal,
+            isSessionLeader: getsid(0) == getpid()
+        )
+        job = SupervisedJob(
+            spawner: JobSpawner(start: .ofThisProcess, leadsGroup: !hasTerminal),
+            command: command,
+            onWin: onWin,
+            onLose: onLose,
+            inherited: JobEnvironment.inherited(),
+            socket: connection.absoluteSocketPath
+        )
+    }
+
+    /// Runs once, says on stderr what is wrong, and writes the report if one is wanted; that it cannot be written does
+    /// not change how the run ended.
+    func runAndTell(_ options: JobOptions) throws(Failure) -> Outcome {
+        let outcome = try Failure.refused { () throws(SpawnFailure) in try run() }
+        let program = job.command.programText
+        if let complaint = outcome.conclusion.complaint(program: program, isHeldFine: options.skipOk) {
+            Console.complain(complaint)
+        }
+        if let path = options.report {
+            do throws(Failure) { try outcome.report.write(to: path) } catch { Console.complain(error.message) }
+        }
+        return outcome
+    }
+
+    /// Whether there is a terminal that Ctrl-C and job control come from.
+    private static var hasControllingTerminal: Bool {
+        let terminal = clinux_open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC, 0)
+        guard terminal >= 0 else { return false }
+        close(terminal)
+        return true
+    }
+}
+
+extension Failure {
+    /// Does something for which the machine must give a descriptor or the like.
+    static func refused<Value: ~Copyable>(
+        _ body: () throws(SpawnFailure) -> Value
+    ) throws(Failure) -> Value {
+        do throws(SpawnFailure) {
+            return try body()
+        } catch {
+            throw Failure(ExitStatus.internalError, "the machine refuses what leasectl needs: \(error.sentence)")
+        }
+    }
+}

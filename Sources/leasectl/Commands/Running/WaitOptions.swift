@@ -1,0 +1,25 @@
+import ArgumentParser
+import LeaseClient
+
+/// How long `run`, `elect` and `hold` wait for a lease that another holds.
+struct WaitOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "Wait at most so long for the lease; then exit 75 (default: wait for any time).",
+            valueName: "duration"
+        ),
+        transform: ArgumentValue.duration
+    )
+    var wait: Duration?
+
+    @Flag(name: .customLong("try"), help: "Do not wait: if another holds the lease, exit 75 at once.")
+    var triesOnce = false
+
+    func validate() throws {
+        if triesOnce, wait != nil { throw ValidationError("--wait and --try exclude each other; give one of them") }
+        if let wait, wait <= .zero { throw ValidationError("--wait is more than no time; --try does not wait") }
+    }
+
+    /// As the client library takes it.
+    var leaseWait: LeaseWait { triesOnce ? .none : wait.map { .upTo($0) } ?? .forever }
+}
