@@ -1,22 +1,38 @@
 """Fixtures of all system tests. What they stand on is in `harness/`."""
 
+import contextlib
 import itertools
 import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from harness import machine as machines
 from harness.daemon import Daemon
+from harness.machine import Machine
 from harness.resp import Connection
 
 _numbers = itertools.count(1)
 _skipped_for_root: list[str] = []
 
 
+def pytest_configure() -> None:
+    """What these tests start is to die of a signal, also where they themselves were started in the background."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGHUP, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Without root, what needs it is skipped, never silently passed."""
+    """What cannot run here is skipped with its reason, never silently passed."""
+    booting = [item for item in items if item.get_closest_marker("machine")]
+    if booting and (reason := machines.unavailable()):
+        for item in booting:
+            _skipped_for_root.append(item.nodeid)
+            item.add_marker(pytest.mark.skip(reason=reason))
     if os.geteuid() == 0:
         return
     for item in items:
@@ -28,7 +44,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     if _skipped_for_root:
         terminalreporter.section("not tested")
-        terminalreporter.line(f"{len(_skipped_for_root)} tests need root and did not run:")
+        terminalreporter.line(f"{len(_skipped_for_root)} tests need root, or a systemd to boot, and did not run:")
         for identifier in _skipped_for_root:
             terminalreporter.line(f"  {identifier}")
 
@@ -93,3 +109,29 @@ def other(shared: Daemon) -> Iterator[Connection]:
 def name() -> str:
     """A lease name that no other test uses."""
     return f"lease-{next(_numbers)}"
+
+
+@pytest.fixture(scope="session")
+def staged(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What is installed on each machine."""
+    return machines.stage(tmp_path_factory.mktemp("stage"))
+
+
+@pytest.fixture
+def machine(tmp_path: Path, staged: Path) -> Iterator[Machine]:
+    """A booted machine of this test's own, a real systemd; leased is installed, and nothing of it has been started."""
+    made = Machine(tmp_path / f"m{next(_numbers)}", staged)
+    try:
+        yield made.boot()
+    finally:
+        made.discard()
+
+
+@pytest.fixture
+def strays() -> Iterator[list[int]]:
+    """Processes that a test may leave behind; they are killed."""
+    found: list[int] = []
+    yield found
+    for pid in found:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)

@@ -134,6 +134,14 @@ def test_labels_are_utf8_without_control_characters(client: Connection, name: st
     assert client.call("HOLDER", name) is not None
 
 
+@pytest.mark.parametrize("label", ["a\u2028b", "a\u2029b", "a\u202eb", "a\u200bb"])
+def test_labels_hold_what_is_no_control_character(client: Connection, name: str, label: str) -> None:
+    client.call("ACQUIRE", name, "30s", "OWNER", label)
+    held = client.holder(name)
+    assert held is not None
+    assert held["owner"] == label.encode()
+
+
 def test_labels_have_at_most_256_bytes(client: Connection, name: str) -> None:
     assert client.error("ACQUIRE", name, "30s", "OWNER", "o" * 257) == "TOOBIG"
     assert client.error("ACQUIRE", name, "30s", "OWNER", "ü" * 129) == "TOOBIG", "bytes are counted, not characters"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from harness.daemon import Daemon
-from harness.resp import OK, Connection, ReplyError, Simple, pairs
+from harness.resp import OK, Connection, ReplyError, Simple, encode, pairs
 
 NOW_IN_SCOPE = [
     "acquire", "renew", "release", "check", "holder", "leases", "revoke", "token", "ping", "echo", "hello", "client",
@@ -118,9 +118,8 @@ def test_reset_returns_to_resp2(shared: Daemon, name: str) -> None:
 
 def test_quit_answers_and_closes(shared: Daemon, protocol: int) -> None:
     with shared.connect(protocol) as client:
-        client.send("PING")
-        client.send("QUIT")
-        client.send("PING")
+        # At once: a command that is sent behind an answered QUIT finds nobody.
+        client.send_raw(encode("PING") + encode("QUIT") + encode("PING"))
         assert client.receive() == Simple("PONG")
         assert client.receive() == OK
         assert client.at_end()

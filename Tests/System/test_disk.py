@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -151,11 +152,16 @@ def test_a_full_disk_is_ioerr_and_service_comes_back(
             assert client.call("HOLDER", refused) is None, "nothing of the refused command was applied"
             assert other.call("CHECK", f"{name}/first", answered[f"{name}/first"]) > 0, "what was granted stays"
             assert other.error("RENEW", f"{name}/first", 1, "1h") == "EXPIRED"
+            assert len(other.leases("PREFIX", name)) == len(answered), "what is held can be listed"
+            refusals = re.findall(r"refused_commits:(\d+)|errorstat_IOERR:count=(\d+)", other.call("INFO").decode())
+            assert len(refusals) == 2, "both are counted"
             ballast.unlink()
             token = client.call("ACQUIRE", refused, "1h")
             assert token > max(answered.values()), "service again once there is room"
             answered[refused] = token
         assert len(client.leases("PREFIX", name)) == len(answered)
+    assert "commit refused" in daemon.log()
+    assert "the store takes commits again" in daemon.log()
     daemon.restart()
     with daemon.connect() as client:
         assert_all_held(client, answered)

@@ -1,5 +1,6 @@
 """`leasectl`'s verbs for scripts, through the shared daemon."""
 
+import os
 import re
 import socket
 import subprocess
@@ -10,9 +11,10 @@ import pytest
 from harness import binaries
 from harness.ctl import Ctl
 from harness.daemon import Daemon
+from harness.users import STRANGER, admit_everyone
 from test_commands import HOLDER_FIELDS
 
-EX_USAGE, EX_UNAVAILABLE, EX_TEMPFAIL = 64, 69, 75
+EX_USAGE, EX_UNAVAILABLE, EX_TEMPFAIL, EX_NOPERM = 64, 69, 75, 77
 
 
 @pytest.fixture
@@ -69,6 +71,75 @@ def test_wrong_usage_is_64(ctl: Ctl, arguments: list[str]) -> None:
     assert refused.returncode == EX_USAGE, refused.stderr
     assert refused.stdout == ""
     assert refused.stderr.strip()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["acquire", "backup", "-1h"], ["put", "k", "-hello"], ["get", "-ah"], ["keys", "remove", "abc", "-oh"],
+        ["release", "x", "-5h"], ["watch", "-h*"], ["list", "--help=x"], ["-xh"],
+    ],
+)  # fmt: skip
+def test_only_a_word_of_its_own_asks_for_help(arguments: list[str]) -> None:
+    refused = subprocess.run([binaries.path("leasectl"), *arguments], capture_output=True, text=True, timeout=20)
+    assert (refused.returncode, refused.stdout) == (EX_USAGE, "")
+    assert refused.stderr.startswith("Error: ")
+
+
+def test_letters_before_the_name_do_not_hide_the_job(ctl: Ctl, tmp_path: Path, name: str) -> None:
+    refused = ctl("run", "-th", name, "touch", str(tmp_path / "made"))
+    assert (refused.returncode, refused.stdout) == (EX_USAGE, "")
+    assert "-th" in refused.stderr
+    assert not (tmp_path / "made").exists()
+    assert ctl.answer("run", "--try", name, "printf", "%s\n", "-th", "-h", "--help") == "-th\n-h\n--help"
+    assert "USAGE: leasectl run" in ctl.answer("run", "-h")
+
+
+def test_the_word_behind_an_option_is_its_value(ctl: Ctl, name: str) -> None:
+    assert ctl("run", "--try", "--owner", "-x", name, "sh", "-c", '[ "$LEASE_OWNER" = -x ]').returncode == 0
+    ctl.answer("acquire", "--owner", "-h", name, "1h")
+    assert ctl("status", name, "--is", "-h").returncode == 0
+    assert ctl("status", name, "--is", "-ah").returncode == 1
+    ctl.answer("revoke", "--reason", "-eh", name)
+    assert ctl("run", "--try", "--report", "--skip-ok", name, "true").returncode == EX_USAGE
+
+
+def test_the_daemon_may_be_named_anywhere(ctl: Ctl, name: str) -> None:
+    program, socket_option = binaries.path("leasectl"), ["--socket", str(ctl.daemon.socket)]
+    for words in (
+        ["prefix", *socket_option, "append", name, "a"], ["prefix", *socket_option, "list", name],
+        ["keys", *socket_option, "list", name], [*socket_option, "keys", "list", name],
+    ):  # fmt: skip
+        done = subprocess.run([program, *words], capture_output=True, text=True, timeout=20)
+        assert done.returncode == 0, (words, done.stderr)
+
+
+@pytest.mark.root
+def test_a_socket_that_may_not_be_opened_is_77(daemon: Daemon, tmp_path: Path, name: str) -> None:
+    admit_everyone(daemon.socket)
+    daemon.socket.chmod(0o600)
+    ctl = Ctl(daemon, wrapper=["setpriv", "--reuid", str(STRANGER), "--regid", str(STRANGER), "--clear-groups"])
+    for words in (
+        ["ping"], ["acquire", name, "30s"], ["list"], ["token"], ["watch"], ["hold", name], ["elect", name, "true"],
+        ["export"],
+    ):  # fmt: skip
+        refused = ctl(*words)
+        assert (refused.returncode, refused.stdout) == (EX_NOPERM, ""), (words, refused.stderr)
+        assert f"{daemon.socket}: Permission denied; the socket's group may" in refused.stderr
+    for what in ("fail", "run", "skip"):
+        refused = ctl("run", "--if-unreachable", what, name, "echo", "ran")
+        assert (refused.returncode, refused.stdout) == (EX_NOPERM, ""), refused.stderr
+
+
+def test_a_variable_that_is_not_utf_8_names_no_other_socket(tmp_path: Path) -> None:
+    for variable, words in ((b"LEASED_SOCKET", ["ping"]), (b"XDG_RUNTIME_DIR", ["ping", "--user"])):
+        command = [binaries.path("leasectl"), *words]
+        environment = {variable: os.fsencode(tmp_path) + b"/\xff"}
+        refused = subprocess.run(command, env=environment, capture_output=True, timeout=20)
+        assert refused.returncode == EX_USAGE
+        assert variable in refused.stderr
+        by_option = subprocess.run([*command[:2], "--socket", "x"], env=environment, capture_output=True, timeout=20)
+        assert by_option.returncode == EX_UNAVAILABLE
 
 
 def test_list_and_status_for_people(ctl: Ctl, name: str) -> None:
@@ -174,7 +245,10 @@ def test_options_stop_at_the_name(ctl: Ctl, name: str) -> None:
 def test_help_teaches(ctl: Ctl) -> None:
     shown = subprocess.run([binaries.path("leasectl"), "--help"], capture_output=True, text=True, timeout=20)
     assert shown.returncode == 0
-    for verb in ("run", "acquire", "renew", "release", "check", "token", "list", "status", "revoke", "ping", "info"):
+    for verb in (
+        "run", "elect", "hold", "watch", "acquire", "renew", "release", "check", "token", "list", "status", "revoke",
+        "ping", "info",
+    ):  # fmt: skip
         assert re.search(rf"\b{verb}\b", shown.stdout)
         detail = subprocess.run([binaries.path("leasectl"), verb, "--help"], capture_output=True, text=True, timeout=20)
         assert detail.returncode == 0

@@ -4,13 +4,16 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from harness import binaries
 from harness.clock import eventually, now
 from harness.ctl import Ctl, Job, finish, gone, signal_set
 from harness.daemon import Daemon
+from harness.users import STRANGER, admit_everyone
 
 
 @pytest.fixture
@@ -66,6 +69,24 @@ def test_the_owner_defaults_to_what_the_daemon_shows(ctl: Ctl, tmp_path: Path, n
         assert owner == held["owner"].decode() != ""
     job.go()
     assert finish(process)[0] == 0
+
+
+def test_an_owner_that_nobody_typed_is_cut_where_labels_are_short(
+    make_daemon: Callable[..., Daemon], tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "leased.yaml").write_text("limits:\n  label-bytes: 16\n")
+    ctl = Ctl(make_daemon(arguments=["--config", str(tmp_path / "leased.yaml")]).start())
+    program = tmp_path / "name_with_more_than_sixteen"
+    program.write_text('#!/bin/sh\n"$LEASECTL" status "$LEASE_NAME" --is "$LEASE_OWNER"; echo "$? $LEASE_OWNER"\n')
+    program.chmod(0o755)
+    ctl.environment = {"LEASECTL": binaries.path("leasectl")}
+    assert ctl.answer("run", name, str(program)) == "0 name_with_more_t"
+    assert ctl.answer("run", "--try", name, str(program)) == "0 name_with_more_t"
+    refused = ctl("run", name, "--owner", program.name, str(program))
+    assert refused.returncode != 0, "options stop at the name"
+    refused = ctl("run", "--owner", program.name, name, str(program))
+    assert refused.returncode == 64
+    assert "the label has 27 bytes; the most is 16" in refused.stderr
 
 
 def test_a_nested_run_sees_its_own(ctl: Ctl, name: str) -> None:
@@ -210,6 +231,8 @@ def test_at_most_stops_the_job(ctl: Ctl, tmp_path: Path, name: str) -> None:
         (["--ttl", "4s", "--grace", "1s"], 0), (["--ttl", "3999ms", "--grace", "1s"], 64),
         (["--ttl", "30"], 64), (["--grace", "1"], 64), (["-E", "x"], 64), (["-E", "256"], 64),
         (["--at-most", "soon"], 64), (["--ttl", "367d"], 64),
+        (["--at-least", "0s"], 0), (["--at-least", "500ms"], 0), (["--at-least", "9999999d"], 0),
+        (["--at-least", "500"], 64),
     ],
 )  # fmt: skip
 def test_the_ttl_leaves_room_for_the_grace(ctl: Ctl, name: str, options: list[str], status: int) -> None:
@@ -239,6 +262,59 @@ def test_the_report_is_one_object(ctl: Ctl, tmp_path: Path, name: str) -> None:
         client.call("ACQUIRE", name, "30s")
     held = report(name, "true", status=75)
     assert held["outcome"] != ran["outcome"]
+
+
+@pytest.fixture
+def protected_links() -> Iterator[None]:
+    """The kernel's rule on links in shared folders (proc(5), protected_symlinks), as distributions set it."""
+    setting = Path("/proc/sys/fs/protected_symlinks")
+    before = setting.read_text()
+    try:
+        setting.write_text("1\n")
+    except OSError as error:
+        pytest.skip(f"the kernel's rule on links cannot be set: {error}")
+    yield
+    setting.write_text(before)
+
+
+@pytest.mark.root
+@pytest.mark.usefixtures("protected_links")
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_report_follows_no_link_that_another_laid_in_a_shared_folder(
+    ctl: Ctl, tmp_path: Path, name: str, exists: bool
+) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o1777)
+    target = tmp_path / "target"
+    if exists:
+        target.write_text("as it was")
+    link = shared / "report.json"
+    link.symlink_to(target)
+    os.chown(link, 65534, 65534, follow_symlinks=False)
+    done = ctl("run", "--report", str(link), name, "true")
+    assert done.returncode == 0
+    assert "cannot be written" in done.stderr
+    assert target.exists() == exists
+    assert not exists or target.read_text() == "as it was"
+
+
+@pytest.mark.root
+def test_a_report_keeps_the_owner_and_needs_no_folder_of_its_own(daemon: Daemon, tmp_path: Path, name: str) -> None:
+    """A file of another user stays that user's; a file that may be written is, also in a folder that may not."""
+    path = tmp_path / "report.json"
+    path.touch()
+    os.chown(path, STRANGER, STRANGER)
+    path.chmod(0o640)
+    root, stranger = Ctl(daemon), Ctl(daemon, wrapper=["setpriv", "--reuid", str(STRANGER), "--clear-groups"])
+    admit_everyone(daemon.socket)
+    for ctl, status in ((root, 1), (stranger, 2)):
+        done = ctl("run", "--report", str(path), name, "sh", "-c", f"exit {status}")
+        assert (done.returncode, done.stderr) == (status, "")
+        assert json.loads(path.read_text())["exit_code"] == status
+        shown = path.stat()
+        assert (shown.st_uid, shown.st_gid, shown.st_mode & 0o777) == (STRANGER, STRANGER, 0o640)
+    assert [file.name for file in tmp_path.iterdir() if "report" in file.name] == ["report.json"]
 
 
 def test_a_job_may_renew_by_itself(ctl: Ctl, tmp_path: Path, name: str) -> None:

@@ -6,6 +6,9 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+#: How many times as long as on a machine that is at rest is waited for what is to come.
+PATIENCE = 2.0
+
 
 def now_ns() -> int:
     """CLOCK_BOOTTIME in nanoseconds, the clock of every deadline."""
@@ -24,8 +27,8 @@ def pass_instant(instant: float) -> None:
 
 
 def eventually(probe: Callable[[], T], within: float = 10.0, what: str = "the condition") -> T:
-    """Asks `probe` until its answer is true, and returns that answer; fails after `within` seconds."""
-    end = now() + within
+    """Asks `probe` until its answer is true, and returns that answer; fails after `within` seconds and then some."""
+    end = now() + within * PATIENCE
     while True:
         answer = probe()
         if answer:

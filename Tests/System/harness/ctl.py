@@ -21,8 +21,8 @@ def alive(pid: int) -> bool:
     try:
         with open(f"/proc/{pid}/stat") as stat:
             return stat.read().rpartition(")")[2].split()[0] not in {"Z", "X"}
-    except FileNotFoundError:
-        return False
+    except (FileNotFoundError, ProcessLookupError):
+        return False  # It is gone before the file is opened, or before it is read (ESRCH, proc(5)).
 
 
 def gone(pid: int, within: float = 10.0) -> None:
@@ -99,6 +99,10 @@ class Job:
         # `sh stubborn FOLDER NAME`: a process that tells its pid as NAME and outlives every signal that can be ignored.
         (self.folder / "stubborn").write_text(
             'cd "$1"; trap \'\' TERM HUP INT; echo $$ >"$2.new"; mv "$2.new" "$2"; while :; do sleep 1; done\n'
+        )
+        # `sh keeper FOLDER NAME`: likewise, and one process alone, with no child that outlives it by a moment.
+        (self.folder / "keeper").write_text(
+            'cd "$1"; trap \'\' TERM HUP INT; echo $$ >"$2.new"; mv "$2.new" "$2"; exec sleep 1000\n'
         )
         self.script.write_text(
             f"cd {self.folder}\n"

@@ -12,8 +12,9 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from . import binaries
-from .clock import now
+from .clock import eventually, now
 from .notify import NotifyListener
+from .processes import of_threads
 from .resp import Connection
 
 READY_WITHIN = 30.0
@@ -88,6 +89,16 @@ class Daemon:
 
     def signal(self, number: int) -> None:
         os.kill(self.pid, number)
+
+    def pause(self) -> None:
+        """SIGSTOP, and waits until every thread has stopped; `signal(SIGCONT)` lets it go on."""
+        self.signal(signal.SIGSTOP)
+
+        def stopped() -> bool:
+            stats = of_threads(self.pid, "stat").values()
+            return all(stat.rpartition(")")[2].split()[0] == "T" for stat in stats)
+
+        eventually(stopped, 5, "the stop of all threads")
 
     def wait(self, within: float = STOPPED_WITHIN) -> int:
         """Waits for the end and returns the exit status, negative for a signal."""

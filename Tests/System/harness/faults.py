@@ -6,12 +6,20 @@ import os
 import select
 import struct
 import subprocess
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field, fields
 from pathlib import Path
 from types import TracebackType
 
+from .processes import of_threads
+
 SOURCES = Path(__file__).resolve().parents[1] / "faults"
 HOUR = 3600
+
+
+def compile_fault(source: str, library: Path) -> None:
+    """Makes a library to be preloaded."""
+    compiler = ["gcc", "-Wall", "-Wextra", "-Werror", "-O1", "-shared", "-fPIC", "-o", str(library)]
+    subprocess.run([*compiler, str(SOURCES / source), "-ldl"], check=True)
 
 
 @dataclass
@@ -22,8 +30,7 @@ class WallClock:
 
     def __post_init__(self) -> None:
         library, self._file = self.folder / "wallshift.so", self.folder / "offset"
-        compiler = ["gcc", "-Wall", "-Wextra", "-Werror", "-O1", "-shared", "-fPIC", "-o", str(library)]
-        subprocess.run([*compiler, str(SOURCES / "wallshift.c")], check=True)
+        compile_fault("wallshift.c", library)
         self.step_to(0)
         self.environment = {"LD_PRELOAD": str(library), "WALLSHIFT_FILE": str(self._file)}
 
@@ -31,6 +38,38 @@ class WallClock:
         """Sets the clock to the true time plus `seconds`."""
         with open(os.open(self._file, os.O_RDWR | os.O_CREAT, 0o644), "wb", buffering=0) as file:
             file.write(struct.pack("q", int(seconds * 1e9)))
+
+
+@dataclass(frozen=True)
+class Count:
+    """What a process has asked for, in calls."""
+
+    allocations: int
+    syncs: int
+    file_writes: int
+    reads: int
+    writes: int
+    timers: int
+    waits: int
+
+    def since(self, before: "Count") -> "Count":
+        return Count(*(new - old for new, old in zip(astuple(self), astuple(before), strict=True)))
+
+
+@dataclass
+class Counter:
+    """Counts the calls of the process that gets its `environment`, while it runs."""
+
+    folder: Path
+
+    def __post_init__(self) -> None:
+        library, self._file = self.folder / "counts.so", self.folder / "counts"
+        compile_fault("counts.c", library)
+        self._file.write_bytes(bytes(8 * len(fields(Count))))
+        self.environment = {"LD_PRELOAD": str(library), "COUNTS_FILE": str(self._file)}
+
+    def now(self) -> Count:
+        return Count(*struct.unpack(f"{len(fields(Count))}Q", self._file.read_bytes()))
 
 
 @dataclass
@@ -66,8 +105,7 @@ class Trace:
         return self
 
     def _all_traced(self) -> bool:
-        tasks = Path(f"/proc/{self.pid}/task")
-        states = [(task / "status").read_text() for task in tasks.iterdir()]
+        states = of_threads(self.pid, "status").values()
         return all(f"TracerPid:\t{self._strace.pid}\n" in state for state in states)
 
     def __exit__(
@@ -168,10 +206,10 @@ class FrozenThread:
 def threads_in_epoll(pid: int) -> list[int]:
     """The threads of a process that wait in epoll: event loops."""
     found = []
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        number = (task / "syscall").read_text().split()[0]
+    for task, call in of_threads(pid, "syscall").items():
+        number = call.split()[0]
         if number in {"232", "281", "441"} or (os.uname().machine == "aarch64" and number in {"22", "441"}):
-            found.append(int(task.name))
+            found.append(task)
     return found
 
 

@@ -4,6 +4,7 @@ Replies become: `Simple` (`+`), `bytes` (`$`), `int` (`:`), `ReplyError` (`-`), 
 and `None` (every null). Nothing is converted further: a test that asks for an integer must have got an integer.
 """
 
+import select
 import socket
 import struct
 from dataclasses import dataclass
@@ -156,6 +157,19 @@ class Connection:
             case b"~":
                 return [self.receive() for _ in range(int(rest))]
         raise AssertionError(f"not a reply of RESP as the contract uses it: {line!r}")
+
+    def pending(self, within: float = 0.0) -> bool:
+        """Whether something has arrived that was not received yet: bytes, or the end."""
+        return bool(self._buffer) or bool(select.select([self.socket], [], [], within)[0])
+
+    def rest(self) -> list[Reply]:
+        """All that still comes, up to the end, which must come."""
+        replies = []
+        try:
+            while True:
+                replies.append(self.receive())
+        except ClosedError:
+            return replies
 
     def at_end(self) -> bool:
         """Whether the peer closes without sending anything more. Waits for it."""

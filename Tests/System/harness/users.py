@@ -35,7 +35,9 @@ class ConnectionAs:
         if self._child == 0:
             status = 1
             try:
-                ours.close()
+                # Nothing else is inherited: a copy of another connection would keep what is bound or tied to it.
+                os.closerange(3, theirs.fileno())
+                os.closerange(theirs.fileno() + 1, 1 << 20)
                 os.setgroups([])
                 os.setresgid(self.uid, self.uid, self.uid)
                 os.setresuid(self.uid, self.uid, self.uid)

@@ -1,0 +1,140 @@
+"""What a command costs, in calls and not in time: syncs, system calls, allocations. A figure that rises here has a reason.
+
+The bounds on allocations are those of a debug build, with a fifth to spare; a release needs fewer. A test that is held up
+for a second finds the journal folded meanwhile, which costs a few calls, too.
+"""
+
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from conftest import MakeDaemon
+from harness.clock import eventually, now, pass_instant
+from harness.daemon import Daemon
+from harness.faults import Count, Counter
+from harness.resp import Connection
+
+Measure = Callable[[Callable[[], None]], Count]
+
+
+@pytest.fixture
+def counter(tmp_path: Path) -> Counter:
+    return Counter(tmp_path)
+
+
+@pytest.fixture
+def counted(make_daemon: MakeDaemon, counter: Counter) -> Daemon:
+    return make_daemon(environment=counter.environment).start()
+
+
+@pytest.fixture
+def cost(counter: Counter) -> Measure:
+    """What the daemon does for some work, once it has done the like before."""
+
+    def measure(work: Callable[[], None]) -> Count:
+        work()
+        before = counter.now()
+        work()
+        return counter.now().since(before)
+
+    return measure
+
+
+def cycles(client: Connection, count: int) -> None:
+    for number in range(count):
+        token = client.call("ACQUIRE", f"lease{number}", "1h")
+        client.call("RELEASE", f"lease{number}", token)
+
+
+def test_a_lone_command_costs_one_sync_and_one_answer(counted: Daemon, cost: Measure) -> None:
+    commands = 400
+    with counted.connect() as client:
+        count = cost(lambda: cycles(client, commands // 2))
+    assert commands <= count.syncs <= commands + 5
+    assert count.writes == commands
+    assert count.reads <= 1.1 * commands
+    assert count.waits <= 1.1 * commands
+    assert count.file_writes <= 2.3 * commands, "the header and the page of one frame of the log"
+    assert count.timers <= 0.1 * commands, "a timer that is put off is not set anew"
+
+
+def test_a_lone_command_costs_so_many_allocations(counted: Daemon, cost: Measure) -> None:
+    with counted.connect() as client:
+
+        def checks() -> None:
+            for _ in range(400):
+                assert client.error("CHECK", "nobody's", "5") == "EXPIRED"
+
+        # Before there is anything to fold, which would be counted here.
+        assert cost(checks).allocations <= 400 * 68
+        assert cost(lambda: cycles(client, 200)).allocations <= 400 * 90
+
+
+def test_what_changes_nothing_costs_no_sync(counted: Daemon, cost: Measure) -> None:
+    with counted.connect() as client:
+        client.call("PUT", "key", "value")
+        token = client.call("ACQUIRE", "lease", "1h")
+
+        def reads() -> None:
+            client.call("PING")
+            client.call("CHECK", "lease", token)
+            client.call("HOLDER", "lease")
+            client.call("GET", "key")
+            client.error("ACQUIRE", "lease", "1h")
+            client.error("RENEW", "lease", token + 1, "1h")
+
+        count = cost(reads)
+    assert (count.syncs, count.file_writes) == (0, 0)
+
+
+def test_those_who_come_together_share_a_sync(counted: Daemon, counter: Counter) -> None:
+    clients = [counted.connect() for _ in range(50)]
+    for client in clients:
+        client.call("PING")
+    counted.pause()
+    before = counter.now()
+    for number, client in enumerate(clients):
+        client.send("ACQUIRE", f"lease{number}", "1h")
+    counted.signal(signal.SIGCONT)
+    for client in clients:
+        assert client.receive() > 0
+    count = counter.now().since(before)
+    for client in clients:
+        client.close()
+    assert count.syncs <= 2, "what one look at the sockets finds is one commit"
+    assert count.writes == 50
+
+
+def test_a_pipeline_shares_syncs_answers_and_reads(counted: Daemon, cost: Measure) -> None:
+    with counted.connect() as client:
+
+        def pipeline() -> None:
+            for number in range(1000):
+                client.send("RENEW", f"lease{number % 10}", 1, "1h")
+                client.send("TOKEN")
+            for _ in range(2000):
+                client.receive()
+
+        count = cost(pipeline)
+    assert max(count.syncs, count.writes, count.reads) <= 200, count
+
+
+def test_an_idle_daemon_sleeps(counted: Daemon, counter: Counter) -> None:
+    with counted.connect() as client:
+        cycles(client, 10)
+
+        def is_folded() -> bool:
+            info = client.call("INFO", "store").decode()
+            return "store_journal_backlog:0\r\n" in info
+
+        eventually(is_folded, 20, "the end of the folding")
+    # What is left to do is done: the end of that connection, and a status that was told too recently.
+    pass_instant(now() + 2)
+    began, before = now(), counter.now()
+    pass_instant(began + 3)
+    count, seconds = counter.now().since(before), now() - began
+    assert (count.syncs, count.writes, count.reads) == (0, 0, 0)
+    once_a_second = seconds + 2
+    assert max(count.timers, count.waits // 2) <= once_a_second, "libdispatch looks at its threads; nobody else wakes"
