@@ -1,0 +1,11 @@
+import ArgumentParser
+
+/// The load generator: each subcommand is one measurement of one peer that runs already, and prints one JSON object.
+@main
+struct LeasedLoad: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "leased-load",
+        abstract: "Drive leased, or a peer, with many clients from one thread, and measure it.",
+        subcommands: [DriveCommand.self, HandOverCommand.self]
+    )
+}
