@@ -1,0 +1,47 @@
+#!/bin/bash
+# stage.sh PROGRAMS DESTDIR PREFIX: lays out what is installed: programs, units, man pages, completions, documents.
+#
+# PROGRAMS is the folder of the built programs. The units name the programs' places under PREFIX. The configuration goes
+# to /etc and is left alone if there is one.
+set -euo pipefail
+umask 022
+programs=$1 destination=$2 prefix=$3
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(dirname "$here")
+share=$destination$prefix/share
+
+install -D -m 755 "$programs/leased" "$destination$prefix/sbin/leased"
+install -D -m 755 "$programs/leasectl" "$destination$prefix/bin/leasectl"
+
+# A unit of /usr/local is found as well as one of /usr.
+for kind in system user; do
+    for unit in "$root/systemd/$kind"/*; do
+        place=$destination$prefix/lib/systemd/$kind/$(basename "$unit")
+        install -D -m 644 "$unit" "$place"
+        sed -i "s,/usr/\(s\?bin/lease\),$prefix/\1,g" "$place"
+    done
+done
+install -D -m 644 "$root/systemd/sysusers.d/leased.conf" "$destination$prefix/lib/sysusers.d/leased.conf"
+
+for program in leased leasectl; do
+    install -d "$share/bash-completion/completions" "$share/zsh/site-functions" "$share/fish/vendor_completions.d"
+    "$programs/$program" --generate-completion-script bash | sed '1{/^#!/d}' > "$share/bash-completion/completions/$program"
+    "$programs/$program" --generate-completion-script zsh > "$share/zsh/site-functions/_$program"
+    "$programs/$program" --generate-completion-script fish > "$share/fish/vendor_completions.d/$program.fish"
+done
+
+pages=$(mktemp -d)
+trap 'rm -rf "$pages"' EXIT
+PYTHONPATH=$here PYTHONDONTWRITEBYTECODE=1 "${PYTHON:-python3}" -m man "$programs" "$pages"
+for page in "$pages"/*/*; do
+    install -d "$share/man/$(basename "$(dirname "$page")")"
+    gzip --best --no-name < "$page" > "$share/man/$(basename "$(dirname "$page")")/$(basename "$page").gz"
+done
+
+documents=$share/doc/leased
+install -d "$documents/examples"
+install -m 644 "$root/README.md" "$root/docs"/*.md "$documents"
+cp --recursive --no-preserve=mode,ownership "$root/systemd/examples" "$documents/examples/systemd"
+install -m 644 "$root/systemd/leased.yaml" "$documents/examples/leased.yaml"
+[[ -e $destination/etc/leased/leased.yaml ]] ||
+    install -D -m 644 "$root/systemd/leased.yaml" "$destination/etc/leased/leased.yaml"
