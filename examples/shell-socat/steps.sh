@@ -1,0 +1,77 @@
+#!/bin/sh
+# steps.sh LEASE STEP…: runs each STEP, a line for sh, while it holds the lease; with nothing but sh and socat.
+#
+# Between the steps the lease is renewed, so each step must take less than the TTL ($TTL, 5m). A step finds the fence in
+# $LEASE_TOKEN. At the end the script notes in the daemon's store when it was done, if it holds the lease still.
+#
+# Status: that of a step that failed, else 0; 69 the daemon cannot be reached, 70 it refused, 75 another holds the lease,
+# 76 the lease was lost, and the steps behind were not run.
+set -u
+if [ $# -lt 2 ]; then
+    echo 'usage: steps.sh LEASE STEP…' >&2
+    exit 64
+fi
+lease=$1
+shift
+ttl=${TTL:-5m}
+token=
+cr=$(printf '\r')
+
+fail() {
+    echo "steps.sh: $2" >&2
+    exit "$1"
+}
+
+# A word of a command: in quotes, and each byte by its number, so that blanks, quotes and line ends are nothing special.
+quoted() { printf '"%s"' "$(printf %s "$1" | od -An -v -tx1 | tr -d '\n' | sed 's/ /\\x/g')"; }
+
+# Sends a command and reads its reply, one line for all commands here, into $reply. Fails if the connection is lost. It
+# writes in a shell of its own, since a pipe that nobody reads ends a shell that writes to it.
+ask() {
+    line=
+    for word in "$@"; do line="$line $(quoted "$word")"; done
+    (printf '%s\r\n' "${line# }" >&3) 2> /dev/null && IFS= read -r reply <&4 || return
+    reply=${reply%"$cr"}
+}
+
+# The same where only success will do.
+must() {
+    ask "$@" || fail 69 "the daemon cannot be reached; whether '$1' was done is unknown"
+    case $reply in
+        -CONFLICT*) fail 75 "$reply" ;;
+        -EXPIRED* | -REVOKED*) fail 76 "$reply" ;;
+        -*) fail 70 "$reply" ;;
+    esac
+}
+
+# However the script ends, it gives the lease back; EXPIRED would say that it is over already. A script that is killed
+# does not come here, and need not: the lease is bound to the connection, which ends with it.
+finish() {
+    [ -z "$token" ] || ask RELEASE "$lease" "$token"
+    exec 3>&- 4<&-
+    rm -rf "$folder"
+}
+
+# The connection: what is written to 3 goes to the daemon, what the daemon says is read from 4.
+folder=$(mktemp -d) || exit 73
+trap 'rm -rf "$folder"' EXIT
+mkfifo "$folder/to" "$folder/from" || exit 73
+socat -t 5 STDIO "UNIX-CONNECT:${LEASED_SOCKET:-/run/leased/leased.sock}" < "$folder/to" > "$folder/from" &
+exec 3> "$folder/to" 4< "$folder/from"
+trap finish EXIT
+# Each takes effect when the step that runs has ended.
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+must ACQUIRE "$lease" "$ttl" OWNER "steps.sh $$" BIND
+token=${reply#:}
+# Renewals change the token; the fence, which the steps and the writes carry, stays.
+fence=$token
+for step in "$@"; do
+    # A step must not inherit the connection: what it left running would hold the lease.
+    LEASE_NAME=$lease LEASE_TOKEN=$fence sh -c "$step" 3>&- 4<&- || exit
+    must RENEW "$lease" "$token" "$ttl"
+    token=${reply#:}
+done
+must PUT "$lease/done" "$(date)" IF "$lease" "$fence"
