@@ -13,12 +13,19 @@ PYTHON ?= python3
 VENV := .venv
 DEBUG_BIN = $(SCRATCH)/debug
 
-# What the build needs, and what the tests need besides: Debian's package names.
-BUILD_PACKAGES := libsqlite3-dev libsystemd-dev pkg-config
-TEST_PACKAGES := $(BUILD_PACKAGES) python3-venv redis-tools socat strace gcc e2fsprogs
-SOURCES := Package.swift Sources Tests
+# A release needs nothing of Swift or C++ on the machine that it runs on. The linker takes the C++ library that it finds
+# first, and in this folder there is no shared one.
+STATIC = $(abspath $(SCRATCH))/static-libraries
+RELEASE_FLAGS = -c release --static-swift-stdlib --disable-local-rpath -Xswiftc -L$(STATIC)
 
-.PHONY: help demo build debug test unit-test system-test check format lint install deps test-deps clean
+# What the build needs, and what the tests need besides: Debian's package names.
+BUILD_PACKAGES := gcc libsqlite3-dev libsystemd-dev pkg-config
+TEST_PACKAGES := $(BUILD_PACKAGES) python3-venv redis-tools socat strace gcc libhiredis-dev less e2fsprogs systemd iproute2 lintian
+SOURCES := Package.swift Sources Tests examples Benchmarks
+# The libraries whose documentation is built.
+DOCUMENTED := LeaseCore LeaseStore LeaseClient
+
+.PHONY: help demo build debug test unit-test system-test check format lint docs install deb bench deps test-deps clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -27,15 +34,23 @@ demo: debug ## two jobs compete for one lease while the daemon is killed
 	@LEASED_BIN_DIR=$(DEBUG_BIN) examples/two-jobs/run.sh
 
 build: deps ## build the release
-	swift build $(SWIFT_FLAGS) -c release --static-swift-stdlib
+	mkdir -p $(STATIC)
+	ln -sf $$(gcc -print-file-name=libstdc++.a) $(STATIC)/libstdc++.a
+	ln -sf $$(gcc -print-file-name=libgcc_eh.a) $(STATIC)/libgcc_s.a
+	for program in leased leasectl; do swift build $(SWIFT_FLAGS) $(RELEASE_FLAGS) --product $$program; done
 
 debug: deps
 	swift build $(SWIFT_FLAGS)
 
 test: unit-test system-test ## all tests: Swift's, then real processes
 
+# Those that keep every processor busy run apart from those that talk to somebody who waits only so long; and these run one
+# after the other, so that each has the machine.
+BUSY_TESTS := LeaseCoreTests|LeaseStoreTests|LeaseWireTests
+
 unit-test: test-deps
-	swift test $(SWIFT_FLAGS)
+	swift test $(SWIFT_FLAGS) --filter '$(BUSY_TESTS)'
+	swift test $(SWIFT_FLAGS) --skip-build --no-parallel --skip '$(BUSY_TESTS)'
 
 system-test: debug test-deps $(VENV)/.installed
 	LEASED_BIN_DIR=$(abspath $(DEBUG_BIN)) $(VENV)/bin/python -m pytest Tests/System
@@ -49,17 +64,30 @@ format: ## format the sources in place
 lint: ## is everything formatted, documented and as the rules say?
 	swift format lint --strict --recursive $(SOURCES)
 
-install: build ## install under DESTDIR and PREFIX
-	install -D -m 755 $(SCRATCH)/release/leased $(DESTDIR)$(PREFIX)/sbin/leased
-	install -D -m 755 $(SCRATCH)/release/leasectl $(DESTDIR)$(PREFIX)/bin/leasectl
-	install -D -m 644 systemd/leased.yaml $(DESTDIR)$(PREFIX)/share/doc/leased/leased.yaml
-	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions $(DESTDIR)$(PREFIX)/share/zsh/site-functions \
-	    $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
-	for program in leased leasectl; do \
-	    $(SCRATCH)/release/$$program --generate-completion-script bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/$$program; \
-	    $(SCRATCH)/release/$$program --generate-completion-script zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_$$program; \
-	    $(SCRATCH)/release/$$program --generate-completion-script fish > $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/$$program.fish; \
+docs: deps ## build the documentation of the libraries; a warning is an error
+	mkdir -p $(SCRATCH)/docs
+	for library in $(DOCUMENTED); do \
+	    swift package --scratch-path $(SCRATCH) --allow-writing-to-directory $(SCRATCH)/docs \
+	        generate-documentation --target $$library --warnings-as-errors \
+	        --transform-for-static-hosting --hosting-base-path $$library --output-path $(SCRATCH)/docs/$$library; \
 	done
+	@echo "Read it with: python3 -m http.server --directory $(SCRATCH)/docs, then http://localhost:8000/LeaseStore/documentation/leasestore/"
+
+install: build ## install under DESTDIR and PREFIX: programs, units, man pages, completions
+	packaging/stage.sh $(SCRATCH)/release '$(DESTDIR)' '$(PREFIX)'
+
+deb: build ## build a Debian package, .build/leased_VERSION_ARCH.deb
+	$(call install-missing,dpkg-dev)
+	packaging/deb.sh $(SCRATCH)/release $(SCRATCH)
+
+# As in `make bench BENCH_FLAGS=--quick`; `python3 Benchmarks/driver --help` tells of all.
+BENCH_FLAGS ?=
+BENCH_SCRATCH = $(SCRATCH)/bench
+
+bench: build ## measure leased beside Redis, etcd, PostgreSQL and flock; writes docs/BENCHMARKS.md
+	Benchmarks/install-peers.sh
+	swift build --package-path Benchmarks --scratch-path $(BENCH_SCRATCH) --jobs $(JOBS) -c release --product leased-load
+	$(PYTHON) Benchmarks/driver --leased $(SCRATCH)/release/leased --load $(BENCH_SCRATCH)/release/leased-load $(BENCH_FLAGS)
 
 clean: ## remove what was built
 	rm -rf $(SCRATCH) $(VENV)

@@ -36,6 +36,7 @@ let package = Package(
         ),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+        .package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0"),
     ],
     targets: [
         // Values and decisions. Standard library only.
@@ -47,6 +48,7 @@ let package = Package(
                 "LeaseCore", "CLinux",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "GRDBSQLite", package: "GRDB.swift"),
+                .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "HeapModule", package: "swift-collections"),
             ],
             swiftSettings: settings
@@ -68,6 +70,7 @@ let package = Package(
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "SystemPackage", package: "swift-system"),
+                .product(name: "HeapModule", package: "swift-collections"),
             ],
             swiftSettings: settings
         ),
@@ -108,7 +111,9 @@ let package = Package(
         .executableTarget(
             name: "leasectl",
             dependencies: [
-                "LeaseClient", "LeaseCore", "CLinux",
+                "LeaseClient", "LeaseCore", "SystemdNotify", "CLinux",
+                // For backups alone, which no socket gives.
+                "LeaseStore",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings
@@ -117,7 +122,7 @@ let package = Package(
         .testTarget(
             name: "LeaseStoreTests",
             dependencies: [
-                "LeaseStore", "LeaseCore",
+                "LeaseStore", "LeaseCore", "CLinux",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "GRDBSQLite", package: "GRDB.swift"),
             ],
@@ -135,7 +140,8 @@ let package = Package(
         .testTarget(
             name: "LeaseServerTests",
             dependencies: [
-                "LeaseServer", "LeaseStore", "LeaseWire", "LeaseCore", "LeaseClient", "leased", "CLinux",
+                "LeaseServer", "LeaseStore", "LeaseWire", "LeaseCore", "LeaseClient", "SystemdNotify", "leased",
+                "CLinux",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),
@@ -168,6 +174,53 @@ let package = Package(
             path: "Tests/NotifyProbe",
             swiftSettings: settings
         ),
-        .testTarget(name: "LeasectlTests", dependencies: ["leasectl", "LeaseCore", "CLinux"], swiftSettings: settings),
+        // The programs of the tutorials, as they are at their ends, so that the tests can run them.
+        .executableTarget(
+            name: "TutorialMailer",
+            dependencies: ["LeaseStore", "LeaseCore"],
+            path: "Tests/Tutorials/Mailer",
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "TutorialNight",
+            dependencies: ["LeaseStore", "LeaseCore"],
+            path: "Tests/Tutorials/Night",
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "TutorialNightly",
+            dependencies: ["LeaseClient", "LeaseCore"],
+            path: "Tests/Tutorials/Nightly",
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "TutorialCandidate",
+            dependencies: ["LeaseClient", "LeaseCore"],
+            path: "Tests/Tutorials/Candidate",
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "TutorialTransfer",
+            dependencies: ["LeaseClient", "LeaseCore"],
+            path: "Tests/Tutorials/Transfer",
+            swiftSettings: settings
+        ),
+        // A service to copy: examples/swift-service.
+        .executableTarget(
+            name: "ExampleService",
+            dependencies: [
+                "LeaseClient", "LeaseCore",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ],
+            path: "examples/swift-service/Sources",
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "LeasectlTests",
+            dependencies: ["leasectl", "LeaseClient", "LeaseCore", "CLinux"],
+            swiftSettings: settings
+        ),
     ]
 )
