@@ -35,7 +35,7 @@ import Testing
             case .succeed(let id, let answer): "succeed \(id)\(answer.wasRepeated ? " repeated" : "")"
             case .fail(let id, let error): "fail \(id) \(error.code)"
             case .limit(let id): "limit \(id)"
-            case .alert(let name): "alert \(name)"
+            case .alert(let name, let message): "alert \(name)\(message.map { " \($0.kind)" } ?? "")"
             }
         }
     }
@@ -190,8 +190,8 @@ import Testing
         #expect(unconnected.detach() == nil)
     }
 
-    private func message(_ name: String) -> RESPValue {
-        .push([.text("message"), .text(name), .text("{}")])
+    private func message(_ name: String, _ payload: String = "{}") -> RESPValue {
+        .push([.text("message"), .text(name), .text(payload)])
     }
 
     /// The push that answers a `SUBSCRIBE` or an `UNSUBSCRIBE`.
@@ -209,6 +209,8 @@ import Testing
         #expect(text(state.received(.map([]), now: start)) == ["hello"])
         #expect(text(state.received(confirmation("subscribe", "a"), now: start)) == [])
         #expect(text(state.received(message("a"), now: start)) == ["alert a"])
+        let told = #"{"event":"revoked","fence":7,"owner":"me","at_ms":5,"reason":"moved"}"#
+        #expect(text(state.received(message("a", told), now: start)) == ["alert a revoked"])
         #expect(text(state.received(message("b"), now: start)) == [])
         #expect(text(state.watch(b)) == ["hello"])
         #expect(text(state.unwatch(a)) == [])

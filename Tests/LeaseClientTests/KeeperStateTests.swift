@@ -193,16 +193,42 @@ import Testing
             now: at(2),
             jitter: 1
         )
-        guard case .lost(let loss) = revoked.step(now: at(2)) else {
-            Issue.record("it is not lost")
-            return
-        }
-        #expect(loss.reason == .revoked)
+        // The refusal of a renewal tells why.
+        #expect(revoked.step(now: at(2)) == .renew(until: nil))
+        var refused = revoked
+        refused.failed(LeaseClientError(.revoked, "it is being revoked (moved)"), now: at(2))
+        #expect(refused.step(now: at(2)) == .lost(LeaseLoss(.revoked, "it is being revoked (moved)")))
+        // And if nothing tells it, it is lost all the same.
+        revoked.failed(LeaseClientError(.connectionClosed, "gone"), now: at(2))
+        let loss = LeaseLoss(.revoked, "lease 'backup' is being ended by force")
+        #expect(revoked.step(now: at(2)) == .lost(loss))
         state.looked(try leaseStatus("backup", token: 7, fence: 7), sentAt: at(2), now: at(2), jitter: 1)
         #expect(state.lease.deadline == at(12))
         // What is lost stays lost.
         revoked.alerted(now: at(3))
         #expect(revoked.step(now: at(3)) == .lost(loss))
+    }
+
+    @Test(arguments: [7, 8] as [Int64], [true, false])
+    func whatTheDaemonToldIsTheReason(fence: Int64, isOver: Bool) throws {
+        var state = keeper()
+        let message = LeaseEventMessage(
+            name: lease.name,
+            kind: isOver ? .revoked : .revoking,
+            fence: try token(fence),
+            owner: "me",
+            atMilliseconds: 0,
+            reason: "moved"
+        )
+        state.alerted(by: message, now: at(2))
+        let status = try leaseStatus("backup", token: 7, fence: 7, state: .revoking)
+        state.looked(isOver ? nil : status, sentAt: at(2), now: at(2), jitter: 1)
+        let forced = LeaseLoss(.revoked, "lease 'backup' is being ended by force: moved")
+        switch (state.step(now: at(2)), fence, isOver) {
+        case (let step, 7, _): #expect(step == .lost(forced))
+        case (.lost(let loss), _, true): #expect(loss.reason == .expired)
+        case (let step, _, _): #expect(step == .renew(until: nil))
+        }
     }
 
     @Test func whoMayNotAskRenews() throws {

@@ -199,9 +199,30 @@ import Testing
         // What it says is not relied on: the daemon is asked.
         acquire.reply(.push([.text("message"), .text("backup"), .text("{}")]))
         await daemon.next("HOLDER").reply(try status("backup", token: token(7), fence: token(7), state: .revoking))
+        await daemon.next("RENEW").reply(.error("REVOKED it is being revoked (moved)"))
         await daemon.next("RELEASE").reply(.simpleString("OK"))
         let error = await #expect(throws: LeaseClientError.self) { try await call.value }
         #expect(error?.code == .revoked)
+        #expect(error?.message.contains("moved") == true)
+    }
+
+    @Test func theReasonOfARevocationAtOnceIsKnown() async throws {
+        let daemon = try await FakeDaemon()
+        let client = LeaseClient(of: daemon)
+        let call = Task { [name, ttl] in
+            try await client.withLease(name, ttl: ttl) { _ in try await waitForCancellation() }
+        }
+        let acquire = await daemon.next("ACQUIRE")
+        acquire.reply(.integer(7))
+        _ = await daemon.subscription()
+        await daemon.next("HOLDER").reply(granted)
+        let told = #"{"event":"revoked","fence":7,"owner":"me","at_ms":5,"reason":"moved"}"#
+        acquire.reply(.push([.text("message"), .text("backup"), .text(told)]))
+        await daemon.next("HOLDER").reply(.null)
+        await daemon.next("RELEASE").reply(.simpleString("OK"))
+        let error = await #expect(throws: LeaseClientError.self) { try await call.value }
+        #expect(error?.code == .revoked)
+        #expect(error?.message.contains("moved") == true)
     }
 
     @Test func aRevocationBetweenTheGrantAndTheSubscriptionIsKnownAtOnce() async throws {
@@ -215,6 +236,7 @@ import Testing
         // No message comes of what was before the subscription: the question is behind it.
         await daemon.next("SUBSCRIBE").reply(.push([.text("subscribe"), .text("backup"), .integer(1)]))
         await daemon.next("HOLDER").reply(try status("backup", token: token(7), fence: token(7), state: .revoking))
+        await daemon.next("RENEW").reply(.error("REVOKED it is being revoked (moved)"))
         await daemon.next("UNSUBSCRIBE").reply(.push([.text("unsubscribe"), .text("backup"), .integer(0)]))
         await daemon.next("RELEASE").reply(.simpleString("OK"))
         #expect(await #expect(throws: LeaseClientError.self) { try await call.value }?.code == .revoked)

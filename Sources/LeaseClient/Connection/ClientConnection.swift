@@ -139,8 +139,8 @@ actor ClientConnection {
             case .closeOutput: channel?.close(mode: .output, promise: nil)
             case .succeed(let id, let answer): finish(id: id, .success(answer))
             case .fail(let id, let error): finish(id: id, .failure(error))
-            case .alert(let name):
-                for bell in (watchers[name] ?? [:]).values { bell.ring() }
+            case .alert(let name, let message):
+                for bell in (watchers[name] ?? [:]).values { bell.ring(message) }
             case .limit(let id):
                 let limit = configuration.connectTimeout
                 schedule(in: limit) { $0.perform($0.state.abandon(id: id, .cancelled)) }

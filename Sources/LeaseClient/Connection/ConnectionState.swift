@@ -77,8 +77,8 @@ struct ConnectionState {
         case closeOutput
         case succeed(id: Int, Answer)
         case fail(id: Int, LeaseClientError)
-        /// Tell whoever watches the lease that something may have happened to it.
-        case alert(LeaseName)
+        /// Tell whoever watches the lease that something may have happened to it; and what, if the daemon told it.
+        case alert(LeaseName, LeaseEventMessage?)
         /// Let the answer come within a limit of time, since its caller wants to go.
         case limit(id: Int)
     }
@@ -213,7 +213,8 @@ struct ConnectionState {
             }
             return []
         case "message":
-            return watched[name] == nil ? [] : [.alert(name)]
+            guard watched[name] != nil else { return [] }
+            return [.alert(name, elements[2].bytes.flatMap { LeaseEventMessage(name: name, payload: $0) })]
         default:
             return []
         }
@@ -252,7 +253,7 @@ struct ConnectionState {
         case .idle, .pausing, .closed: return []
         }
         var actions: [Action] = [.closeChannel]
-        if phase == .ready { actions += watched.keys.map { .alert($0) } }
+        if phase == .ready { actions += watched.keys.map { .alert($0, nil) } }
         let sent = inFlight.filter { !$0.isAbandoned }
         let unsent = waiting
         inFlight.removeAll()

@@ -2,10 +2,12 @@ internal import Synchronization
 
 /// Wakes the one task that waits for it.
 ///
-/// That it was rung is remembered until somebody asks.
+/// That it was rung is remembered until somebody asks, and with it the last message of an end by force: who asks the
+/// daemon afterwards is told that the tenure is over, and not why.
 final class Bell: Sendable {
     private struct State {
         var isRung = false
+        var revocation: LeaseEventMessage?
         var waiter: CheckedContinuation<Void, Never>?
     }
 
@@ -13,9 +15,12 @@ final class Bell: Sendable {
     private let state = Mutex(State())
 
     /// Wakes who waits, or the next who does.
-    func ring() {
+    ///
+    /// - Parameter message: what was told of the lease, if that is why.
+    func ring(_ message: LeaseEventMessage? = nil) {
         let waiter = state.withLock { state in
             state.isRung = true
+            if let message, [.revoking, .revoked].contains(message.kind) { state.revocation = message }
             defer { state.waiter = nil }
             return state.waiter
         }
@@ -29,6 +34,9 @@ final class Bell: Sendable {
             return state.isRung
         }
     }
+
+    /// What was told last of an end by force.
+    var revocation: LeaseEventMessage? { state.withLock(\.revocation) }
 
     /// Returns when it was rung, or when the task is cancelled.
     func wait() async {

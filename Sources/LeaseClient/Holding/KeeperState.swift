@@ -9,7 +9,8 @@
 ///
 /// **Lost** is a lease when the daemon says so: `REVOKED`, or `EXPIRED` by a tenure that is not its own any more. After
 /// `EXPIRED` it asks for the holder first: if the fence is still its own, somebody else renewed, the job perhaps, and it
-/// goes on with the newest token. A daemon that is down is no loss, since nobody can be granted meanwhile. But if others
+/// goes on with the newest token. Who asks is told that a tenure is being ended by force, or is over, and not why: the
+/// reason comes from the daemon's message, or from the refusal of a renewal. A daemon that is down is no loss, since nobody can be granted meanwhile. But if others
 /// could be granted without this client hearing of it (a store that several hosts share), or if the daemon answers and
 /// will not renew, the lease counts as lost at the deadline less the grace.
 ///
@@ -39,6 +40,8 @@ struct KeeperState {
         case failed(due: Instant)
         /// The token is not the newest one; the holder is to be asked for at an instant.
         case superseded(due: Instant)
+        /// It is being ended by force, and the refusal of a renewal is to tell why.
+        case unexplained
         case lost(LeaseLoss)
     }
 
@@ -58,6 +61,8 @@ struct KeeperState {
     private var attachment: Attachment
     /// What the daemon answered in place of a renewal, if the last attempt was answered.
     private var refusal: LeaseClientError?
+    /// What the daemon told of the tenure's end by force, if it did.
+    private var revocation: LeaseEventMessage?
 
     /// Begins with a lease as it was granted.
     ///
@@ -122,6 +127,8 @@ struct KeeperState {
                 due = min(due, instant)
             }
             guard now < due else { return .renew(until: end) }
+        case .unexplained:
+            return .renew(until: end)
         }
         return .sleep(until: endsUnheard ? min(due, limit) : due)
     }
@@ -139,6 +146,10 @@ struct KeeperState {
         case .revoked: phase = .lost(LeaseLoss(.revoked, error.message))
         case .expired: phase = .superseded(due: now)
         default:
+            if case .unexplained = phase {
+                phase = .lost(forced)
+                return
+            }
             refusal = error.code.answer == nil ? nil : error
             if case .superseded = phase, refusal == nil {
                 phase = .superseded(due: now + pause)
@@ -151,10 +162,13 @@ struct KeeperState {
     }
 
     /// Something happened to the lease, or to the daemon: the holder is to be asked for at once.
-    mutating func alerted(now: Instant) {
+    ///
+    /// - Parameter message: what was told of an end by force, of whichever tenure.
+    mutating func alerted(by message: LeaseEventMessage? = nil, now: Instant) {
+        if let message, message.fence == lease.fence { revocation = message }
         switch phase {
         case .renewed, .failed: phase = .superseded(due: now)
-        case .superseded, .lost: break
+        case .superseded, .unexplained, .lost: break
         }
     }
 
@@ -184,11 +198,11 @@ struct KeeperState {
     /// The daemon told who holds the lease, asked at `sentAt`.
     mutating func looked(_ status: LeaseStatus?, sentAt: Instant, now: Instant, jitter: Double) {
         guard let status, status.fence == lease.fence else {
-            phase = .lost(LeaseLoss(.expired, "the tenure of lease '\(lease.name)' with fence \(lease.fence) is over"))
+            phase = .lost(revocation == nil ? over : forced)
             return
         }
         guard status.state != .revoking else {
-            phase = .lost(LeaseLoss(.revoked, "lease '\(lease.name)' is being ended by force"))
+            phase = revocation == nil ? .unexplained : .lost(forced)
             return
         }
         let newest = Lease(
@@ -199,6 +213,15 @@ struct KeeperState {
             deadline: sentAt + status.remaining
         )
         renewed(newest, now: now, jitter: jitter)
+    }
+
+    private var over: LeaseLoss {
+        LeaseLoss(.expired, "the tenure of lease '\(lease.name)' with fence \(lease.fence) is over")
+    }
+
+    private var forced: LeaseLoss {
+        let reason = revocation?.reason.flatMap { $0.isEmpty ? nil : ": \($0)" } ?? ""
+        return LeaseLoss(.revoked, "lease '\(lease.name)' is being ended by force\(reason)")
     }
 
     private mutating func schedule(now: Instant, jitter: Double) {

@@ -87,7 +87,7 @@ public struct LeaseKeeper: Sendable {
             await group.next()
             group.cancelAll()
         }
-        if bell.take() { state.alerted(now: .now) }
+        if bell.take() { state.alerted(by: bell.revocation, now: .now) }
     }
 
     /// Binds or ties the lease anew.

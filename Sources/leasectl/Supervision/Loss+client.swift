@@ -19,12 +19,9 @@ extension Loss {
             default: return nil
             }
         case .state(let leases):
-            guard let own = leases.first(where: { $0.fence == fence }) else {
-                self = .expired("the tenure with fence \(fence) is over")
-                return
-            }
-            guard own.state == .revoking else { return nil }
-            self = .revoked("it ends within \(TimeText.short(own.remaining))")
+            // Should it be ended by force, the state does not tell why; who renews it is told.
+            guard !leases.contains(where: { $0.fence == fence }) else { return nil }
+            self = .expired("the tenure with fence \(fence) is over")
         }
     }
 
