@@ -45,7 +45,7 @@ let package = Package(
         .target(
             name: "LeaseStore",
             dependencies: [
-                "LeaseCore", "CLinux",
+                "LeaseCore", "CLinux", "CSQLite",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "GRDBSQLite", package: "GRDB.swift"),
                 .product(name: "DequeModule", package: "swift-collections"),
@@ -97,6 +97,8 @@ let package = Package(
         ),
         // The Linux calls that Glibc's Swift module leaves out.
         .target(name: "CLinux"),
+        // The settings of SQLite that Swift cannot call.
+        .target(name: "CSQLite"),
         .executableTarget(
             name: "leased",
             dependencies: [

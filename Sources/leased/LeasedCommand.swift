@@ -80,6 +80,7 @@ struct LeasedCommand: AsyncParsableCommand {
     func run() async throws {
         // A client that went away, or a log that nobody reads, is an error of that write, not the daemon's end.
         signal(SIGPIPE, SIG_IGN)
+        SQLiteLibrary.leaveMemoryUncounted()
         let level = LogLevel()
         LoggingSystem.bootstrap { ReloadableLogHandler(label: $0, level: level) }
         let logger = Logger(label: "leased")

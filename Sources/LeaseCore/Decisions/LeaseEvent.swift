@@ -4,9 +4,9 @@
 /// replayed from a journal, or folded into a table. ``apply(to:)`` is the one place that says how.
 public enum LeaseEvent: Hashable, Sendable {
     /// A tenure began.
-    indirect case granted(Tenure)
+    case granted(Tenure)
     /// A tenure was brought in from elsewhere, or the one with its fence was replaced by it.
-    indirect case imported(Tenure)
+    case imported(Tenure)
     /// The tenure was renewed.
     indirect case renewed(Renewal)
     /// What the tenure hangs on has changed, without a renewal.

@@ -11,35 +11,63 @@
 ///
 /// A tenure is a value and knows no clock. Whether it has ended by time is asked with a `now` in hand, in one place:
 /// ``ending(at:)``.
+///
+/// Whoever refers to the same state of a tenure shares it: a copy costs a reference. A change makes a new state.
 public struct Tenure: Hashable, Sendable {
+    /// What is known of it.
+    private struct State: Hashable, Sendable {
+        let fence: Token
+        var token: Token
+        let holder: Holder
+        var ttl: TTL
+        var deadline: Moment
+        let acquiredAt: WallInstant
+        var renewals: Int64
+        var request: RequestRecord?
+        var revocation: Revocation?
+        var isExtended: Bool
+        var attachment: Attachment
+        var isOverdueNoted: Bool
+    }
+
+    private final class Box: Sendable {
+        let state: State
+
+        init(_ state: State) {
+            self.state = state
+        }
+    }
+
+    private var box: Box
+
     /// The token of the grant.
-    public let fence: Token
+    public var fence: Token { box.state.fence }
     /// The token of the grant or of the last renewal.
-    public private(set) var token: Token
+    public var token: Token { box.state.token }
     /// Who was granted.
-    public let holder: Holder
+    public var holder: Holder { box.state.holder }
     /// The TTL of the grant or of the last renewal.
-    public private(set) var ttl: TTL
+    public var ttl: TTL { box.state.ttl }
     /// When the tenure ends by time, on both clocks.
     ///
     /// The boot clock decides; the wall clock takes its place over a reboot.
-    public private(set) var deadline: Moment
+    public var deadline: Moment { box.state.deadline }
     /// When it was granted, for display.
-    public let acquiredAt: WallInstant
+    public var acquiredAt: WallInstant { box.state.acquiredAt }
     /// How often it was renewed.
-    public private(set) var renewals: Int64
+    public var renewals: Int64 { box.state.renewals }
     /// The request id that the grant or the last renewal carried, if it carried one.
-    public private(set) var request: RequestRecord?
+    public var request: RequestRecord? { box.state.request }
     /// The end by force that is under way, if one is.
-    public private(set) var revocation: Revocation?
+    public var revocation: Revocation? { box.state.revocation }
     /// Whether a restart of the daemon has already given this grant or renewal more time.
     ///
     /// It does so once.
-    public private(set) var isExtended: Bool
+    public var isExtended: Bool { box.state.isExtended }
     /// What the tenure hangs on beside its time.
-    public private(set) var attachment: Attachment
+    public var attachment: Attachment { box.state.attachment }
     /// Whether it has been noted that the tenure is overdue, since its grant or last renewal.
-    public private(set) var isOverdueNoted: Bool
+    public var isOverdueNoted: Bool { box.state.isOverdueNoted }
 
     /// Creates a tenure from all that is known of it, as a store does when it reads one.
     public init(
@@ -56,18 +84,22 @@ public struct Tenure: Hashable, Sendable {
         attachment: Attachment = .nothing,
         isOverdueNoted: Bool = false
     ) {
-        self.fence = fence
-        self.token = token
-        self.holder = holder
-        self.ttl = ttl
-        self.deadline = deadline
-        self.acquiredAt = acquiredAt
-        self.renewals = renewals
-        self.request = request
-        self.revocation = revocation
-        self.isExtended = isExtended
-        self.attachment = attachment
-        self.isOverdueNoted = isOverdueNoted
+        box = Box(
+            State(
+                fence: fence,
+                token: token,
+                holder: holder,
+                ttl: ttl,
+                deadline: deadline,
+                acquiredAt: acquiredAt,
+                renewals: renewals,
+                request: request,
+                revocation: revocation,
+                isExtended: isExtended,
+                attachment: attachment,
+                isOverdueNoted: isOverdueNoted
+            )
+        )
     }
 
     /// Begins a tenure at `now`.
@@ -99,42 +131,62 @@ public struct Tenure: Hashable, Sendable {
         candidate == token || candidate == fence
     }
 
+    /// Compares what is known of both.
+    public static func == (left: Tenure, right: Tenure) -> Bool {
+        left.box === right.box || left.box.state == right.box.state
+    }
+
+    /// Hashes what is known of it.
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(box.state)
+    }
+
     // MARK: - Events
 
+    private mutating func change(_ body: (inout State) -> Void) {
+        var state = box.state
+        body(&state)
+        box = Box(state)
+    }
+
     mutating func renew(_ renewal: Renewal) {
-        token = renewal.token
-        ttl = renewal.ttl
-        deadline = renewal.deadline
-        request = renewal.request
-        renewals += 1
-        isExtended = false
-        isOverdueNoted = false
-        attachment = renewal.attachment ?? attachment
+        change { state in
+            state.token = renewal.token
+            state.ttl = renewal.ttl
+            state.deadline = renewal.deadline
+            state.request = renewal.request
+            state.renewals += 1
+            state.isExtended = false
+            state.isOverdueNoted = false
+            state.attachment = renewal.attachment ?? state.attachment
+        }
     }
 
     mutating func attach(_ attachment: Attachment) {
-        self.attachment = attachment
+        change { $0.attachment = attachment }
     }
 
     mutating func noteOverdue() {
-        isOverdueNoted = true
+        change { $0.isOverdueNoted = true }
     }
 
     mutating func beginRevocation(_ revocation: Revocation) {
-        self.revocation = revocation
+        change { $0.revocation = revocation }
     }
 
     mutating func resume(_ resumption: Resumption) {
-        deadline = resumption.deadline
-        if let end = resumption.revocationEnd {
-            revocation?.end = end
+        change { state in
+            state.deadline = resumption.deadline
+            if let end = resumption.revocationEnd {
+                state.revocation?.end = end
+            }
+            state.isExtended = state.isExtended || resumption.isExtension
+            if resumption.isDetached {
+                state.attachment = .nothing
+            }
+            // With more time it may become overdue anew.
+            state.isOverdueNoted = state.isOverdueNoted && !resumption.isExtension && !resumption.isDetached
         }
-        isExtended = isExtended || resumption.isExtension
-        if resumption.isDetached {
-            attachment = .nothing
-        }
-        // With more time it may become overdue anew.
-        isOverdueNoted = isOverdueNoted && !resumption.isExtension && !resumption.isDetached
     }
 }
 

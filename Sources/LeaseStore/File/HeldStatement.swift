@@ -10,7 +10,7 @@ import LeaseCore
 /// connection, so two threads are never in it.
 ///
 /// Values in arrays are bound as SQLITE_STATIC: their bytes stay where they are until the statement has run, which is why
-/// each call takes its values with it. A ``StatementBinder`` has SQLite copy the few bytes of a name or a label.
+/// each call takes its values with it. A ``StatementBinder`` has SQLite copy the few bytes of a label.
 final class HeldStatement {
     private let connection: OpaquePointer
     private var statement: OpaquePointer?
@@ -167,23 +167,34 @@ struct StatementBinder {
         sqlite3_bind_int64(statement, index, number)
     }
 
+    /// Bytes that stay where they are until the statement has run.
+    func blob(_ index: Int32, inPlace bytes: UnsafeRawBufferPointer) {
+        blob(index, bytes, nil)
+    }
+
     func blob(_ index: Int32, _ bytes: [UInt8]) {
-        _ = bytes.withUnsafeBytes { buffer in
-            // A zero length with a null address would be bound as NULL.
-            if buffer.isEmpty {
-                sqlite3_bind_zeroblob(statement, index, 0)
-            } else {
-                sqlite3_bind_blob(statement, index, buffer.baseAddress, Int32(buffer.count), Self.copied)
-            }
+        bytes.withUnsafeBytes { blob(index, $0, Self.copied) }
+    }
+
+    private func blob(_ index: Int32, _ bytes: UnsafeRawBufferPointer, _ destructor: sqlite3_destructor_type?) {
+        // A zero length with a null address would be bound as NULL.
+        if bytes.isEmpty {
+            sqlite3_bind_zeroblob(statement, index, 0)
+        } else {
+            sqlite3_bind_blob(statement, index, bytes.baseAddress, Int32(bytes.count), destructor)
         }
     }
 
     func text(_ index: Int32, _ text: String) {
+        guard !text.isEmpty else {
+            // Most reasons are: there is nothing to copy, and a null address would be bound as NULL.
+            sqlite3_bind_text(statement, index, UnsafePointer(bitPattern: 1), 0, nil)
+            return
+        }
         var text = text
         text.withUTF8 { buffer in
             let address = UnsafeRawPointer(buffer.baseAddress)?.assumingMemoryBound(to: CChar.self)
-            let count = Int32(buffer.count)
-            sqlite3_bind_text(statement, index, address ?? UnsafePointer(bitPattern: 1), count, Self.copied)
+            sqlite3_bind_text(statement, index, address, Int32(buffer.count), Self.copied)
         }
     }
 

@@ -90,28 +90,35 @@ extension JournalEntry {
         """
 
     func insert(with insertion: JournalInsertion) throws {
-        if case .lease(let name, let fence, .ended(let end)) = content {
-            return try insertion.end.run { row in
+        switch content {
+        case .token(let token):
+            try insertion.any.run { row in
                 row.integer(1, sequence)
-                row.integer(2, at.microseconds)
-                row.blob(3, name.bytes)
-                row.integer(4, fence.rawValue)
-                row.text(5, end.reason.text)
-                row.integer(6, end.cause.rawValue)
-            }
-        }
-        try insertion.any.run { row in
-            row.integer(1, sequence)
-            row.integer(3, at.microseconds)
-            switch content {
-            case .token(let token):
                 row.integer(2, Kind.token.rawValue)
+                row.integer(3, at.microseconds)
                 row.integer(7, token.rawValue)
-            case .lease(let name, let fence, let event):
-                row.blob(4, name.bytes)
-                row.integer(5, 0 as Int64)
-                row.integer(6, fence.rawValue)
-                Self.bind(event, to: row)
+            }
+        case .lease(let name, let fence, .ended(let end)):
+            try name.bytes.withUnsafeBytes { name in
+                try insertion.end.run { row in
+                    row.integer(1, sequence)
+                    row.integer(2, at.microseconds)
+                    row.blob(3, inPlace: name)
+                    row.integer(4, fence.rawValue)
+                    row.text(5, end.reason.text)
+                    row.integer(6, end.cause.rawValue)
+                }
+            }
+        case .lease(let name, let fence, let event):
+            try name.bytes.withUnsafeBytes { name in
+                try insertion.any.run { row in
+                    row.integer(1, sequence)
+                    row.integer(3, at.microseconds)
+                    row.blob(4, inPlace: name)
+                    row.integer(5, 0 as Int64)
+                    row.integer(6, fence.rawValue)
+                    Self.bind(event, to: row)
+                }
             }
         }
     }

@@ -17,7 +17,7 @@ extension Ledger {
                 continue
             }
             precondition(change.name == name, "a batch whose events and changes do not go together")
-            if let announcement = Announcement(event, on: name, before: change.before?.tenure, at: entry.at) {
+            if let announcement = Announcement(event, on: name, before: change.before, at: entry.at) {
                 announcements.append(announcement)
             }
         }

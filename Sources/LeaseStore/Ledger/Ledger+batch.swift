@@ -39,9 +39,8 @@ extension Ledger {
             var tenure = tenure ?? leases[name]
             let isSound = event.apply(to: &tenure)
             precondition(isSound, "a decision on lease '\(name)' does not follow from its state")
-            let after = tenure.map { HeldTenure($0) }
-            let before = leases.set(after, for: name)
-            batch.changes.append(LeaseChange(name: name, before: before, after: after))
+            let before = leases.set(tenure, for: name)
+            batch.changes.append(LeaseChange(name: name, before: before, after: tenure))
             if case .ended = event {
                 batch.freed.append(name)
             }

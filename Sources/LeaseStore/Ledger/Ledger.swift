@@ -243,7 +243,7 @@ package final class Ledger {
             try all.forEach { row in
                 let (name, tenure) = try LeaseTable.decode(row)
                 tokens.raise(to: tenure.token)
-                leases.set(HeldTenure(tenure), for: name)
+                leases.set(tenure, for: name)
             }
             historyCount =
                 try Int64.fetchOne(
@@ -268,9 +268,8 @@ package final class Ledger {
                 guard case .lease(let name, _, _) = entry.content else { return unfolded.append(entry, nil) }
                 var tenure = leases[name]
                 guard entry.apply(to: &tenure) else { throw MalformedRow(table: "lease_journal") }
-                let after = tenure.map { HeldTenure($0) }
-                let before = leases.set(after, for: name)
-                unfolded.append(entry, LeaseChange(name: name, before: before, after: after))
+                let before = leases.set(tenure, for: name)
+                unfolded.append(entry, LeaseChange(name: name, before: before, after: tenure))
             }
         }
         beginBatch()

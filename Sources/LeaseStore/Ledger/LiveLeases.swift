@@ -17,7 +17,7 @@ struct LiveLeases {
         static func == (left: Due, right: Due) -> Bool { left.instant == right.instant }
     }
 
-    private var held: [LeaseName: HeldTenure] = [:]
+    private var held: [LeaseName: Tenure] = [:]
     private var dues = Heap<Due>()
     private var countByUser: [UInt32: Int] = [:]
 
@@ -29,7 +29,7 @@ struct LiveLeases {
 
     /// All of them, in no order.
     var all: some Sequence<(name: LeaseName, tenure: Tenure)> {
-        held.lazy.map { (name: $0.key, tenure: $0.value.tenure) }
+        held.lazy.map { (name: $0.key, tenure: $0.value) }
     }
 
     /// How many leases the user was granted.
@@ -39,23 +39,23 @@ struct LiveLeases {
 
     /// The tenure of a lease, or `nil` if it is free.
     subscript(name: LeaseName) -> Tenure? {
-        held[name]?.tenure
+        held[name]
     }
 
     /// Puts a tenure in place of the one there, or removes it with `nil`; returns the one that was there.
     @discardableResult
-    mutating func set(_ held: HeldTenure?, for name: LeaseName) -> HeldTenure? {
-        let previous: HeldTenure?
-        if let held {
-            previous = self.held.updateValue(held, forKey: name)
-            if let due = held.tenure.due, previous?.tenure.due.map({ due < $0 }) ?? true {
+    mutating func set(_ tenure: Tenure?, for name: LeaseName) -> Tenure? {
+        let previous: Tenure?
+        if let tenure {
+            previous = held.updateValue(tenure, forKey: name)
+            if let due = tenure.due, previous?.due.map({ due < $0 }) ?? true {
                 dues.insert(Due(instant: due, name: name))
             }
         } else {
-            previous = self.held.removeValue(forKey: name)
+            previous = held.removeValue(forKey: name)
         }
-        count(held?.tenure.holder.uid, instead: previous?.tenure.holder.uid)
-        if dues.count > 2 * self.held.count + 1024 {
+        count(tenure?.holder.uid, instead: previous?.holder.uid)
+        if dues.count > 2 * held.count + 1024 {
             dues = Heap(all.compactMap { name, tenure in tenure.due.map { Due(instant: $0, name: name) } })
         }
         return previous
@@ -74,7 +74,7 @@ struct LiveLeases {
     /// The lease to which time does something first, with that instant, or `nil` if there is none.
     mutating func earliestDue() -> (instant: BootInstant, name: LeaseName)? {
         while let first = dues.min {
-            guard let due = held[first.name]?.tenure.due else {
+            guard let due = held[first.name]?.due else {
                 dues.removeMin()
                 continue
             }

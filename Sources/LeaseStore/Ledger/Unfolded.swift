@@ -27,7 +27,7 @@ struct Unfolded {
     var count: Int { rows.count }
 
     /// Rows in their order, from one place on, `most` of them or as many as there are.
-    func rows(from start: Int, most: Int) -> [Row] { Array(rows[start..<min(start + most, rows.count)]) }
+    func rows(from start: Int, most: Int) -> Slice<Deque<Row>> { rows[start..<min(start + most, rows.count)] }
 
     /// A row has become durable.
     ///
@@ -52,7 +52,7 @@ struct Unfolded {
 struct LeaseChange {
     let name: LeaseName
     /// The tenure that it found, or `nil` if the lease was free.
-    let before: HeldTenure?
+    let before: Tenure?
     /// The tenure that it left, or `nil` if the lease is free.
-    let after: HeldTenure?
+    let after: Tenure?
 }

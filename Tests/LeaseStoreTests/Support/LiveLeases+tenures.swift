@@ -11,6 +11,6 @@ extension LiveLeases {
     /// The same with tenures by value.
     @discardableResult
     mutating func put(_ tenure: Tenure?, for name: LeaseName) -> Tenure? {
-        set(tenure.map { HeldTenure($0) }, for: name)?.tenure
+        set(tenure, for: name)
     }
 }

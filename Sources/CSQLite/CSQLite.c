@@ -1,0 +1,2 @@
+// The functions are inline: see the header.
+#include "CSQLite.h"
