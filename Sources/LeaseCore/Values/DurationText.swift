@@ -21,7 +21,7 @@ public enum DurationText {
     }
 
     /// The duration in milliseconds, or `nil` if the bytes are not of the form.
-    private static func milliseconds(of bytes: some Sequence<UInt8>) -> Int64? {
+    package static func milliseconds(of bytes: some Sequence<UInt8>) -> Int64? {
         var bytes = bytes.makeIterator()
         var next = bytes.next()
         var total: Int64 = 0

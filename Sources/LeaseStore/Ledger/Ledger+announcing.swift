@@ -11,13 +11,9 @@ extension Ledger {
     /// Notes what is to be told of the batch, which has just become durable.
     func announceBatch() {
         guard isWatched else { return announcements = [] }
-        var changes = batch.changes[...]
-        for entry in batch.entries {
-            guard case .lease(let name, _, let event) = entry.content, let change = changes.popFirst() else {
-                continue
-            }
-            precondition(change.name == name, "a batch whose events and changes do not go together")
-            if let announcement = Announcement(event, on: name, before: change.before, at: entry.at) {
+        for (entry, row) in zip(batch.entries, batch.rows) {
+            guard case .lease(let name, _, let event) = entry.content else { continue }
+            if let announcement = Announcement(event, on: name, before: row.change?.before?.tenure, at: entry.at) {
                 announcements.append(announcement)
             }
         }

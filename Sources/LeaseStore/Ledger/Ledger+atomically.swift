@@ -26,11 +26,9 @@ extension Ledger {
         // A failed write has taken the whole batch's values with it; the commit says so and puts back the leases.
         guard batch.failure == nil else { return }
         let ended = batch.entries[mark.entries...].compactMap(\.endedLease)
-        for change in batch.changes[mark.changes...].reversed() {
-            leases.set(change.before, for: change.name)
-        }
+        putBack(batch.rows[mark.entries...])
+        batch.rows.removeLast(batch.rows.count - mark.entries)
         batch.entries.removeLast(batch.entries.count - mark.entries)
-        batch.changes.removeLast(batch.changes.count - mark.changes)
         tokens = mark.tokens
         lastSequence = mark.lastSequence
         if mark.isInTransaction {
@@ -51,14 +49,12 @@ extension Ledger {
 /// A place in a batch to come back to.
 private struct BatchMark {
     let entries: Int
-    let changes: Int
     let tokens: TokenSequence
     let lastSequence: Int64
     let isInTransaction: Bool
 
     init(_ batch: Batch, tokens: TokenSequence, lastSequence: Int64) {
         entries = batch.entries.count
-        changes = batch.changes.count
         isInTransaction = batch.isInTransaction
         self.tokens = tokens
         self.lastSequence = lastSequence

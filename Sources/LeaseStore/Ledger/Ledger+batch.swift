@@ -8,8 +8,8 @@ import LeaseCore
 /// with all of the batch's values, so that the whole batch is refused: `failure` says so until `commit()` is called.
 struct Batch {
     var entries: [JournalEntry] = []
-    /// What the entries that are about leases did, in their order.
-    var changes: [LeaseChange] = []
+    /// The same as they will be folded, with what each did to its lease.
+    var rows: [Unfolded.Row] = []
     /// The leases that have become free, for whoever has waiters on them.
     var freed: [LeaseName] = []
     var tokens = TokenSequence()
@@ -31,20 +31,22 @@ extension Ledger {
     func append(_ content: JournalEntry.Content, _ now: Moment, to tenure: Tenure?? = nil) {
         lastSequence += 1
         let entry = JournalEntry(sequence: lastSequence, at: now.wall, content: content)
-        batch.entries.append(entry)
-        if let token = entry.issuedToken {
-            tokens.raise(to: token)
-        }
+        var change: LeaseChange?
         if case .lease(let name, _, let event) = content {
             var tenure = tenure ?? leases[name]
             let isSound = event.apply(to: &tenure)
             precondition(isSound, "a decision on lease '\(name)' does not follow from its state")
-            let before = leases.set(tenure, for: name)
-            batch.changes.append(LeaseChange(name: name, before: before, after: tenure))
+            change = leases.change(name, to: tenure, by: lastSequence)
             if case .ended = event {
                 batch.freed.append(name)
             }
         }
+        let row = Unfolded.Row(entry, change)
+        if let token = row.token {
+            tokens.raise(to: token)
+        }
+        batch.rows.append(row)
+        batch.entries.append(entry)
     }
 
     /// Ends the lease's tenure if its time has come; afterwards the lease is in force or free.
@@ -72,9 +74,7 @@ extension Ledger {
                     try statements.beginTransaction()
                 }
                 try statements.step {
-                    for entry in batch.entries {
-                        try entry.insert(with: statements.insertEntry)
-                    }
+                    try insertEntries()
                     trimmed = try trimAlong()
                 }
                 try statements.commitTransaction()
@@ -100,12 +100,16 @@ extension Ledger {
 
     /// The batch's rows are on disk, and the tables lack them.
     func noteDurable() {
-        var changes = batch.changes.makeIterator()
-        for entry in batch.entries {
-            if case .lease = entry.content {
-                unfolded.append(entry, changes.next())
-            } else {
-                unfolded.append(entry, nil)
+        unfolded.append(batch.rows)
+    }
+
+    /// Writes the batch's rows into the journal.
+    func insertEntries() throws {
+        let insertion = statements.insertEntry
+        // By their places: an iterator would hand out copies.
+        try batch.entries.withUnsafeBufferPointer { entries in
+            for index in entries.indices {
+                try entries[index].insert(with: insertion)
             }
         }
     }
@@ -113,7 +117,7 @@ extension Ledger {
     /// Begins a batch from what is durable.
     func beginBatch() {
         batch.entries.removeAll(keepingCapacity: batch.entries.count < 4096)
-        batch.changes.removeAll(keepingCapacity: batch.changes.count < 4096)
+        batch.rows.removeAll(keepingCapacity: batch.rows.count < 4096)
         batch.freed.removeAll(keepingCapacity: batch.freed.count < 4096)
         batch.tokens = tokens
         batch.lastSequence = lastSequence
@@ -121,10 +125,15 @@ extension Ledger {
         batch.failure = nil
     }
 
-    private func putBack() {
-        for change in batch.changes.reversed() {
+    /// Makes the leases in memory what they were before these rows.
+    func putBack(_ rows: ArraySlice<Unfolded.Row>) {
+        for change in rows.reversed().compactMap(\.change) {
             leases.set(change.before, for: change.name)
         }
+    }
+
+    private func putBack() {
+        putBack(batch.rows[...])
         tokens = batch.tokens
         lastSequence = batch.lastSequence
         beginBatch()

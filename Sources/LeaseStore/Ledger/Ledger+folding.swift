@@ -5,7 +5,7 @@ import LeaseCore
 ///
 /// A slice takes the next rows in order, works out what each lease they touch comes to, writes that, removes the rows
 /// that are no history, and moves `folded_through`, all in one transaction. So after a crash at any instant a start finds
-/// tables and journal that fit together, and comes to the same state whichever way it came. A lease that was granted and
+/// tables and journal that fit together, and comes to the same state whichever way it came. A tenure that was granted and
 /// ended within a slice leaves the tables untouched, so that a slice is as long as what it writes allows: where leases are
 /// held for a short time, thousands of rows come to next to nothing.
 extension Ledger {
@@ -36,8 +36,8 @@ extension Ledger {
         let began = clock.now().boot
         try file.write { _ throws(CommitFailure) in
             try statements.transaction {
-                for (name, lease) in slice.leases where lease.before != nil || lease.after != nil {
-                    try statements.table.write(lease.after, for: name, isNew: lease.before == nil)
+                try slice.forEachWrite(of: unfolded.rows(from: 0, most: slice.rowCount)) { name, tenure, isInTable in
+                    try statements.table.write(tenure, for: name, isNew: !isInTable)
                 }
                 for sequence in slice.passing {
                     try statements.deleteEntry.run { $0.integer(1, sequence) }
@@ -90,19 +90,31 @@ extension Ledger {
     ///
     /// - Returns: How many it has removed, and whether there may be more.
     func trimHistory(limit: Int, _ foldedThrough: Int64, _ count: Int64) throws -> (removed: Int64, isOver: Bool) {
-        let oldestKept = clock.now().wall.advanced(by: .zero - configuration.historyAge).microseconds
-        var last: Int64?
-        var removed: Int64 = 0
-        try statements.selectHistory.scan(.integer(foldedThrough), .integer(Int64(limit))) { row in
-            guard let sequence = row.integer(0), let at = row.integer(1) else {
-                throw MalformedRow(table: "lease_journal")
+        var removed = min(max(count - configuration.historyRows, 0), Int64(limit))
+        var last: Int64 = 0
+        if removed > 0 {
+            // How old these are does not matter.
+            try statements.selectHistoryRow.forEach(.integer(foldedThrough), .integer(removed - 1)) { row in
+                last = row.integer(0) ?? 0
             }
-            guard count - removed > configuration.historyRows || at < oldestKept else { return false }
-            last = sequence
-            removed += 1
-            return true
+            // There are fewer than were counted: somebody has removed some by hand.
+            if last == 0 { removed = 0 }
         }
-        if let last {
+        if removed < limit {
+            let oldestKept = clock.now().wall.advanced(by: .zero - configuration.historyAge).microseconds
+            try statements.selectHistory.scan(
+                .integer(last), .integer(foldedThrough), .integer(Int64(limit) - removed)
+            ) { row in
+                guard let sequence = row.integer(0), let at = row.integer(1) else {
+                    throw MalformedRow(table: "lease_journal")
+                }
+                guard at < oldestKept else { return false }
+                last = sequence
+                removed += 1
+                return true
+            }
+        }
+        if removed > 0 {
             try statements.deleteHistory.run { $0.integer(1, last) }
         }
         return (removed, removed == Int64(limit) && removed < count)
@@ -111,27 +123,40 @@ extension Ledger {
 
 /// What a slice comes to; it takes effect when its transaction has.
 private struct FoldSlice {
-    var foldedThrough: Int64
+    /// What a row comes to within the slice.
+    private struct Mark {
+        /// Whether the table holds the row's tenure.
+        var isInTable = false
+        /// Whether a later row of the slice is about the same tenure, and says what becomes of it.
+        var isSuperseded = false
+    }
+
+    private let first: Int64
+    private(set) var foldedThrough: Int64
     var historyCount: Int64
     var historyIsOver = false
-    private(set) var rowCount = 0
     /// How many leases the table gets, changes or loses.
     private(set) var writes = 0
     private(set) var lastToken: Token?
-    /// The leases that the slice speaks of: what the table holds, and what it will hold.
-    private(set) var leases: [LeaseName: (before: Tenure?, after: Tenure?)] = [:]
     /// The rows that are no history.
     private(set) var passing: [Int64] = []
+    private var marks: [Mark] = []
 
+    /// How many rows there are.
+    var rowCount: Int { marks.count }
+
+    /// Begins a slice behind the rows that are folded.
     init(foldedThrough: Int64, historyCount: Int64) {
+        first = foldedThrough + 1
         self.foldedThrough = foldedThrough
         self.historyCount = historyCount
     }
 
-    /// Works out what rows come to.
+    /// Works out what the next rows come to.
     mutating func take(_ rows: some Collection<Unfolded.Row>) {
-        rowCount += rows.count
+        marks.reserveCapacity(marks.count + rows.count)
         for row in rows {
+            precondition(row.sequence == foldedThrough + 1, "rows that are to be folded have no gap")
             foldedThrough = row.sequence
             if let token = row.token {
                 // An imported token may be lower than one before it.
@@ -142,18 +167,35 @@ private struct FoldSlice {
             } else {
                 passing.append(row.sequence)
             }
-            if let change = row.change {
-                // One look into the dictionary: looks are half of what a slice costs.
-                writes += Self.note(change, on: &leases[change.name])
-            }
+            marks.append(mark(row.change))
         }
     }
 
-    /// Notes what a row did to a lease, and tells how many more leases the table will get, change or lose by it.
-    private static func note(_ change: LeaseChange, on lease: inout (before: Tenure?, after: Tenure?)?) -> Int {
-        let wasWritten = lease.map { $0.before != nil || $0.after != nil } ?? false
-        let before = lease.map(\.before) ?? change.before
-        lease = (before, change.after)
-        return (before != nil || change.after != nil ? 1 : 0) - (wasWritten ? 1 : 0)
+    private mutating func mark(_ change: LeaseChange?) -> Mark {
+        guard let change else { return Mark() }
+        var mark = Mark(isInTable: change.before != nil)
+        if let before = change.before, before.sequence >= first {
+            let index = Int(before.sequence - first)
+            mark.isInTable = marks[index].isInTable
+            marks[index].isSuperseded = true
+            writes -= 1
+        }
+        if mark.isInTable || change.after != nil {
+            writes += 1
+        }
+        return mark
+    }
+
+    /// Calls `body` for each lease that the table is to hold otherwise, in the order of the rows.
+    ///
+    /// - Parameter rows: the rows that were taken.
+    func forEachWrite(
+        of rows: some Collection<Unfolded.Row>,
+        _ body: (_ name: LeaseName, _ tenure: Tenure?, _ isInTable: Bool) throws -> Void
+    ) rethrows {
+        for (row, mark) in zip(rows, marks) where !mark.isSuperseded {
+            guard let change = row.change, mark.isInTable || change.after != nil else { continue }
+            try body(change.name, change.after?.tenure, mark.isInTable)
+        }
     }
 }

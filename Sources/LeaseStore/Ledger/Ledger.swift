@@ -243,7 +243,7 @@ package final class Ledger {
             try all.forEach { row in
                 let (name, tenure) = try LeaseTable.decode(row)
                 tokens.raise(to: tenure.token)
-                leases.set(tenure, for: name)
+                leases.set(LeaseState(tenure: tenure, sequence: 0), for: name)
             }
             historyCount =
                 try Int64.fetchOne(
@@ -265,11 +265,13 @@ package final class Ledger {
                 if let token = entry.issuedToken {
                     tokens.raise(to: token)
                 }
-                guard case .lease(let name, _, _) = entry.content else { return unfolded.append(entry, nil) }
-                var tenure = leases[name]
-                guard entry.apply(to: &tenure) else { throw MalformedRow(table: "lease_journal") }
-                let before = leases.set(tenure, for: name)
-                unfolded.append(entry, LeaseChange(name: name, before: before, after: tenure))
+                var change: LeaseChange?
+                if case .lease(let name, _, _) = entry.content {
+                    var tenure = leases[name]
+                    guard entry.apply(to: &tenure) else { throw MalformedRow(table: "lease_journal") }
+                    change = leases.change(name, to: tenure, by: entry.sequence)
+                }
+                unfolded.append(CollectionOfOne(Unfolded.Row(entry, change)))
             }
         }
         beginBatch()
@@ -298,9 +300,7 @@ package final class Ledger {
         guard !isSameBoot || hasBatch else { return }
         try file.pool.writeWithoutTransaction { database in
             try statements.transaction {
-                for entry in batch.entries {
-                    try entry.insert(with: statements.insertEntry)
-                }
+                try insertEntries()
                 try Self.set(Meta.bootIdentity, clock.bootIdentity, in: database)
                 try Self.set(Meta.keyHash, configuration.keyHash.name, in: database)
             }

@@ -17,7 +17,7 @@ struct LiveLeases {
         static func == (left: Due, right: Due) -> Bool { left.instant == right.instant }
     }
 
-    private var held: [LeaseName: Tenure] = [:]
+    private var held: [LeaseName: LeaseState] = [:]
     private var dues = Heap<Due>()
     private var countByUser: [UInt32: Int] = [:]
 
@@ -29,7 +29,7 @@ struct LiveLeases {
 
     /// All of them, in no order.
     var all: some Sequence<(name: LeaseName, tenure: Tenure)> {
-        held.lazy.map { (name: $0.key, tenure: $0.value) }
+        held.lazy.map { (name: $0.key, tenure: $0.value.tenure) }
     }
 
     /// How many leases the user was granted.
@@ -39,26 +39,33 @@ struct LiveLeases {
 
     /// The tenure of a lease, or `nil` if it is free.
     subscript(name: LeaseName) -> Tenure? {
-        held[name]
+        held[name]?.tenure
     }
 
-    /// Puts a tenure in place of the one there, or removes it with `nil`; returns the one that was there.
+    /// Puts a state in place of the one there, or makes the lease free with `nil`; returns the one that was there.
     @discardableResult
-    mutating func set(_ tenure: Tenure?, for name: LeaseName) -> Tenure? {
-        let previous: Tenure?
-        if let tenure {
-            previous = held.updateValue(tenure, forKey: name)
-            if let due = tenure.due, previous?.due.map({ due < $0 }) ?? true {
+    mutating func set(_ state: LeaseState?, for name: LeaseName) -> LeaseState? {
+        let previous: LeaseState?
+        if let state {
+            previous = held.updateValue(state, forKey: name)
+            if let due = state.tenure.due, previous?.tenure.due.map({ due < $0 }) ?? true {
                 dues.insert(Due(instant: due, name: name))
             }
         } else {
             previous = held.removeValue(forKey: name)
         }
-        count(tenure?.holder.uid, instead: previous?.holder.uid)
+        count(state?.tenure.holder.uid, instead: previous?.tenure.holder.uid)
         if dues.count > 2 * held.count + 1024 {
             dues = Heap(all.compactMap { name, tenure in tenure.due.map { Due(instant: $0, name: name) } })
         }
         return previous
+    }
+
+    /// Puts the tenure that a row of the journal has left in place of the one there, or makes the lease free with `nil`.
+    mutating func change(_ name: LeaseName, to tenure: Tenure?, by sequence: Int64) -> LeaseChange {
+        let after = tenure.map { LeaseState(tenure: $0, sequence: sequence) }
+        let before = set(after, for: name)
+        return LeaseChange(name: name, before: before, after: after)
     }
 
     private mutating func count(_ uid: UInt32?, instead previous: UInt32?) {
@@ -74,7 +81,7 @@ struct LiveLeases {
     /// The lease to which time does something first, with that instant, or `nil` if there is none.
     mutating func earliestDue() -> (instant: BootInstant, name: LeaseName)? {
         while let first = dues.min {
-            guard let due = held[first.name]?.due else {
+            guard let due = held[first.name]?.tenure.due else {
                 dues.removeMin()
                 continue
             }

@@ -24,6 +24,7 @@ struct Statements {
     let selectEntries: HeldStatement
     let deleteEntry: HeldStatement
     let selectHistory: HeldStatement
+    let selectHistoryRow: HeldStatement
     let deleteHistory: HeldStatement
     let setFoldedThrough: HeldStatement
     let raiseLastToken: HeldStatement
@@ -54,7 +55,11 @@ struct Statements {
         selectEntries = try HeldStatement(JournalEntry.selection, on: database)
         deleteEntry = try HeldStatement("DELETE FROM lease_journal WHERE seq = ?", on: database)
         selectHistory = try HeldStatement(
-            "SELECT seq, at_us FROM lease_journal WHERE seq <= ? ORDER BY seq LIMIT ?",
+            "SELECT seq, at_us FROM lease_journal WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?",
+            on: database
+        )
+        selectHistoryRow = try HeldStatement(
+            "SELECT seq FROM lease_journal WHERE seq <= ? ORDER BY seq LIMIT 1 OFFSET ?",
             on: database
         )
         deleteHistory = try HeldStatement("DELETE FROM lease_journal WHERE seq <= ?", on: database)
@@ -82,7 +87,7 @@ struct Statements {
         for statement in [
             begin, commit, rollback, insertEntry.any, insertEntry.end, selectEntries, deleteEntry, ping, pageCount,
             freePageCount,
-            savepoint, release, rollBackToSavepoint, selectHistory, deleteHistory, setFoldedThrough, raiseLastToken,
+            savepoint, release, rollBackToSavepoint, selectHistory, selectHistoryRow, deleteHistory, setFoldedThrough, raiseLastToken,
         ] {
             statement.finalize()
         }

@@ -6,8 +6,9 @@ import LeaseCore
 ///     journal   ─────────── folded_through ┤ row │ row │ row │ … ├ last durable row
 ///     tables    ───────────────────────────┘
 ///
-/// Each row knows its lease before and after it. What the tables hold of a lease is what the first of these rows about it
-/// found; so folding reads nothing back, and a lease that is granted and ended within a slice costs it no look at a table.
+/// Each row knows its lease before and after it, and the row before it that is about the same tenure. So folding reads
+/// nothing back: what the tables hold of a lease is what the first of these rows about its tenure found, and a tenure that is
+/// granted and ends within a slice costs no look at anything.
 /// Folding begins at a number of them (`Schedule.foldBacklog`) and takes more time the more there are (``FoldPace``); at a start
 /// there is what the last daemon left.
 struct Unfolded {
@@ -29,13 +30,9 @@ struct Unfolded {
     /// Rows in their order, from one place on, `most` of them or as many as there are.
     func rows(from start: Int, most: Int) -> Slice<Deque<Row>> { rows[start..<min(start + most, rows.count)] }
 
-    /// A row has become durable.
-    ///
-    /// - Parameter change: what it did to a lease, if it is about one.
-    mutating func append(_ entry: JournalEntry, _ change: LeaseChange?) {
-        rows.append(
-            Row(sequence: entry.sequence, isHistory: entry.isHistory, token: entry.issuedToken, change: change)
-        )
+    /// Rows have become durable: the next ones in their order.
+    mutating func append(_ new: some Collection<Row>) {
+        rows.append(contentsOf: new)
     }
 
     /// The first `count` rows have been folded.
@@ -48,11 +45,32 @@ struct Unfolded {
     }
 }
 
+extension Unfolded.Row {
+    /// The row of an entry.
+    ///
+    /// - Parameter change: what it did to a lease, if it is about one.
+    init(_ entry: JournalEntry, _ change: LeaseChange?) {
+        self.init(
+            sequence: entry.sequence,
+            isHistory: entry.isHistory,
+            token: entry.issuedToken,
+            change: change
+        )
+    }
+}
+
 /// What an event did to a lease.
 struct LeaseChange {
     let name: LeaseName
-    /// The tenure that it found, or `nil` if the lease was free.
-    let before: Tenure?
-    /// The tenure that it left, or `nil` if the lease is free.
-    let after: Tenure?
+    /// The state that it found, or `nil` if the lease was free.
+    let before: LeaseState?
+    /// The state that it left, or `nil` if the lease is free.
+    let after: LeaseState?
+}
+
+/// A lease that is held, as a row of the journal left it.
+struct LeaseState {
+    let tenure: Tenure
+    /// The place of that row; 0 if it was read from the table.
+    let sequence: Int64
 }

@@ -64,6 +64,8 @@ struct ArgumentReader {
     }
 
     private func firstIndex(behind keyword: String) -> Int? {
+        // Most commands come without options.
+        guard optionIndices != .zero else { return nil }
         guard let option = spec.options.firstIndex(where: { $0.keyword == keyword }) else {
             preconditionFailure("\(spec.name) has no keyword \(keyword)")
         }

@@ -22,7 +22,7 @@ struct ArgumentValue {
                 "the lease name has \(bytes.readableBytes) bytes; the most is \(limits.name)"
             )
         }
-        return try LeaseName(bytes.readableBytesView)
+        return try LeaseName(Array(buffer: bytes))
     }
 
     /// The beginning of lease names; may be empty.
@@ -30,7 +30,7 @@ struct ArgumentValue {
         guard bytes.readableBytes <= limits.name else {
             throw LeaseError(.tooBig, "the prefix has \(bytes.readableBytes) bytes; the most is \(limits.name)")
         }
-        return Array(bytes.readableBytesView)
+        return Array(buffer: bytes)
     }
 
     /// A key of the store; `what` it is to the command, in a sentence.
@@ -41,7 +41,7 @@ struct ArgumentValue {
         guard bytes.readableBytes > 0 else {
             throw LeaseError(.invalidRequest, "a \(what) has at least one byte")
         }
-        return try Key(bytes.readableBytesView)
+        return try Key(Array(buffer: bytes))
     }
 
     /// A simple value; may be empty.
@@ -73,7 +73,10 @@ struct ArgumentValue {
 
     /// A duration with its unit.
     func duration() throws(LeaseError) -> Duration {
-        try DurationText.parse(String(decoding: bytes.readableBytesView, as: UTF8.self))
+        let milliseconds = bytes.withUnsafeReadableBytes { DurationText.milliseconds(of: $0) }
+        if let milliseconds { return .milliseconds(milliseconds) }
+        // It is not of the form: the error says why.
+        return try DurationText.parse(String(buffer: bytes))
     }
 
     /// How long to wait.
@@ -131,15 +134,17 @@ struct ArgumentValue {
     /// Decimal digits as a number of a type, or `nil` if they are none or do not fit.
     func number<Number: FixedWidthInteger>(_ type: Number.Type) -> Number? {
         guard bytes.readableBytes > 0 else { return nil }
-        var value: Number = 0
-        for byte in bytes.readableBytesView {
-            guard (0x30...0x39).contains(byte) else { return nil }
-            let (shifted, overflow) = value.multipliedReportingOverflow(by: 10)
-            let (sum, overflowSum) = shifted.addingReportingOverflow(Number(byte - 0x30))
-            guard !overflow, !overflowSum else { return nil }
-            value = sum
+        return bytes.withUnsafeReadableBytes { bytes in
+            var value: Number = 0
+            for byte in bytes {
+                guard (0x30...0x39).contains(byte) else { return nil }
+                let (shifted, overflow) = value.multipliedReportingOverflow(by: 10)
+                let (sum, overflowSum) = shifted.addingReportingOverflow(Number(byte - 0x30))
+                guard !overflow, !overflowSum else { return nil }
+                value = sum
+            }
+            return value
         }
-        return value
     }
 
     /// A word of the protocol in lower case, such as a section's name; other bytes are made printable.

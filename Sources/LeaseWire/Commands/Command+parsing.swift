@@ -11,21 +11,9 @@ extension Command {
         _ frame: RESPFrame,
         limits: ValueLimits = ValueLimits()
     ) throws(LeaseError) -> Command {
-        for argument in frame.arguments {
-            switch argument {
-            case .bytes: break
-            case .oversized(let length):
-                throw LeaseError(
-                    .tooBig,
-                    "an argument has \(length) bytes, which is over the limit; send a shorter one"
-                )
-            case .null:
-                throw LeaseError(.invalidRequest, "an argument is null; send an empty string for no bytes")
-            }
-        }
-        let word = frame.word(0)
-        guard let spec = CommandTable.find(word) else {
-            let name = PrintableBytes.text(of: word)
+        try frame.requireBytes()
+        guard let spec = frame.withWord(0, { CommandTable.find($0) }) else {
+            let name = frame.withWord(0) { PrintableBytes.text(of: $0) }
             throw LeaseError(.invalidRequest, "unknown command '\(name)'; COMMAND DOCS tells what there is")
         }
         guard !spec.subcommands.isEmpty, spec.decode == nil || frame.arguments.count > 1 else {
@@ -37,8 +25,8 @@ extension Command {
                 "wrong number of arguments for '\(spec.name)' command: \(spec.usage())"
             )
         }
-        guard let subcommand = spec.subcommand(frame.word(1)) else {
-            let name = PrintableBytes.text(of: frame.word(1))
+        guard let subcommand = frame.withWord(1, { spec.subcommand($0) }) else {
+            let name = frame.withWord(1) { PrintableBytes.text(of: $0) }
             throw LeaseError(.invalidRequest, "unknown subcommand '\(name)': \(spec.usage())")
         }
         return try read(frame, subcommand, in: spec, limits: limits)
@@ -66,7 +54,7 @@ extension Command {
 
     /// Refuses a command to a subscriber in RESP2.
     package static func refusalToSubscriber(of frame: RESPFrame) -> LeaseError {
-        let name = PrintableBytes.text(of: frame.word(0).map(PrintableBytes.lowercased))
+        let name = frame.withWord(0) { PrintableBytes.text(of: $0.map(PrintableBytes.lowercased)) }
         return LeaseError(
             .invalidRequest,
             "Can't execute '\(name)': only (P)SUBSCRIBE / (P)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context"
@@ -75,9 +63,26 @@ extension Command {
 }
 
 extension RESPFrame {
-    /// The bytes of a word that is within its limit.
-    fileprivate func word(_ index: Int) -> ByteBufferView {
-        guard case .bytes(let bytes) = arguments[index] else { return ByteBufferView() }
-        return bytes.readableBytesView
+    /// Refuses a frame with a word that is over its limit, or null.
+    fileprivate func requireBytes() throws(LeaseError) {
+        // By their places: an iterator would hand out copies.
+        for index in arguments.indices {
+            switch arguments[index] {
+            case .bytes: break
+            case .oversized(let length):
+                throw LeaseError(
+                    .tooBig,
+                    "an argument has \(length) bytes, which is over the limit; send a shorter one"
+                )
+            case .null:
+                throw LeaseError(.invalidRequest, "an argument is null; send an empty string for no bytes")
+            }
+        }
+    }
+
+    /// Calls `body` with the bytes of a word that is within its limit.
+    fileprivate func withWord<Value>(_ index: Int, _ body: (UnsafeRawBufferPointer) -> Value) -> Value {
+        guard case .bytes(let bytes) = arguments[index] else { return body(UnsafeRawBufferPointer(start: nil, count: 0)) }
+        return bytes.withUnsafeReadableBytes(body)
     }
 }

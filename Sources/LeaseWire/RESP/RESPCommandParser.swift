@@ -33,6 +33,9 @@ package struct RESPCommandParser: Sendable {
         case frame(RESPFrame)
     }
 
+    /// The most places for arguments that are kept from one frame to the next.
+    private static let keptCapacity = 16
+
     private let limits: FrameLimits
     private var state = State.start
     /// The arguments of the frame so far.
@@ -62,7 +65,12 @@ package struct RESPCommandParser: Sendable {
                 case .again: continue
                 case .frame(let frame): return frame
                 case .starved:
-                    detach()
+                    if case .start = state {
+                        // The frame before is understood by now: its bytes are given back, and the place is kept.
+                        arguments.removeAll(keepingCapacity: arguments.capacity <= Self.keptCapacity)
+                    } else {
+                        detach()
+                    }
                     return nil
                 }
             }
@@ -118,7 +126,8 @@ package struct RESPCommandParser: Sendable {
             }
             buffer.moveReaderIndex(forwardBy: size)
             guard count > 0 else { return .again }
-            arguments.reserveCapacity(min(count, 16))
+            arguments.removeAll(keepingCapacity: arguments.capacity <= Self.keptCapacity)
+            arguments.reserveCapacity(min(count, Self.keptCapacity))
             missing = count
             length = size
             state = .header
@@ -167,8 +176,8 @@ package struct RESPCommandParser: Sendable {
     }
 
     private mutating func finish() -> Step {
+        // The array is used again for the next frame, if this one is gone by then.
         let frame = RESPFrame(arguments: arguments)
-        arguments = []
         detached = 0
         state = .start
         return .frame(frame)

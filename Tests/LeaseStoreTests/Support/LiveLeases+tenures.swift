@@ -8,9 +8,9 @@ extension LiveLeases {
         Dictionary(uniqueKeysWithValues: all.map { ($0.name, $0.tenure) })
     }
 
-    /// The same with tenures by value.
+    /// The same with tenures alone.
     @discardableResult
     mutating func put(_ tenure: Tenure?, for name: LeaseName) -> Tenure? {
-        set(tenure, for: name)
+        change(name, to: tenure, by: 0).before?.tenure
     }
 }
