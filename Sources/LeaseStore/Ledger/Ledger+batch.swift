@@ -66,36 +66,23 @@ extension Ledger {
         }
         commitBegan.start(at: clock.now().boot)
         defer { commitBegan.stop() }
-        var trimmed: Int64 = 0
         do throws(CommitFailure) {
             if let failure = batch.failure { throw failure }
             try file.write { _ throws(CommitFailure) in
                 if !batch.isInTransaction {
                     try statements.beginTransaction()
                 }
-                try statements.step {
-                    try insertEntries()
-                    trimmed = try trimAlong()
-                }
+                try statements.step { try insertEntries() }
                 try statements.commitTransaction()
             }
         } catch {
             putBack()
             throw error
         }
-        historyCount -= trimmed
         announceBatch()
         noteDurable()
         beginBatch()
         try file.tendLog()
-    }
-
-    /// Has a large batch remove as much of the history that is over its number as it will add to it.
-    ///
-    /// Under steady traffic no slice has to, and the sync is paid anyway; a small batch is waited for by one client.
-    private func trimAlong() throws -> Int64 {
-        guard batch.entries.count >= 16, historyCount > configuration.historyRows else { return 0 }
-        return try trimHistory(limit: 2 * batch.entries.count, foldedThrough, historyCount).removed
     }
 
     /// The batch's rows are on disk, and the tables lack them.

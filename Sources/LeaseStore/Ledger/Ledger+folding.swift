@@ -42,8 +42,9 @@ extension Ledger {
                 for sequence in slice.passing {
                     try statements.deleteEntry.run { $0.integer(1, sequence) }
                 }
+                // More than the slice adds, so that what is over its number becomes less.
                 let trim = try trimHistory(
-                    limit: min(limit, max(writes, Self.mostRemovedRows)),
+                    limit: max(2 * slice.rowCount, Self.fewestRemovedRows),
                     slice.foldedThrough,
                     slice.historyCount
                 )
@@ -64,8 +65,8 @@ extension Ledger {
         return foldBacklog > 0 || historyIsOver
     }
 
-    /// The most rows of history that a slice removes, if it may not write more leases than that.
-    private static let mostRemovedRows = 512
+    /// How many rows of history a slice may remove, however few it folds.
+    private static let fewestRemovedRows = 512
     /// After so many rows it is looked whether a slice is long enough.
     private static let chunk = 2048
 
@@ -89,7 +90,7 @@ extension Ledger {
     /// Removes the oldest rows of folded history that are past their time or over their number, up to `limit`.
     ///
     /// - Returns: How many it has removed, and whether there may be more.
-    func trimHistory(limit: Int, _ foldedThrough: Int64, _ count: Int64) throws -> (removed: Int64, isOver: Bool) {
+    private func trimHistory(limit: Int, _ foldedThrough: Int64, _ count: Int64) throws -> (removed: Int64, isOver: Bool) {
         var removed = min(max(count - configuration.historyRows, 0), Int64(limit))
         var last: Int64 = 0
         if removed > 0 {
