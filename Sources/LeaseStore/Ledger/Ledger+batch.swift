@@ -87,7 +87,9 @@ extension Ledger {
 
     /// The batch's rows are on disk, and the tables lack them.
     func noteDurable() {
-        unfolded.append(batch.rows)
+        for row in batch.rows {
+            unfolded.append(row)
+        }
     }
 
     /// Writes the batch's rows into the journal.

@@ -256,6 +256,8 @@ package final class Ledger {
                 Int64.fetchOne(database, sql: "SELECT max(seq) FROM lease_journal") ?? 0
             )
             var sequence = foldedThrough
+            var past = PastTenures()
+            unfolded.begin(behind: foldedThrough)
             try statements.selectEntries.forEach(.integer(foldedThrough), .integer(Int64.max)) { row in
                 // Rows that are not folded have no gap: a missing one was taken away.
                 guard let entry = JournalEntry(row), entry.sequence == sequence + 1 else {
@@ -268,11 +270,14 @@ package final class Ledger {
                 var change: LeaseChange?
                 if case .lease(let name, _, _) = entry.content {
                     var tenure = leases[name]
-                    guard entry.apply(to: &tenure) else { throw MalformedRow(table: "lease_journal") }
-                    change = leases.change(name, to: tenure, by: entry.sequence)
+                    if !past.take(entry, on: tenure) {
+                        guard entry.apply(to: &tenure) else { throw MalformedRow(table: "lease_journal") }
+                        change = leases.change(name, to: tenure, by: entry.sequence)
+                    }
                 }
-                unfolded.append(CollectionOfOne(Unfolded.Row(entry, change)))
+                unfolded.append(Unfolded.Row(entry, change))
             }
+            guard past.haveEnded else { throw MalformedRow(table: "lease_journal") }
         }
         beginBatch()
     }

@@ -27,6 +27,7 @@ struct JournalTail {
         let lease = try HeldStatement(LeaseTable.selectOne, on: database)
         defer { [folded, entries, lease].forEach { $0.finalize() } }
         var foldedThrough: Int64 = 0
+        var past = PastTenures()
         try folded.forEach { foldedThrough = $0.integer(0) ?? 0 }
         try entries.forEach(.integer(foldedThrough), .integer(Int64.max)) { row in
             guard let entry = JournalEntry(row) else { throw MalformedRow(table: "lease_journal") }
@@ -39,9 +40,12 @@ struct JournalTail {
                 try lease.forEach(.blob(name.bytes)) { stored = try LeaseTable.decode($0).tenure }
                 change = Change(stored: stored, tenure: stored)
             }
-            guard entry.apply(to: &change.tenure) else { throw MalformedRow(table: "lease_journal") }
+            guard past.take(entry, on: change.tenure) || entry.apply(to: &change.tenure) else {
+                throw MalformedRow(table: "lease_journal")
+            }
             changes[name] = change
         }
+        guard past.haveEnded else { throw MalformedRow(table: "lease_journal") }
     }
 
     /// The leases that the tail grants to keys which have none in the tables, and those that it takes away.

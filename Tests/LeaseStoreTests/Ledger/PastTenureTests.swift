@@ -1,0 +1,123 @@
+import GRDB
+import LeaseCore
+import Testing
+
+@testable import LeaseStore
+
+/// Tenures whose end is in the journal, and that no slice of folding writes any more.
+@Suite struct PastTenureTests {
+    private let folder: StoreFolder
+    private let clock = ManualClock()
+    private let caller = Caller(uid: 1, gid: 1, pid: 1, isAdministrator: false)
+
+    init() throws {
+        folder = try StoreFolder()
+    }
+
+    private func open(_ path: String) throws -> Ledger {
+        try Ledger(path: path, configuration: LedgerConfiguration(), clock: clock)
+    }
+
+    private func ask(_ request: LeaseRequest, on name: String, _ ledger: Ledger) throws {
+        _ = try ledger.perform(request, on: LeaseName(name), by: caller, now: clock.now()).get()
+        try ledger.commit()
+    }
+
+    private func acquire(_ name: String, _ ledger: Ledger) throws {
+        try ask(.acquire(ttl: .max, owner: .empty, request: nil), on: name, ledger)
+    }
+
+    private func renew(_ name: String, _ ledger: Ledger) throws {
+        let token = try #require(ledger.leases[LeaseName(name)]).token
+        try ask(.renew(token: token, ttl: .max, request: nil), on: name, ledger)
+    }
+
+    private func release(_ name: String, _ ledger: Ledger) throws {
+        try ask(.release(token: #require(ledger.leases[LeaseName(name)]).token), on: name, ledger)
+    }
+
+    /// The names in the table.
+    private func table(_ ledger: Ledger) throws -> [String] {
+        try ledger.file.pool.read { database in
+            try String.fetchAll(database, sql: "SELECT CAST(name AS TEXT) FROM leases ORDER BY name")
+        }
+    }
+
+    private func changes(_ ledger: Ledger) -> Int {
+        ledger.file.pool.writeWithoutTransaction { $0.totalChangesCount }
+    }
+
+    @Test func noSliceWritesThem() throws {
+        let ledger = try open(folder.store)
+        defer { ledger.abandon() }
+        try acquire("a", ledger)
+        try renew("a", ledger)
+        try acquire("b", ledger)
+        try release("a", ledger)
+        try acquire("a", ledger)
+        try release("a", ledger)
+        // Slices that end within its tenures, too.
+        for names in [[], [], ["b"], ["b"], ["b"], ["b"]] {
+            _ = try ledger.fold(limit: 1)
+            #expect(try table(ledger) == names)
+        }
+        #expect(ledger.foldBacklog == 0)
+    }
+
+    @Test func thousandsInASliceCostTheTablesNothing() throws {
+        let ledger = try open(folder.store)
+        defer { ledger.abandon() }
+        for _ in 0..<500 {
+            try acquire("a", ledger)
+            try release("a", ledger)
+        }
+        let before = changes(ledger)
+        while try ledger.fold(limit: 300) {}
+        // Of each of four slices: how far the tables are, and the last token.
+        #expect(changes(ledger) - before == 8)
+    }
+
+    @Test func theirEndRemovesThemFromTheTable() throws {
+        let ledger = try open(folder.store)
+        defer { ledger.abandon() }
+        try acquire("a", ledger)
+        _ = try ledger.fold(limit: 1)
+        try renew("a", ledger)
+        try release("a", ledger)
+        _ = try ledger.fold(limit: 1)
+        #expect(try table(ledger) == ["a"], "it stays as it is until then")
+        _ = try ledger.fold(limit: 1)
+        #expect(try table(ledger) == [])
+    }
+
+    @Test func whatGoesOnBehindASliceIsInTheTableOnce() throws {
+        let ledger = try open(folder.store)
+        defer { ledger.abandon() }
+        try acquire("a", ledger)
+        try renew("a", ledger)
+        try renew("a", ledger)
+        _ = try ledger.fold(limit: 1)
+        #expect(try table(ledger) == ["a"])
+        // By now it is past: the rest of its rows must know that the table has it.
+        try release("a", ledger)
+        while try ledger.fold(limit: 1) {}
+        #expect(try table(ledger) == [])
+        let trackers = try ledger.file.pool.read { try Int.fetchOne($0, sql: "SELECT count(*) FROM key_trackers") }
+        #expect(trackers == 0)
+    }
+
+    @Test func oneWithoutAnEndIsDamage() throws {
+        let ledger = try open(folder.store)
+        try acquire("a", ledger)
+        try renew("a", ledger)
+        try release("a", ledger)
+        _ = try ledger.fold(limit: 1)
+        ledger.abandon()
+        let intact = try open(folder.store)
+        #expect(intact.leases.count == 0)
+        intact.abandon()
+        try DatabaseQueue(path: folder.store).write { try $0.execute(sql: "DELETE FROM lease_journal WHERE seq = 3") }
+        let error = #expect(throws: StoreError.self) { try open(folder.store) }
+        #expect(error?.code == .damaged)
+    }
+}
