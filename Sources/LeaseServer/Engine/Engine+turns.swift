@@ -54,10 +54,7 @@ extension Engine {
         isGivingOut = true
         do throws(CommitFailure) {
             let hasBatch = backend.hasBatch
-            try backend.commit()
-            if hasBatch {
-                committed()
-            }
+            try commit(hasBatch: hasBatch)
             for session in turn {
                 session.replies.commitSucceeded()
             }
@@ -149,6 +146,16 @@ extension Engine {
     private func sweep(now: Moment) -> Sweep {
         if let refusal, !schedule.maySweep(now: now.boot) { return .refused(refusal) }
         return backend.expire(now: now, limit: Schedule.sweepSlice) ? .partial : .whole
+    }
+
+    private func commit(hasBatch: Bool) throws(CommitFailure) {
+        guard hasBatch, hasUnsyncedFold else {
+            try backend.commit()
+            return hasBatch ? committed() : ()
+        }
+        hasUnsyncedFold = false
+        try pausingFolding { () throws(CommitFailure) in try backend.commit() }
+        committed()
     }
 
     private func committed() {

@@ -83,6 +83,8 @@ actor Engine {
     var readsUnderWay = 0
 
     var schedule = Schedule()
+    /// Whether the next commit syncs what folding has written, too.
+    var hasUnsyncedFold = false
     /// The place of the last thing that was durable when folding was planned.
     private var plannedSequence: Int64 = 0
     /// Why the store refused the last commit that it refused.
@@ -392,7 +394,11 @@ actor Engine {
         if schedule.isFoldDue(now: now.boot, backlog: backend.foldBacklog) {
             let limit = Schedule.foldSlice(growth: sequence - plannedSequence)
             do throws(CommitFailure) {
-                schedule.hasFolded(now: now.boot, isMore: try backend.fold(limit: limit))
+                schedule.hasFolded(
+                    now: now.boot,
+                    isMore: try pausingFolding { () throws(CommitFailure) in try backend.fold(limit: limit) }
+                )
+                hasUnsyncedFold = true
                 _ = foldFault.hasEnded()
             } catch {
                 switch error {
@@ -412,6 +418,16 @@ actor Engine {
         }
         schedule.planFold(now: now.boot, backlog: backend.foldBacklog, hasGrown: sequence > plannedSequence)
         plannedSequence = sequence
+    }
+
+    /// Has folding pause for some times as long as `work` takes.
+    func pausingFolding<Value>(after work: () throws(CommitFailure) -> Value) throws(CommitFailure) -> Value {
+        let began = clock.now().boot
+        defer {
+            let now = clock.now().boot
+            schedule.pauseFolding(now: now, after: began.duration(to: now), backlog: backend.foldBacklog)
+        }
+        return try work()
     }
 
     /// Goes through the engine to the store and back, once.

@@ -14,6 +14,10 @@ struct Schedule {
     static let longFoldSlice = 16_384
     /// From this many rows on, each turn folds a slice, also while clients are busy.
     static let foldBacklog: Int64 = 16_384
+    /// How many times as long as folding took the pause behind it is.
+    static let foldPause = 8.0
+    /// With so much to be folded, slices follow each other without a pause.
+    static let mostBacklog: Int64 = 4 << 20
     /// How long folding is put off after something has happened.
     ///
     /// Under steady traffic it is put off until the backlog is long: a short slice under way writes every lease that is
@@ -27,6 +31,7 @@ struct Schedule {
     private var sweepNotBefore: BootInstant?
     private var foldNotBefore: BootInstant?
     private var foldAt: BootInstant?
+    private var foldPauseEnd: BootInstant?
     private var tellNotBefore: BootInstant?
     private var tellAt: BootInstant?
 
@@ -45,6 +50,7 @@ struct Schedule {
     /// Whether a slice is to be folded in this turn.
     func isFoldDue(now: BootInstant, backlog: Int64) -> Bool {
         guard backlog > 0 || foldAt != nil, foldNotBefore.map({ now >= $0 }) ?? true else { return false }
+        guard foldPauseEnd.map({ now >= $0 }) ?? true else { return false }
         return backlog > Self.foldBacklog || foldAt.map { now >= $0 } ?? false
     }
 
@@ -75,6 +81,16 @@ struct Schedule {
         foldAt = isMore ? now : nil
     }
 
+    /// Folding has taken time, or the sync of what it wrote has: it pauses for some times as long.
+    ///
+    /// Folding much takes a while, and clients have most of the time meanwhile. The pause is the shorter the more is to be
+    /// folded, so that the backlog has an end.
+    mutating func pauseFolding(now: BootInstant, after duration: Duration, backlog: Int64) {
+        let left = max(Self.mostBacklog - backlog, 0)
+        let pause = duration * (Double(left) / Double(Self.mostBacklog) * Self.foldPause)
+        foldPauseEnd = max(foldPauseEnd ?? now, now).advanced(by: pause)
+    }
+
     mutating func delayFold(now: BootInstant) {
         foldNotBefore = now.advanced(by: Self.retryDelay)
     }
@@ -98,7 +114,7 @@ struct Schedule {
     /// When the timer is to fire, or `nil` for never.
     func nextWakeUp(earliestDue: BootInstant?, earliestWaitEnd: BootInstant? = nil) -> BootInstant? {
         let due = earliestDue.map { max($0, sweepNotBefore ?? $0) }
-        let fold = foldAt.map { max($0, foldNotBefore ?? $0) }
+        let fold = foldAt.map { max($0, foldNotBefore ?? $0, foldPauseEnd ?? $0) }
         return [due, earliestWaitEnd, fold, tellAt].compactMap(\.self).min()
     }
 }

@@ -7,7 +7,8 @@ import LeaseCore
 /// that are no history, and moves `folded_through`, all in one transaction. So after a crash at any instant a start finds
 /// tables and journal that fit together, and comes to the same state whichever way it came. A tenure that has ended by now
 /// leaves the tables untouched (``Unfolded``), so that a slice is as long as what it writes allows: where leases are held for
-/// a short time, thousands of rows come to next to nothing.
+/// a short time, thousands of rows come to next to nothing. A slice is not synced: the next commit syncs it, or the journal
+/// is folded again.
 extension Ledger {
     /// How many rows of the journal the tables lack.
     package var foldBacklog: Int64 { lastDurableSequence - foldedThrough }
@@ -37,28 +38,31 @@ extension Ledger {
         var (historyCount, historyIsOver) = (historyCount + slice.historyCount, false)
         let began = clock.now().boot
         try file.write { _ throws(CommitFailure) in
-            try statements.transaction {
-                try unfolded.forEachWrite(slice.rowCount) { name, tenure, isInTable in
-                    try statements.table.write(tenure, for: name, isNew: !isInTable)
-                }
-                for sequence in slice.passing {
-                    try statements.deleteEntry.run { $0.integer(1, sequence) }
-                }
-                // More than the slice adds, so that what is over its number becomes less.
-                let trim = try trimHistory(
-                    limit: max(2 * slice.rowCount, Self.fewestRemovedRows),
-                    foldedThrough,
-                    historyCount
-                )
-                historyCount -= trim.removed
-                historyIsOver = trim.isOver
-                try statements.setFoldedThrough.run { $0.integer(1, foldedThrough) }
-                if let last = slice.lastToken {
-                    try statements.raiseLastToken.run { $0.integer(1, last.rawValue) }
+            // Nobody was told of what a slice does: if it is lost, the journal still has it.
+            try statements.withoutSync { () throws(CommitFailure) in
+                try statements.transaction {
+                    try unfolded.forEachWrite(slice.rowCount) { name, tenure, isInTable in
+                        try statements.table.write(tenure, for: name, isNew: !isInTable)
+                    }
+                    for sequence in slice.passing {
+                        try statements.deleteEntry.run { $0.integer(1, sequence) }
+                    }
+                    // More than the slice adds, so that what is over its number becomes less.
+                    let trim = try trimHistory(
+                        limit: max(2 * slice.rowCount, Self.fewestRemovedRows),
+                        foldedThrough,
+                        historyCount
+                    )
+                    historyCount -= trim.removed
+                    historyIsOver = trim.isOver
+                    try statements.setFoldedThrough.run { $0.integer(1, foldedThrough) }
+                    if let last = slice.lastToken {
+                        try statements.raiseLastToken.run { $0.integer(1, last.rawValue) }
+                    }
                 }
             }
         }
-        foldPace.adapt(to: began.duration(to: clock.now().boot), writes: slice.writes, backlog: foldBacklog)
+        foldPace.adapt(to: began.duration(to: clock.now().boot), writes: slice.writes)
         unfolded.removeFirst(slice.rowCount)
         self.foldedThrough = foldedThrough
         self.historyCount = historyCount

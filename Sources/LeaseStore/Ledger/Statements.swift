@@ -111,6 +111,36 @@ struct Statements {
         try commitTransaction()
     }
 
+    /// Runs `body`, whose commits write the log and do not sync it.
+    ///
+    /// What they have written is on disk with the next commit that syncs. A power loss before that takes it away and
+    /// nothing else, as in SQLite's `synchronous = NORMAL` (sqlite.org/pragma.html#pragma_synchronous). A checkpoint syncs
+    /// the log before it copies anything.
+    func withoutSync(_ body: () throws(CommitFailure) -> Void) throws(CommitFailure) {
+        try step { try setSynchronous("NORMAL") }
+        var failure: CommitFailure?
+        do throws(CommitFailure) {
+            try body()
+        } catch {
+            failure = error
+        }
+        do {
+            try setSynchronous("FULL")
+        } catch {
+            // The commits that follow would be no promises.
+            throw unknown(error)
+        }
+        if let failure { throw failure }
+    }
+
+    /// Not a held statement: this pragma takes effect when it is compiled.
+    private func setSynchronous(_ level: String) throws {
+        let code = sqlite3_exec(connection, "PRAGMA synchronous = \(level)", nil, nil, nil)
+        guard code == SQLITE_OK else {
+            throw DatabaseError(resultCode: ResultCode(rawValue: sqlite3_extended_errcode(connection)))
+        }
+    }
+
     /// Begins a transaction that ``commitTransaction()`` or a failed ``step(_:)`` ends.
     func beginTransaction() throws(CommitFailure) {
         try step { try begin.run() }

@@ -11,7 +11,7 @@ import Testing
         var pace = FoldPace()
         var seen = [pace.writes]
         for _ in 0..<6 {
-            pace.adapt(to: slow, writes: pace.writes, backlog: 0)
+            pace.adapt(to: slow, writes: pace.writes)
             seen.append(pace.writes)
         }
         #expect(seen == [512, 256, 128, 64, 32, 32, 32])
@@ -19,24 +19,16 @@ import Testing
 
     @Test func aQuickOneMakesTheNextLongerAgain() {
         var pace = FoldPace()
-        for _ in 0..<6 { pace.adapt(to: slow, writes: pace.writes, backlog: 0) }
-        for _ in 0..<6 { pace.adapt(to: quick, writes: pace.writes, backlog: 0) }
+        for _ in 0..<6 { pace.adapt(to: slow, writes: pace.writes) }
+        for _ in 0..<6 { pace.adapt(to: quick, writes: pace.writes) }
         #expect(pace.writes == 512)
-        pace.adapt(to: FoldPace.target * 3 / 4, writes: 512, backlog: 0)
+        pace.adapt(to: FoldPace.target * 3 / 4, writes: 512)
         #expect(pace.writes == 512, "what takes about as long as it may stays")
     }
 
     @Test func aShortOneTellsNothing() {
         var pace = FoldPace()
-        pace.adapt(to: slow, writes: 256, backlog: 0)
+        pace.adapt(to: slow, writes: 256)
         #expect(pace.writes == 512)
-    }
-
-    @Test func withMuchToFoldSlicesMayTakeLonger() {
-        var pace = FoldPace()
-        pace.adapt(to: slow, writes: 512, backlog: FoldPace.backlogOfATarget)
-        #expect(pace.writes == 512)
-        pace.adapt(to: slow * 2, writes: 512, backlog: FoldPace.backlogOfATarget)
-        #expect(pace.writes == 256)
     }
 }
