@@ -30,6 +30,8 @@ extension Tenure {
     /// What it hung on is gone, unless its tie was kept: it goes on by time until its holder binds or ties again.
     public func resumptionAfterRestart(at now: Moment, isTieKept: Bool = false) -> Resumption? {
         let isDetached = attachment == .bound || (attachment == .tied && !isTieKept)
+        // Most have more time left than a restart gives, and there may be a million of them.
+        guard isDetached || deadline.boot < now.boot.advanced(by: Self.restartGrace) else { return nil }
         let extended = now.advanced(by: min(ttl.duration, Self.restartGrace))
         let isExtension = !isExtended && extended.boot > deadline.boot
         guard isExtension || isDetached else { return nil }

@@ -29,6 +29,29 @@ extension ByteName {
         left.bytes.lexicographicallyPrecedes(right.bytes)
     }
 
+    /// Compares the bytes, eight at a time.
+    public static func == (left: Self, right: Self) -> Bool {
+        left.bytes.withUnsafeBytes { left in
+            right.bytes.withUnsafeBytes { right in
+                guard left.count == right.count else { return false }
+                var index = 0
+                while index + 8 <= left.count {
+                    let (word, other) = (
+                        left.loadUnaligned(fromByteOffset: index, as: UInt64.self),
+                        right.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+                    )
+                    guard word == other else { return false }
+                    index += 8
+                }
+                while index < left.count {
+                    guard left[index] == right[index] else { return false }
+                    index += 1
+                }
+                return true
+            }
+        }
+    }
+
     /// Hashes the bytes in one step, not one by one.
     public func hash(into hasher: inout Hasher) {
         bytes.withUnsafeBytes { hasher.combine(bytes: $0) }

@@ -248,6 +248,9 @@ struct SQLRow {
     }
 
     func text(_ column: Int32) -> String? {
-        bytes(column).map { String(decoding: $0, as: UTF8.self) }
+        guard sqlite3_column_type(statement, column) != SQLITE_NULL else { return nil }
+        let address = sqlite3_column_blob(statement, column)
+        let bytes = UnsafeRawBufferPointer(start: address, count: Int(sqlite3_column_bytes(statement, column)))
+        return String(decoding: bytes, as: UTF8.self)
     }
 }

@@ -240,11 +240,13 @@ package final class Ledger {
             }
             let all = try HeldStatement(LeaseTable.selectAll, on: database)
             defer { all.finalize() }
+            var stored: [(name: LeaseName, state: LeaseState)] = []
             try all.forEach { row in
                 let (name, tenure) = try LeaseTable.decode(row)
                 tokens.raise(to: tenure.token)
-                leases.set(LeaseState(tenure: tenure, sequence: 0), for: name)
+                stored.append((name, LeaseState(tenure: tenure, sequence: 0)))
             }
+            leases = LiveLeases(stored)
             historyCount =
                 try Int64.fetchOne(
                     database,

@@ -21,6 +21,19 @@ struct LiveLeases {
     private var dues = Heap<Due>()
     private var countByUser: [UInt32: Int] = [:]
 
+    /// No lease.
+    init() {}
+
+    /// The leases that are held when a store is opened; each name is there once.
+    init(_ leases: [(name: LeaseName, state: LeaseState)]) {
+        held.reserveCapacity(leases.count)
+        for (name, state) in leases {
+            held[name] = state
+            count(state.tenure.holder.uid, instead: nil)
+        }
+        buildHeap()
+    }
+
     /// How many leases are in force.
     var count: Int { held.count }
 
@@ -56,9 +69,13 @@ struct LiveLeases {
         }
         count(state?.tenure.holder.uid, instead: previous?.tenure.holder.uid)
         if dues.count > 2 * held.count + 1024 {
-            dues = Heap(all.compactMap { name, tenure in tenure.due.map { Due(instant: $0, name: name) } })
+            buildHeap()
         }
         return previous
+    }
+
+    private mutating func buildHeap() {
+        dues = Heap(all.compactMap { name, tenure in tenure.due.map { Due(instant: $0, name: name) } })
     }
 
     /// Puts the tenure that a row of the journal has left in place of the one there, or makes the lease free with `nil`.
