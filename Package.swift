@@ -176,6 +176,16 @@ let package = Package(
             path: "Tests/NotifyProbe",
             swiftSettings: settings
         ),
+        // A command's way through parser, rules and journal, for the count of its instructions.
+        .executableTarget(
+            name: "CommandProbe",
+            dependencies: [
+                "LeaseStore", "LeaseWire", "LeaseCore",
+                .product(name: "NIOCore", package: "swift-nio"),
+            ],
+            path: "Tests/CommandProbe",
+            swiftSettings: settings
+        ),
         // The programs of the tutorials, as they are at their ends, so that the tests can run them.
         .executableTarget(
             name: "TutorialMailer",

@@ -1,7 +1,7 @@
-"""What a command costs, in calls and not in time: syncs, system calls, allocations. A figure that rises here has a reason.
+"""What a command costs, in calls and not in time: syncs, system calls, allocations. A figure that rises has a reason.
 
-The bounds on allocations are those of a debug build, with a fifth to spare; a release needs fewer. A test that is held up
-for a second finds the journal folded meanwhile, which costs a few calls, too.
+The bounds on allocations are those of a debug build, with a fifth to spare; a release needs fewer. A test that is held
+up for a second finds the journal folded meanwhile, which costs a few calls, too.
 """
 
 import signal
@@ -68,8 +68,8 @@ def test_a_lone_command_costs_so_many_allocations(counted: Daemon, cost: Measure
                 assert client.error("CHECK", "nobody's", "5") == "EXPIRED"
 
         # Before there is anything to fold, which would be counted here.
-        assert cost(checks).allocations <= 400 * 68
-        assert cost(lambda: cycles(client, 200)).allocations <= 400 * 90
+        assert cost(checks).allocations <= 400 * 52
+        assert cost(lambda: cycles(client, 200)).allocations <= 400 * 58
 
 
 def test_what_changes_nothing_costs_no_sync(counted: Daemon, cost: Measure) -> None:

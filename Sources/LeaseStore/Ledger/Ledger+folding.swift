@@ -89,10 +89,15 @@ extension Ledger {
         return short
     }
 
+    /// What a slice has removed of the history.
+    private struct Trim {
+        let removed: Int64
+        /// Whether there may be more that is to go.
+        let isOver: Bool
+    }
+
     /// Removes the oldest rows of folded history that are past their time or over their number, up to `limit`.
-    ///
-    /// - Returns: How many it has removed, and whether there may be more.
-    private func trimHistory(limit: Int, _ foldedThrough: Int64, _ count: Int64) throws -> (removed: Int64, isOver: Bool) {
+    private func trimHistory(limit: Int, _ foldedThrough: Int64, _ count: Int64) throws -> Trim {
         var removed = min(max(count - configuration.historyRows, 0), Int64(limit))
         var last: Int64 = 0
         if removed > 0 {
@@ -106,7 +111,9 @@ extension Ledger {
         if removed < limit {
             let oldestKept = clock.now().wall.advanced(by: .zero - configuration.historyAge).microseconds
             try statements.selectHistory.scan(
-                .integer(last), .integer(foldedThrough), .integer(Int64(limit) - removed)
+                .integer(last),
+                .integer(foldedThrough),
+                .integer(Int64(limit) - removed)
             ) { row in
                 guard let sequence = row.integer(0), let at = row.integer(1) else {
                     throw MalformedRow(table: "lease_journal")
@@ -120,6 +127,6 @@ extension Ledger {
         if removed > 0 {
             try statements.deleteHistory.run { $0.integer(1, last) }
         }
-        return (removed, removed == Int64(limit) && removed < count)
+        return Trim(removed: removed, isOver: removed == Int64(limit) && removed < count)
     }
 }

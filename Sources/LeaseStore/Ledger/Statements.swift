@@ -87,7 +87,8 @@ struct Statements {
         for statement in [
             begin, commit, rollback, insertEntry.any, insertEntry.end, selectEntries, deleteEntry, ping, pageCount,
             freePageCount,
-            savepoint, release, rollBackToSavepoint, selectHistory, selectHistoryRow, deleteHistory, setFoldedThrough, raiseLastToken,
+            savepoint, release, rollBackToSavepoint, selectHistory, selectHistoryRow, deleteHistory, setFoldedThrough,
+            raiseLastToken,
         ] {
             statement.finalize()
         }

@@ -82,7 +82,9 @@ extension RESPFrame {
 
     /// Calls `body` with the bytes of a word that is within its limit.
     fileprivate func withWord<Value>(_ index: Int, _ body: (UnsafeRawBufferPointer) -> Value) -> Value {
-        guard case .bytes(let bytes) = arguments[index] else { return body(UnsafeRawBufferPointer(start: nil, count: 0)) }
+        guard case .bytes(let bytes) = arguments[index] else {
+            return body(UnsafeRawBufferPointer(start: nil, count: 0))
+        }
         return bytes.withUnsafeReadableBytes(body)
     }
 }

@@ -89,6 +89,32 @@ import Testing
         #expect(schedule.isFoldDue(now: again, backlog: backlog))
     }
 
+    @Test mutating func foldingPausesForSomeTimesAsLongAsItTook() {
+        let backlog = Schedule.foldBacklog + 1
+        schedule.hasFolded(now: start, isMore: true)
+        schedule.pauseFolding(now: start, after: .milliseconds(2), backlog: 0)
+        let end = after(.milliseconds(2) * Schedule.foldPause)
+        #expect(!schedule.isFoldDue(now: end.advanced(by: .nanoseconds(-1)), backlog: backlog))
+        #expect(schedule.nextWakeUp(earliestDue: nil) == end)
+        #expect(schedule.isFoldDue(now: end, backlog: backlog))
+        // The sync of what it wrote counts, too.
+        schedule.pauseFolding(now: start, after: .milliseconds(1), backlog: 0)
+        #expect(!schedule.isFoldDue(now: end, backlog: backlog))
+        #expect(schedule.isFoldDue(now: after(.milliseconds(3) * Schedule.foldPause), backlog: backlog))
+    }
+
+    @Test func theMoreIsToBeFoldedTheShorterThePause() {
+        func pause(_ backlog: Int64) -> BootInstant? {
+            var schedule = Schedule()
+            schedule.hasFolded(now: start, isMore: true)
+            schedule.pauseFolding(now: start, after: .milliseconds(2), backlog: backlog)
+            return schedule.nextWakeUp(earliestDue: nil)
+        }
+        #expect(pause(Schedule.mostBacklog / 2) == after(.milliseconds(1) * Schedule.foldPause))
+        #expect(pause(Schedule.mostBacklog) == start)
+        #expect(pause(2 * Schedule.mostBacklog) == start)
+    }
+
     // MARK: Ends by time
 
     @Test mutating func refusedSweepDoesNotWakeBeforeTheDelay() {

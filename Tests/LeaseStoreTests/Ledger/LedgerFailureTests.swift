@@ -156,6 +156,32 @@ import Testing
         #expect(refusals > 20)
     }
 
+    @Test(arguments: [false, true])
+    func aFoldIsNotSyncedAndTheCommitBehindItIs(isRefused: Bool) throws {
+        defer { disk.detach() }
+        let ledger = try open()
+        defer { ledger.abandon() }
+        func syncs(refusing: Bool = false, _ body: () throws -> Void) rethrows -> Int {
+            let syncs = Counter()
+            disk.fail { operation in
+                if operation.call == .sync { _ = syncs.next() }
+                return refusing && operation.call == .write ? ResultCode.SQLITE_FULL.rawValue : nil
+            }
+            defer { disk.fail(nil) }
+            try body()
+            return syncs.next()
+        }
+        for _ in 0..<3 {
+            _ = try ledger.issueToken(now: clock.now())
+            #expect(try syncs { try ledger.commit() } == 1)
+            let ofFold = syncs(refusing: isRefused) {
+                let outcome = outcome { () throws(CommitFailure) in _ = try ledger.fold(limit: 50) }
+                #expect(outcome == (isRefused ? "refused ioError" : "done"))
+            }
+            #expect(ofFold == 0)
+        }
+    }
+
     @Test func aFullFileRefusesAndGoesOnWhenThereIsRoom() throws {
         defer { disk.detach() }
         let ledger = try open()
