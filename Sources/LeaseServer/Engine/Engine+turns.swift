@@ -149,13 +149,15 @@ extension Engine {
     }
 
     private func commit(hasBatch: Bool) throws(CommitFailure) {
-        guard hasBatch, hasUnsyncedFold else {
+        if hasBatch, hasUnsyncedFold {
+            hasUnsyncedFold = false
+            try pausingFolding { () throws(CommitFailure) in try backend.commit() }
+        } else {
             try backend.commit()
-            return hasBatch ? committed() : ()
         }
-        hasUnsyncedFold = false
-        try pausingFolding { () throws(CommitFailure) in try backend.commit() }
-        committed()
+        if hasBatch {
+            committed()
+        }
     }
 
     private func committed() {

@@ -26,17 +26,15 @@ extension Ledger {
     package var lastDurableSequence: Int64 { batch.lastSequence }
 
     /// Notes what has happened, and lets it happen to the leases in memory.
-    ///
-    /// - Parameter tenure: The tenure that it happens to, where the caller has looked already.
-    func append(_ content: JournalEntry.Content, _ now: Moment, to tenure: Tenure?? = nil) {
+    func append(_ content: JournalEntry.Content, _ now: Moment) {
         lastSequence += 1
         let entry = JournalEntry(sequence: lastSequence, at: now.wall, content: content)
         var change: LeaseChange?
         if case .lease(let name, _, let event) = content {
-            var tenure = tenure ?? leases[name]
-            let isSound = event.apply(to: &tenure)
-            precondition(isSound, "a decision on lease '\(name)' does not follow from its state")
-            change = leases.change(name, to: tenure, by: lastSequence)
+            change = leases.change(name, by: lastSequence) { tenure in
+                let isSound = event.apply(to: &tenure)
+                precondition(isSound, "a decision on lease '\(name)' does not follow from its state")
+            }
             if case .ended = event {
                 batch.freed.append(name)
             }

@@ -149,12 +149,12 @@ package final class Ledger {
             self.tokens = tokens
         }
         if let end = decision.ended, let tenure {
-            append(.lease(name, fence: tenure.fence, .ended(end)), now, to: tenure)
+            append(.lease(name, fence: tenure.fence, .ended(end)), now)
         }
         if let event = decision.event {
             let fence = if case .granted(let granted) = event { granted.fence } else { tenure?.fence }
             if let fence {
-                append(.lease(name, fence: fence, event), now, to: decision.ended == nil ? tenure : .some(nil))
+                append(.lease(name, fence: fence, event), now)
             }
         }
         return decision.answer
@@ -271,10 +271,10 @@ package final class Ledger {
                 }
                 var change: LeaseChange?
                 if case .lease(let name, _, _) = entry.content {
-                    var tenure = leases[name]
-                    if !past.take(entry, on: tenure) {
-                        guard entry.apply(to: &tenure) else { throw MalformedRow(table: "lease_journal") }
-                        change = leases.change(name, to: tenure, by: entry.sequence)
+                    change = try leases.change(name, by: entry.sequence) { tenure in
+                        guard past.take(entry, on: tenure) || entry.apply(to: &tenure) else {
+                            throw MalformedRow(table: "lease_journal")
+                        }
                     }
                 }
                 unfolded.append(Unfolded.Row(entry, change))

@@ -55,34 +55,50 @@ struct LiveLeases {
         held[name]?.tenure
     }
 
-    /// Puts a state in place of the one there, or makes the lease free with `nil`; returns the one that was there.
-    @discardableResult
-    mutating func set(_ state: LeaseState?, for name: LeaseName) -> LeaseState? {
-        let previous: LeaseState?
-        if let state {
-            previous = held.updateValue(state, forKey: name)
-            if let due = state.tenure.due, previous?.tenure.due.map({ due < $0 }) ?? true {
-                dues.insert(Due(instant: due, name: name))
-            }
-        } else {
-            previous = held.removeValue(forKey: name)
+    /// Puts a state in place of the one there, or makes the lease free with `nil`.
+    mutating func set(_ state: LeaseState?, for name: LeaseName) {
+        let before = held[name]
+        held[name] = state
+        note(LeaseChange(name: name, before: before, after: state))
+    }
+
+    /// Lets a row of the journal happen to a lease.
+    ///
+    /// - Parameters:
+    ///   - sequence: the row's place.
+    ///   - body: makes of the tenure that is there, or of none, what the row leaves. If it throws, nothing has happened.
+    mutating func change(
+        _ name: LeaseName,
+        by sequence: Int64,
+        _ body: (inout Tenure?) throws -> Void
+    ) rethrows -> LeaseChange {
+        func change(_ state: inout LeaseState?) throws -> LeaseChange {
+            let before = state
+            var tenure = before?.tenure
+            try body(&tenure)
+            state = tenure.map { LeaseState(tenure: $0, sequence: sequence) }
+            return LeaseChange(name: name, before: before, after: state)
         }
-        count(state?.tenure.holder.uid, instead: previous?.tenure.holder.uid)
+        // The place is looked for once.
+        let change = try change(&held[name])
+        note(change)
+        return change
+    }
+
+    /// Brings the heap and the counts up to date.
+    private mutating func note(_ change: LeaseChange) {
+        let (before, after) = (change.before?.tenure, change.after?.tenure)
+        if let due = after?.due, before?.due.map({ due < $0 }) ?? true {
+            dues.insert(Due(instant: due, name: change.name))
+        }
+        count(after?.holder.uid, instead: before?.holder.uid)
         if dues.count > 2 * held.count + 1024 {
             buildHeap()
         }
-        return previous
     }
 
     private mutating func buildHeap() {
         dues = Heap(all.compactMap { name, tenure in tenure.due.map { Due(instant: $0, name: name) } })
-    }
-
-    /// Puts the tenure that a row of the journal has left in place of the one there, or makes the lease free with `nil`.
-    mutating func change(_ name: LeaseName, to tenure: Tenure?, by sequence: Int64) -> LeaseChange {
-        let after = tenure.map { LeaseState(tenure: $0, sequence: sequence) }
-        let before = set(after, for: name)
-        return LeaseChange(name: name, before: before, after: after)
     }
 
     private mutating func count(_ uid: UInt32?, instead previous: UInt32?) {

@@ -46,7 +46,7 @@ struct Unfolded {
     }
 
     /// What a row has made of its lease.
-    private struct Result {
+    private struct Effect {
         let name: LeaseName
         let tenure: Tenure?
     }
@@ -57,7 +57,7 @@ struct Unfolded {
     private var first: Int64 = 1
     private var facts: Deque<Fact> = []
     /// Of each row, if it may come to something.
-    private var results: Deque<Result?> = []
+    private var effects: Deque<Effect?> = []
 
     /// How many rows there are.
     var count: Int { facts.count }
@@ -68,7 +68,7 @@ struct Unfolded {
     mutating func begin(behind foldedThrough: Int64) {
         first = foldedThrough + 1
         facts = []
-        results = []
+        effects = []
     }
 
     private func index(_ sequence: Int64) -> Int? {
@@ -97,8 +97,9 @@ struct Unfolded {
         if isEnd {
             pass(previous)
         }
-        let comesToSomething = !isEnd || fact.isInTable
-        results.append(comesToSomething ? row.change.map { Result(name: $0.name, tenure: $0.after?.tenure) } : nil)
+        // The end of a tenure that the table lacks comes to nothing.
+        let comesToSomething = fact.isHeld || fact.isInTable
+        effects.append(comesToSomething ? row.change.map { Effect(name: $0.name, tenure: $0.after?.tenure) } : nil)
     }
 
     /// The tenure is past that this row, and those before it in its chain, are about.
@@ -106,7 +107,7 @@ struct Unfolded {
         var sequence = sequence
         while let index = index(sequence), !facts[index].isPast {
             facts[index].isPast = true
-            results[index] = nil
+            effects[index] = nil
             sequence = facts[index].previous
         }
     }
@@ -160,8 +161,8 @@ struct Unfolded {
         let last = first + Int64(count) - 1
         for index in 0..<count {
             let fact = facts[index]
-            guard fact.next == Self.nowhere || fact.next > last, let result = results[index] else { continue }
-            try body(result.name, result.tenure, fact.isInTable)
+            guard fact.next == Self.nowhere || fact.next > last, let effect = effects[index] else { continue }
+            try body(effect.name, effect.tenure, fact.isInTable)
         }
     }
 
@@ -177,12 +178,12 @@ struct Unfolded {
             }
         }
         facts.removeFirst(count)
-        results.removeFirst(count)
+        effects.removeFirst(count)
         first += Int64(count)
         if facts.isEmpty {
             // What a long backlog took is not kept for the next.
             facts = []
-            results = []
+            effects = []
         }
     }
 }

@@ -11,6 +11,6 @@ extension LiveLeases {
     /// The same with tenures alone.
     @discardableResult
     mutating func put(_ tenure: Tenure?, for name: LeaseName) -> Tenure? {
-        change(name, to: tenure, by: 0).before?.tenure
+        change(name, by: 0) { $0 = tenure }.before?.tenure
     }
 }
