@@ -394,10 +394,11 @@ actor Engine {
         if schedule.isFoldDue(now: now.boot, backlog: backend.foldBacklog) {
             let limit = Schedule.foldSlice(growth: sequence - plannedSequence)
             do throws(CommitFailure) {
-                schedule.hasFolded(
-                    now: now.boot,
-                    isMore: try pausingFolding { () throws(CommitFailure) in try backend.fold(limit: limit) }
-                )
+                let isQuiet = sequence == plannedSequence
+                let isMore = try pausingFolding(isQuiet: isQuiet) { () throws(CommitFailure) in
+                    try backend.fold(limit: limit)
+                }
+                schedule.hasFolded(now: now.boot, isMore: isMore)
                 hasUnsyncedFold = true
                 _ = foldFault.hasEnded()
             } catch {
@@ -421,11 +422,15 @@ actor Engine {
     }
 
     /// Has folding pause for some times as long as `work` takes.
-    func pausingFolding<Value>(after work: () throws(CommitFailure) -> Value) throws(CommitFailure) -> Value {
+    func pausingFolding<Value>(
+        isQuiet: Bool = false,
+        after work: () throws(CommitFailure) -> Value
+    ) throws(CommitFailure) -> Value {
         let began = clock.now().boot
         defer {
             let now = clock.now().boot
-            schedule.pauseFolding(now: now, after: began.duration(to: now), backlog: backend.foldBacklog)
+            let duration = began.duration(to: now)
+            schedule.pauseFolding(now: now, after: duration, backlog: backend.foldBacklog, isQuiet: isQuiet)
         }
         return try work()
     }

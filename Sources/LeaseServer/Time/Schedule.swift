@@ -15,7 +15,7 @@ struct Schedule {
     /// From this many rows on, each turn folds a slice, also while clients are busy.
     static let foldBacklog: Int64 = 16_384
     /// How many times as long as folding took the pause behind it is.
-    static let foldPause = 8.0
+    static let foldPause = 12.0
     /// With so much to be folded, slices follow each other without a pause.
     static let mostBacklog: Int64 = 4 << 20
     /// How long folding is put off after something has happened.
@@ -85,9 +85,11 @@ struct Schedule {
     ///
     /// Folding much takes a while, and clients have most of the time meanwhile. The pause is the shorter the more is to be
     /// folded, so that the backlog has an end.
-    mutating func pauseFolding(now: BootInstant, after duration: Duration, backlog: Int64) {
+    ///
+    /// - Parameter isQuiet: whether nobody has had anything done since the last slice: then the pause is short.
+    mutating func pauseFolding(now: BootInstant, after duration: Duration, backlog: Int64, isQuiet: Bool = false) {
         let left = max(Self.mostBacklog - backlog, 0)
-        let pause = duration * (Double(left) / Double(Self.mostBacklog) * Self.foldPause)
+        let pause = duration * (Double(left) / Double(Self.mostBacklog) * (isQuiet ? 1 : Self.foldPause))
         foldPauseEnd = max(foldPauseEnd ?? now, now).advanced(by: pause)
     }
 

@@ -103,6 +103,12 @@ import Testing
         #expect(schedule.isFoldDue(now: after(.milliseconds(3) * Schedule.foldPause), backlog: backlog))
     }
 
+    @Test mutating func thePauseIsShortWhereNobodyIsHeldUp() {
+        schedule.hasFolded(now: start, isMore: true)
+        schedule.pauseFolding(now: start, after: .milliseconds(2), backlog: 0, isQuiet: true)
+        #expect(schedule.nextWakeUp(earliestDue: nil) == after(.milliseconds(2)))
+    }
+
     @Test func theMoreIsToBeFoldedTheShorterThePause() {
         func pause(_ backlog: Int64) -> BootInstant? {
             var schedule = Schedule()
