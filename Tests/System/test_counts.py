@@ -69,7 +69,7 @@ def test_a_lone_command_costs_so_many_allocations(counted: Daemon, cost: Measure
 
         # Before there is anything to fold, which would be counted here.
         assert cost(checks).allocations <= 400 * 52
-        assert cost(lambda: cycles(client, 200)).allocations <= 400 * 58
+        assert cost(lambda: cycles(client, 200)).allocations <= 400 * 72
 
 
 def test_what_changes_nothing_costs_no_sync(counted: Daemon, cost: Measure) -> None:

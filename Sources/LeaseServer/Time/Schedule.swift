@@ -12,7 +12,7 @@ struct Schedule {
     static let foldSlice = 2048
     /// The same where turns are long by themselves.
     static let longFoldSlice = 16_384
-    /// From this many rows on, each turn folds a slice, also while clients are busy.
+    /// From this many rows on, slices are folded also while clients are busy.
     static let foldBacklog: Int64 = 16_384
     /// How many times as long as folding took the pause behind it is.
     static let foldPause = 12.0

@@ -14,8 +14,8 @@ import LeaseCore
 /// the table holds it, it stays as it is until the row of its end removes it. So a tenure that was short costs folding next to
 /// nothing, and of its rows next to nothing is kept.
 ///
-/// Folding begins at a number of rows (`Schedule.foldBacklog`) and takes more time the more there are (``FoldPace``); at a
-/// start there is what the last daemon left.
+/// Folding begins at a number of rows (`Schedule.foldBacklog`) and pauses the less the more there are
+/// (`Schedule.pauseFolding`); at a start there is what the last daemon left.
 struct Unfolded {
     /// A row of the journal, as far as folding is concerned.
     struct Row {
