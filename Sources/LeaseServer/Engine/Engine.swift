@@ -430,7 +430,13 @@ actor Engine {
         defer {
             let now = clock.now().boot
             let duration = began.duration(to: now)
-            schedule.pauseFolding(now: now, after: duration, backlog: backend.foldBacklog, isQuiet: isQuiet)
+            schedule.pauseFolding(
+                now: now,
+                after: duration,
+                backlog: backend.foldBacklog,
+                leases: backend.leaseCount,
+                isQuiet: isQuiet
+            )
         }
         return try work()
     }

@@ -16,8 +16,6 @@ struct Schedule {
     static let foldBacklog: Int64 = 16_384
     /// How many times as long as folding took the pause behind it is.
     static let foldPause = 12.0
-    /// With so much to be folded, slices follow each other without a pause.
-    static let mostBacklog: Int64 = 4 << 20
     /// How long folding is put off after something has happened.
     ///
     /// Under steady traffic it is put off until the backlog is long: a short slice under way writes every lease that is
@@ -83,14 +81,29 @@ struct Schedule {
 
     /// Folding has taken time, or the sync of what it wrote has: it pauses for some times as long.
     ///
-    /// Folding much takes a while, and clients have most of the time meanwhile. The pause is the shorter the more is to be
-    /// folded, so that the backlog has an end.
+    /// Where many leases stay, folding takes a while, and clients have most of the time meanwhile. Beyond half of
+    /// ``mostBacklog(leases:)`` the pause becomes shorter, so that the backlog has an end.
     ///
     /// - Parameter isQuiet: whether nobody has had anything done since the last slice: then the pause is short.
-    mutating func pauseFolding(now: BootInstant, after duration: Duration, backlog: Int64, isQuiet: Bool = false) {
-        let left = max(Self.mostBacklog - backlog, 0)
-        let pause = duration * (Double(left) / Double(Self.mostBacklog) * (isQuiet ? 1 : Self.foldPause))
+    mutating func pauseFolding(
+        now: BootInstant,
+        after duration: Duration,
+        backlog: Int64,
+        leases: Int,
+        isQuiet: Bool = false
+    ) {
+        let most = Self.mostBacklog(leases: leases)
+        let share = min(2 * Double(max(most - backlog, 0)) / Double(most), 1)
+        let pause = duration * (share * (isQuiet ? 1 : Self.foldPause))
         foldPauseEnd = max(foldPauseEnd ?? now, now).advanced(by: pause)
+    }
+
+    /// With so many rows to be folded, slices follow each other without a pause.
+    ///
+    /// Two for each lease that is held, and for each row that is let gather anyway. So what waits in memory stays in
+    /// proportion to the leases, whoever writes how fast.
+    static func mostBacklog(leases: Int) -> Int64 {
+        2 * (foldBacklog + Int64(leases))
     }
 
     mutating func delayFold(now: BootInstant) {

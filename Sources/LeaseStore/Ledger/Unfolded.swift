@@ -170,9 +170,10 @@ struct Unfolded {
     mutating func removeFirst(_ count: Int) {
         let last = first + Int64(count) - 1
         for index in 0..<count where !facts[index].isPast && facts[index].next > last {
-            // The table holds now what these rows are about.
+            // The table holds now what these rows are about. Those behind one that knows it know it, too: a tenure that is
+            // renewed without end is gone through once, and not with each slice.
             var next = facts[index].next
-            while let index = self.index(next) {
+            while let index = self.index(next), !facts[index].isInTable {
                 facts[index].isInTable = true
                 next = facts[index].next
             }

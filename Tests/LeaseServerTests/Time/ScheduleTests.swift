@@ -92,33 +92,38 @@ import Testing
     @Test mutating func foldingPausesForSomeTimesAsLongAsItTook() {
         let backlog = Schedule.foldBacklog + 1
         schedule.hasFolded(now: start, isMore: true)
-        schedule.pauseFolding(now: start, after: .milliseconds(2), backlog: 0)
+        schedule.pauseFolding(now: start, after: .milliseconds(2), backlog: 0, leases: 0)
         let end = after(.milliseconds(2) * Schedule.foldPause)
         #expect(!schedule.isFoldDue(now: end.advanced(by: .nanoseconds(-1)), backlog: backlog))
         #expect(schedule.nextWakeUp(earliestDue: nil) == end)
         #expect(schedule.isFoldDue(now: end, backlog: backlog))
         // The sync of what it wrote counts, too.
-        schedule.pauseFolding(now: start, after: .milliseconds(1), backlog: 0)
+        schedule.pauseFolding(now: start, after: .milliseconds(1), backlog: 0, leases: 0)
         #expect(!schedule.isFoldDue(now: end, backlog: backlog))
         #expect(schedule.isFoldDue(now: after(.milliseconds(3) * Schedule.foldPause), backlog: backlog))
     }
 
     @Test mutating func thePauseIsShortWhereNobodyIsHeldUp() {
         schedule.hasFolded(now: start, isMore: true)
-        schedule.pauseFolding(now: start, after: .milliseconds(2), backlog: 0, isQuiet: true)
+        schedule.pauseFolding(now: start, after: .milliseconds(2), backlog: 0, leases: 0, isQuiet: true)
         #expect(schedule.nextWakeUp(earliestDue: nil) == after(.milliseconds(2)))
     }
 
-    @Test func theMoreIsToBeFoldedTheShorterThePause() {
+    @Test(arguments: [0, 1, 1_000_000])
+    func theMoreIsToBeFoldedForEachLeaseTheShorterThePause(leases: Int) {
         func pause(_ backlog: Int64) -> BootInstant? {
             var schedule = Schedule()
             schedule.hasFolded(now: start, isMore: true)
-            schedule.pauseFolding(now: start, after: .milliseconds(2), backlog: backlog)
+            schedule.pauseFolding(now: start, after: .milliseconds(2), backlog: backlog, leases: leases)
             return schedule.nextWakeUp(earliestDue: nil)
         }
-        #expect(pause(Schedule.mostBacklog / 2) == after(.milliseconds(1) * Schedule.foldPause))
-        #expect(pause(Schedule.mostBacklog) == start)
-        #expect(pause(2 * Schedule.mostBacklog) == start)
+        let most = Schedule.mostBacklog(leases: leases)
+        #expect(most == 32_768 + 2 * Int64(leases))
+        #expect(pause(Schedule.foldBacklog) == after(.milliseconds(2) * Schedule.foldPause))
+        #expect(pause(most / 2) == after(.milliseconds(2) * Schedule.foldPause))
+        #expect(pause(most * 3 / 4).map { $0 < after(.milliseconds(2) * Schedule.foldPause * 0.51) } == true)
+        #expect(pause(most) == start)
+        #expect(pause(2 * most) == start)
     }
 
     // MARK: Ends by time
