@@ -156,6 +156,8 @@ struct StatementBinder {
     fileprivate let statement: OpaquePointer?
 
     /// SQLite's mark for bytes that it is to copy: all ones in place of a function (sqlite.org/c3ref/c_static.html).
+    ///
+    /// It is no function, and sound as one: SQLite compares it, and never calls it.
     private static let copied = unsafeBitCast(-1, to: sqlite3_destructor_type.self)
 
     func integer(_ index: Int32, _ number: Int64) {
