@@ -58,6 +58,7 @@ def test_a_lone_command_costs_one_sync_and_one_answer(counted: Daemon, cost: Mea
     assert count.waits <= 1.1 * commands
     assert count.file_writes <= 2.3 * commands, "the header and the page of one frame of the log"
     assert count.timers <= 0.1 * commands, "a timer that is put off is not set anew"
+    assert count.file_locks <= 2.1 * commands, "the writer's lock, and its read mark only where the log is long"
 
 
 def test_a_lone_command_costs_so_many_allocations(counted: Daemon, cost: Measure) -> None:
@@ -86,7 +87,7 @@ def test_what_changes_nothing_costs_no_sync(counted: Daemon, cost: Measure) -> N
             client.error("RENEW", "lease", token + 1, "1h")
 
         count = cost(reads)
-    assert (count.syncs, count.file_writes) == (0, 0)
+    assert (count.syncs, count.file_writes, count.file_locks) == (0, 0, 0)
 
 
 def test_those_who_come_together_share_a_sync(counted: Daemon, counter: Counter) -> None:

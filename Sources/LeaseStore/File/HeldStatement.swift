@@ -59,6 +59,18 @@ final class HeldStatement {
         guard code == SQLITE_DONE || code == SQLITE_ROW else { throw Self.error(code, on: connection) }
     }
 
+    /// Goes to the first row and stays there, until ``reset()``; tells whether there is one.
+    func stand() -> Bool {
+        if sqlite3_step(statement) == SQLITE_ROW { return true }
+        sqlite3_reset(statement)
+        return false
+    }
+
+    /// Leaves the row that the statement stands on.
+    func reset() {
+        sqlite3_reset(statement)
+    }
+
     /// Binds the values and hands each row to `body`.
     func forEach(_ values: SQLValue..., body: (SQLRow) throws -> Void) throws {
         try withBound(values[...]) {

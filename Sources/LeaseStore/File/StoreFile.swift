@@ -17,6 +17,7 @@ final class StoreFile {
     let path: String
     let pool: DatabasePool
     private let checkpointer: Checkpointer
+    let snapshot: KeptSnapshot
     private var lock: FileLock?
 
     init(path: String, keyHash: KeyHash) throws(StoreError) {
@@ -40,11 +41,13 @@ final class StoreFile {
                 try Self.requireDurability(of: database)
             }
             try Schema.migrator.migrate(pool)
-            checkpointer = try Checkpointer(path: path)
-            try pool.writeWithoutTransaction { database in
+            let checkpointer = try Checkpointer(path: path)
+            snapshot = try pool.writeWithoutTransaction { database in
                 try Self.requireDurability(of: database)
                 checkpointer.observe(database)
+                return try KeptSnapshot(on: database)
             }
+            self.checkpointer = checkpointer
         } catch {
             throw Self.translate(error, path: path)
         }
@@ -55,6 +58,7 @@ final class StoreFile {
     /// The last one to close carries the rest of the log into the file and removes the log.
     func close() throws(StoreError) {
         do {
+            pool.writeWithoutTransaction { _ in snapshot.finalize() }
             // The writer first: the checkpointer's connection is the one that the log's counter points to.
             try pool.close()
             try checkpointer.close()
@@ -67,7 +71,10 @@ final class StoreFile {
     /// Runs `body` on the writer's connection, on the calling thread; GRDB's own method forgets the error's type.
     func write<Value>(_ body: (Database) throws(CommitFailure) -> Value) throws(CommitFailure) -> Value {
         let result: Result<Value, CommitFailure> = pool.writeWithoutTransaction { database in
-            Result { () throws(CommitFailure) in try body(database) }
+            if !checkpointer.isLogLong { snapshot.begin() }
+            let result = Result { () throws(CommitFailure) in try body(database) }
+            if case .failure = result { snapshot.end() }
+            return result
         }
         return try result.get()
     }
@@ -84,6 +91,7 @@ final class StoreFile {
 
     private func carryLogOver() throws(CommitFailure) {
         try write { database throws(CommitFailure) in
+            snapshot.end()
             do {
                 try checkpointer.logHasGrown(on: database)
             } catch {

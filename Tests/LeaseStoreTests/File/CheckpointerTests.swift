@@ -64,7 +64,10 @@ import Testing
         for _ in 0..<60 {
             _ = try ledger.issueToken(now: ledger.clock.now())
             try ledger.commit()
-            try ledger.file.pool.writeWithoutTransaction { try checkpointer.logHasGrown(on: $0) }
+            try ledger.file.pool.writeWithoutTransaction {
+                ledger.file.snapshot.end()
+                try checkpointer.logHasGrown(on: $0)
+            }
             checkpointer.settle()
         }
         try reader.close()

@@ -29,7 +29,10 @@ import Testing
             }
             if step % 10 == 9 {
                 // The log is carried over and begun anew.
-                try ledger.file.pool.writeWithoutTransaction { _ = try $0.checkpoint(.passive) }
+                try ledger.file.pool.writeWithoutTransaction {
+                    ledger.file.snapshot.end()
+                    _ = try $0.checkpoint(.passive)
+                }
             }
         }
 

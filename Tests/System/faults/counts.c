@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -14,7 +15,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-enum counter { ALLOCATIONS, SYNCS, FILE_WRITES, READS, WRITES, TIMERS, WAITS, COUNTERS };
+enum counter { ALLOCATIONS, SYNCS, FILE_WRITES, READS, WRITES, TIMERS, WAITS, FILE_LOCKS, COUNTERS };
 
 static uint64_t before_the_file_is_mapped[COUNTERS];
 static uint64_t *counters = before_the_file_is_mapped;
@@ -111,4 +112,17 @@ int epoll_wait(int file, struct epoll_event *events, int most, int timeout)
     NEXT(epoll_wait);
     count(WAITS);
     return next(file, events, most, timeout);
+}
+
+/* Every argument that fcntl(2) takes is as long as a pointer, or shorter. */
+int fcntl64(int file, int command, ...)
+{
+    NEXT(fcntl64);
+    va_list arguments;
+    va_start(arguments, command);
+    void *argument = va_arg(arguments, void *);
+    va_end(arguments);
+    if (command == F_SETLK)
+        count(FILE_LOCKS);
+    return next(file, command, argument);
 }

@@ -51,6 +51,7 @@ class Count:
     writes: int
     timers: int
     waits: int
+    file_locks: int
 
     def since(self, before: "Count") -> "Count":
         return Count(*(new - old for new, old in zip(astuple(self), astuple(before), strict=True)))
