@@ -43,6 +43,11 @@ extension Engine {
 
     private func endTurn() {
         guard isServing else { return }
+        if backend.hasBatch, gathering.looksAgain(clients: turn.count) {
+            isTurnScheduled = false
+            wakeUp?.call()
+            return
+        }
         processHeld()
         isTurnScheduled = false
         let now = clock.now()
@@ -88,17 +93,18 @@ extension Engine {
     private func rest(now: Moment) {
         guard isServing else { return }
         tellStatus(now: now)
-        let isBusy = hasMoreWork || !held.isEmpty
-        hasMoreWork = false
-        timer?.arm(
-            at: isBusy
-                ? DeadlineTimer.atOnce
-                : schedule.nextWakeUp(
+        if hasMoreWork || !held.isEmpty {
+            hasMoreWork = false
+            wakeUp?.call()
+        } else {
+            timer?.arm(
+                at: schedule.nextWakeUp(
                     // What is lost ends, and what is free is granted, at once, or when the store takes it again.
                     earliestDue: holdings.lost.isEmpty && unserved.isEmpty ? backend.earliestDue() : now.boot,
                     earliestWaitEnd: waiting.earliestEnd()?.instant
                 )
-        )
+            )
+        }
         switch state {
         case .lastLook(let turns): lookOnceMore(turns: turns)
         case .draining where sessions.isEmpty && held.isEmpty:
@@ -128,8 +134,7 @@ extension Engine {
         }
         hasRead = false
         state = .lastLook(turns: turns - 1)
-        // By way of the timer, so that the loop looks at every socket in between.
-        timer?.arm(at: DeadlineTimer.atOnce)
+        wakeUp?.call()
     }
 
     /// How far a turn has come with ending tenures by time.

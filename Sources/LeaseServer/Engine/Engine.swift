@@ -29,6 +29,7 @@ actor Engine {
     let startedAt: Moment
     let logger: Logger
     var timer: DeadlineTimer?
+    var wakeUp: LoopWakeUp?
     let tieStore: TieStore?
     private let failed: @Sendable (StoreError) -> Void
 
@@ -51,9 +52,11 @@ actor Engine {
     var isGivingOut = false
     /// The sessions that go on in the next turn: their commands were cut, or came while replies were given out.
     var held: [Session] = []
+    /// How long a turn goes on gathering what is committed together.
+    var gathering = Gathering()
     /// Whether a turn has left work over.
     ///
-    /// The next one is called by the timer, and not by the loop itself, which would
+    /// The next one is called by the wake-up, and not by the loop itself, which would
     /// see to no socket as long as each turn calls another.
     var hasMoreWork = false
     /// Who waits to hear that a turn has gone through the store.
@@ -160,11 +163,14 @@ actor Engine {
             tieStore: tieStore,
             failed: failed
         )
-        try await engine.startTimer()
+        try await engine.startTimers()
         return engine
     }
 
-    private func startTimer() async throws {
+    private func startTimers() async throws {
+        wakeUp = try await LoopWakeUp.start(on: eventLoop) { [unowned self] in
+            assumeIsolated { $0.scheduleTurn() }
+        }
         timer = try await DeadlineTimer.start(on: eventLoop) { [unowned self] in
             assumeIsolated { $0.timerFired() }
         }
@@ -546,6 +552,7 @@ actor Engine {
     /// - Throws: ``StoreError`` if that failed; what was answered is durable all the same.
     func close() throws(StoreError) {
         timer?.stop()
+        wakeUp?.stop()
         guard state != .failed else { return }
         state = .closed
         try backend.close()

@@ -2,7 +2,6 @@ import CLinux
 import Glibc
 import LeaseCore
 import NIOCore
-import NIOPosix
 
 /// One timer on CLOCK_BOOTTIME: a timerfd(2) that the event loop reads.
 ///
@@ -19,14 +18,7 @@ final class DeadlineTimer {
     ) async throws -> sending DeadlineTimer {
         let descriptor = clinux_boot_timer()
         guard descriptor >= 0 else { throw IOError(errnoCode: errno, reason: "timerfd_create") }
-        let channel = try await NIOPipeBootstrap(group: eventLoop)
-            .channelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(TimerHandler(fired: fired))
-                }
-            }
-            .takingOwnershipOfDescriptor(input: descriptor)
-            .get()
+        let channel = try await ReadySignal.channel(reading: descriptor, on: eventLoop, ready: fired)
         return DeadlineTimer(descriptor: descriptor, channel: channel)
     }
 
@@ -35,16 +27,13 @@ final class DeadlineTimer {
         self.channel = channel
     }
 
-    /// An instant that is past on every machine.
-    static let atOnce = BootInstant(nanoseconds: 0)
-
     /// Has the timer fire at `instant`, at once if that is past, or not at all with `nil`.
     ///
     /// Costs a system call only if that is earlier than it would fire: a timer that has nothing to do when it fires is
     /// armed anew then. Under steady traffic what is due next changes with each turn, and mostly to something later.
     func arm(at instant: BootInstant?) {
         guard instant != armedAt else { return }
-        if let armedAt, armedAt != Self.atOnce, instant.map({ armedAt <= $0 }) ?? true { return }
+        if let armedAt, instant.map({ armedAt <= $0 }) ?? true { return }
         armedAt = instant
         // Zero would disarm it.
         let code = clinux_boot_timer_set(descriptor, instant.map { max($0.nanoseconds, 1) } ?? 0)
@@ -59,20 +48,5 @@ final class DeadlineTimer {
     /// Ends the timer.
     func stop() {
         channel.close(promise: nil)
-    }
-}
-
-/// Takes the timer's count of expirations off the descriptor and tells of them.
-private final class TimerHandler: ChannelInboundHandler {
-    typealias InboundIn = ByteBuffer
-
-    private let fired: @Sendable () -> Void
-
-    init(fired: @escaping @Sendable () -> Void) {
-        self.fired = fired
-    }
-
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        fired()
     }
 }

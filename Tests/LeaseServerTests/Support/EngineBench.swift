@@ -160,11 +160,13 @@ final class EngineBench: Sendable {
 
     /// Lets the turns that are under way end, `count` one after the other.
     ///
-    /// A turn that leaves work over has the timer call the next one, so that hops do not count turns; see ``settle(_:)``.
+    /// A turn that leaves work over has the wake-up call the next one, so that hops do not count turns; see ``settle(_:)``.
     func turns(_ count: Int) async throws {
         for _ in 0..<count * 2 {
             try await group.next().submit {}.get()
         }
+        // A turn of several clients looks at the sockets again before it ends.
+        while await engine.run({ $0.gathering.isUnderWay }) {}
     }
 
     /// Lets turns go by until `condition` holds; fails the test if it does not come to that.

@@ -37,7 +37,7 @@ import Testing
     private func now() throws -> BootInstant { try SystemLeaseClock().now().boot }
 
     @Test func pastInstantFiresAtOnce() async throws {
-        let past = [BootInstant(nanoseconds: .min), DeadlineTimer.atOnce, try now().advanced(by: .seconds(-1))]
+        let past = [BootInstant(nanoseconds: .min), BootInstant(nanoseconds: 0), try now().advanced(by: .seconds(-1))]
         try await withTimer { timer, loop, fired in
             for instant in past {
                 try await loop.submit { timer.value.arm(at: instant) }.get()
@@ -60,7 +60,7 @@ import Testing
         try await withTimer { timer, loop, fired in
             try await loop.submit {
                 timer.value.arm(at: BootInstant(nanoseconds: .max))
-                timer.value.arm(at: DeadlineTimer.atOnce)
+                timer.value.arm(at: BootInstant(nanoseconds: 0))
             }.get()
             #expect(await fired.next() != nil)
         }
@@ -71,7 +71,7 @@ import Testing
             for _ in 0..<3 {
                 try await loop.submit {
                     timer.value.hasFired()
-                    timer.value.arm(at: DeadlineTimer.atOnce)
+                    timer.value.arm(at: BootInstant(nanoseconds: 0))
                 }.get()
                 #expect(await fired.next() != nil)
             }
