@@ -12,14 +12,14 @@ import Synchronization
 /// latest when the log has four times the length at which it is carried over.
 final class Checkpointer: Sendable {
     /// From this many frames (4 KiB each) the log is carried over.
-    private let threshold: Int32
+    let threshold: Int32
     /// Up to this many frames the writer copies itself.
     private var remainder: Int32 { threshold / 16 }
     /// From this many frames the writer copies whatever is left: one slow turn, and no log without end.
     private var limit: Int32 { 4 * threshold }
 
     private let connection: DatabaseQueue
-    private let logFrames = Atomic<Int32>(0)
+    private let frames = Atomic<Int32>(0)
     private let copiedFrames = Atomic<Int32>(0)
     private let running = Atomic<Bool>(false)
     private let failedSync = Atomic<Int32>(0)
@@ -40,7 +40,7 @@ final class Checkpointer: Sendable {
             writer.sqliteConnection,
             { context, _, _, frames in
                 if let context {
-                    Unmanaged<Checkpointer>.fromOpaque(context).takeUnretainedValue().logFrames
+                    Unmanaged<Checkpointer>.fromOpaque(context).takeUnretainedValue().frames
                         .store(frames, ordering: .relaxed)
                 }
                 return SQLITE_OK
@@ -58,17 +58,24 @@ final class Checkpointer: Sendable {
         return code == 0 ? nil : code
     }
 
+    /// How many frames the log had after the last commit that wrote any.
+    var logFrames: Int32 { frames.load(ordering: .relaxed) }
+
     /// Whether ``logHasGrown(on:)`` has anything to do; asked after each commit.
-    var isLogLong: Bool { logFrames.load(ordering: .relaxed) >= threshold }
+    var isLogLong: Bool { logFrames >= threshold }
 
     /// Called between two commits: begins a checkpoint, or ends one, if the log has become long.
     func logHasGrown(on writer: Database) throws {
-        let frames = logFrames.load(ordering: .relaxed)
+        let frames = logFrames
         guard frames >= threshold, !isRunning else { return }
         let copied = copiedFrames.load(ordering: .acquiring)
         if copied > 0, copied <= frames, frames - copied <= remainder || frames >= limit {
             copiedFrames.store(0, ordering: .relaxed)
-            _ = try writer.checkpoint(.passive)
+            let result = try writer.checkpoint(.passive)
+            if result.checkpointedFrameCount == result.walFrameCount {
+                // All is in the file: the next frames begin the log anew, and until they come there is nothing to do.
+                self.frames.store(0, ordering: .relaxed)
+            }
         } else {
             begin()
         }

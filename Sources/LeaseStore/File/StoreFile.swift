@@ -18,6 +18,7 @@ final class StoreFile {
     let pool: DatabasePool
     private let checkpointer: Checkpointer
     let snapshot: KeptSnapshot
+    private let room: LogRoom
     private var lock: FileLock?
 
     init(path: String, keyHash: KeyHash) throws(StoreError) {
@@ -48,6 +49,7 @@ final class StoreFile {
                 return try KeptSnapshot(on: database)
             }
             self.checkpointer = checkpointer
+            room = LogRoom(frames: checkpointer.threshold)
         } catch {
             throw Self.translate(error, path: path)
         }
@@ -71,7 +73,7 @@ final class StoreFile {
     /// Runs `body` on the writer's connection, on the calling thread; GRDB's own method forgets the error's type.
     func write<Value>(_ body: (Database) throws(CommitFailure) -> Value) throws(CommitFailure) -> Value {
         let result: Result<Value, CommitFailure> = pool.writeWithoutTransaction { database in
-            if !checkpointer.isLogLong { snapshot.begin() }
+            snapshot.begin()
             let result = Result { () throws(CommitFailure) in try body(database) }
             if case .failure = result { snapshot.end() }
             return result
@@ -83,6 +85,10 @@ final class StoreFile {
     ///
     /// - Throws: ``CommitFailure/unknown(_:)`` if a sync failed beside the writer.
     func tendLog() throws(CommitFailure) {
+        let frames = checkpointer.logFrames
+        if room.isDue(frames: frames) {
+            pool.writeWithoutTransaction { room.extend(on: $0, frames: frames) }
+        }
         if checkpointer.isLogLong { try carryLogOver() }
         if let code = checkpointer.failedSyncCode {
             throw .unknown(Self.syncFailed(path, DatabaseError(resultCode: ResultCode(rawValue: code))))

@@ -102,12 +102,12 @@ import Testing
         let image = try folder.image()
         for frames in states[0].frames...image.frames {
             let last = try #require(states.last { $0.frames <= frames })
-            for torn in [0, 24, 2000] {
-                try copy.write(image.cut(after: frames, bytes: torn))
+            for (torn, room) in [(0, 0), (24, 0), (2000, 0), (0, 20_000), (2000, 20_000)] {
+                try copy.write(image.cut(after: frames, bytes: torn, room: room))
                 let found = try LedgerState(openingIn: copy, clock: clock)
                 #expect(
                     found == last.state.started(at: clock.now()),
-                    "seed \(seed), \(frames) frames and \(torn) bytes"
+                    "seed \(seed), \(frames) frames, \(torn) bytes and room of \(room)"
                 )
             }
         }

@@ -53,9 +53,15 @@ struct StoreImage: Equatable {
     var database: [UInt8]
     var log: [UInt8]?
 
-    /// How many frames the log has room for.
+    /// How many frames the log has; behind them there may be room, which is zeros.
     var frames: Int {
-        max((log ?? []).count - Self.logHeader, 0) / (Self.frameHeader + Self.pageSize)
+        guard let log else { return 0 }
+        let places = max(log.count - Self.logHeader, 0) / (Self.frameHeader + Self.pageSize)
+        return (0..<places).first { frame in
+            // A frame begins with the number of its page, and the first page has the number 1.
+            let header = Self.logHeader + frame * (Self.frameHeader + Self.pageSize)
+            return log[header..<header + 4].allSatisfy { $0 == 0 }
+        } ?? places
     }
 
     /// How many of them, from the first, end a transaction: their header tells the size of the file after it.
@@ -68,8 +74,10 @@ struct StoreImage: Equatable {
     }
 
     /// The image with so many frames of the log, and so many bytes of the next.
-    func cut(after frames: Int, bytes: Int = 0) -> StoreImage {
+    ///
+    /// - Parameter room: how many zeros come behind that.
+    func cut(after frames: Int, bytes: Int = 0, room: Int = 0) -> StoreImage {
         let length = Self.logHeader + frames * (Self.frameHeader + Self.pageSize) + bytes
-        return StoreImage(database: database, log: log.map { Array($0.prefix(length)) })
+        return StoreImage(database: database, log: log.map { $0.prefix(length) + Array(repeating: 0, count: room) })
     }
 }

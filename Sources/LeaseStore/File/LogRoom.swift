@@ -1,0 +1,62 @@
+import GRDB
+import GRDBSQLite
+
+/// Room in the log's file for the frames to come: zeros, up to the length at which the log is carried over.
+///
+/// A log that has begun anew overwrites its file and keeps its length. Until then each commit makes the file longer, and
+/// a sync that has to write a new length, too, takes a quarter longer. That is thousands of commits, and on most machines
+/// months. So once a store is written to, its log is given that length, in parts between two commits; whatever comes behind the
+/// last frame means nothing to SQLite (sqlite.org/fileformat2.html#walformat).
+///
+/// A disk that is full gets all of it back.
+final class LogRoom {
+    /// From this many frames on: a store that is hardly written to needs no room.
+    static let fewestFrames: Int32 = 64
+    /// What one commit's sync has to write besides: so many writes of so many bytes.
+    ///
+    /// SQLite takes less than 128 KiB at once.
+    private static let part = (writes: 4, bytes: 64 << 10)
+    private static let header: Int64 = 32
+    private static let frame: Int64 = 4096 + 24
+
+    private let length: Int64
+    /// Whether there is nothing to be done until the store is opened again.
+    private var isDone = false
+
+    /// - Parameter frames: the number at which the log is carried over.
+    init(frames: Int32) {
+        length = Self.header + Int64(frames) * Self.frame
+    }
+
+    /// Whether ``extend(on:frames:)`` has anything to do.
+    func isDue(frames: Int32) -> Bool { !isDone && frames >= Self.fewestFrames }
+
+    /// Makes the file longer by a part, between two commits.
+    ///
+    /// - Parameter frames: how many the log has.
+    func extend(on writer: Database, frames: Int32) {
+        guard let log = Self.log(of: writer), let methods = log.pointee.pMethods?.pointee else { return isDone = true }
+        var size: Int64 = 0
+        guard methods.xFileSize(log, &size) == SQLITE_OK, size < length else { return isDone = true }
+        let code = withUnsafeTemporaryAllocation(byteCount: Self.part.bytes, alignment: 8) { zeros in
+            zeros.initializeMemory(as: UInt8.self, repeating: 0)
+            var code = SQLITE_OK
+            for _ in 0..<Self.part.writes where code == SQLITE_OK && size < length {
+                let count = min(Int(length - size), zeros.count)
+                code = methods.xWrite(log, zeros.baseAddress, Int32(count), size)
+                size += Int64(count)
+            }
+            return code
+        }
+        guard code != SQLITE_OK else { return }
+        isDone = true
+        _ = methods.xTruncate(log, Self.header + Int64(frames) * Self.frame)
+    }
+
+    /// SQLite's own file of the log (sqlite.org/c3ref/c_fcntl_begin_atomic_write.html, SQLITE_FCNTL_JOURNAL_POINTER).
+    private static func log(of writer: Database) -> UnsafeMutablePointer<sqlite3_file>? {
+        var file: UnsafeMutablePointer<sqlite3_file>?
+        let code = sqlite3_file_control(writer.sqliteConnection, "main", SQLITE_FCNTL_JOURNAL_POINTER, &file)
+        return code == SQLITE_OK ? file : nil
+    }
+}
