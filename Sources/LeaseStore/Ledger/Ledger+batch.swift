@@ -1,3 +1,4 @@
+import DequeModule
 import GRDB
 import LeaseCore
 
@@ -9,7 +10,7 @@ import LeaseCore
 struct Batch {
     var entries: [JournalEntry] = []
     /// The same as they will be folded, with what each did to its lease.
-    var rows: [Unfolded.Row] = []
+    var rows: Deque<Unfolded.Row> = []
     /// The leases that have become free, for whoever has waiters on them.
     var freed: [LeaseName] = []
     var tokens = TokenSequence()
@@ -28,6 +29,7 @@ extension Ledger {
     /// Notes what has happened, and lets it happen to the leases in memory.
     func append(_ content: JournalEntry.Content, _ now: Moment) {
         lastSequence += 1
+        takeRoom()
         let entry = JournalEntry(sequence: lastSequence, at: now.wall, content: content)
         var change: LeaseChange?
         if case .lease(let name, _, let event) = content {
@@ -85,7 +87,8 @@ extension Ledger {
 
     /// The batch's rows are on disk, and the tables lack them.
     func noteDurable() {
-        for row in batch.rows {
+        // Taken out one by one: none is copied.
+        while let row = batch.rows.popFirst() {
             unfolded.append(row)
         }
     }
@@ -103,9 +106,10 @@ extension Ledger {
 
     /// Begins a batch from what is durable.
     func beginBatch() {
-        batch.entries.removeAll(keepingCapacity: batch.entries.count < 4096)
-        batch.rows.removeAll(keepingCapacity: batch.rows.count < 4096)
-        batch.freed.removeAll(keepingCapacity: batch.freed.count < 4096)
+        let isShort = batch.entries.count < 4096
+        batch.entries.removeAll(keepingCapacity: isShort)
+        batch.rows.removeAll(keepingCapacity: isShort)
+        batch.freed.removeAll(keepingCapacity: isShort)
         batch.tokens = tokens
         batch.lastSequence = lastSequence
         batch.isInTransaction = false
@@ -113,7 +117,7 @@ extension Ledger {
     }
 
     /// Makes the leases in memory what they were before these rows.
-    func putBack(_ rows: ArraySlice<Unfolded.Row>) {
+    func putBack(_ rows: Slice<Deque<Unfolded.Row>>) {
         for change in rows.reversed().compactMap(\.change) {
             leases.set(change.before, for: change.name)
         }

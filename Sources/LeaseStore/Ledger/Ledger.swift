@@ -32,6 +32,8 @@ package final class Ledger {
     /// What has been decided and is not durable yet.
     var batch = Batch()
     let statements: Statements
+    /// By how many bytes the file can grow before its size has to be asked for again; zero or less if it has to be.
+    var roomToGrow: Int64 = 0
 
     /// Whether ``takeAnnouncements()`` is to have what becomes durable; while it is off, that costs nothing.
     package var isWatched = false
@@ -112,6 +114,7 @@ package final class Ledger {
         let keyHash = self.configuration.keyHash
         self.configuration = configuration
         self.configuration.keyHash = keyHash
+        roomToGrow = 0
     }
 
     /// Goes to the file and back on the writer's connection.

@@ -36,13 +36,16 @@ extension Ledger {
                 "with these there would be \(leases.count + added) leases, and \(configuration.maximumLeases) is the most; release some, or raise the limit"
             )
         }
-        try refuseGrowth()
+        roomToGrow = 0
+        try refuseGrowth(by: 0)
         if entries.contains(where: { $0.value != nil || !$0.children.isEmpty }) {
             try write {
                 for entry in entries {
                     try statements.store.merge(entry)
                 }
             }
+            // How much that was is not counted.
+            roomToGrow = 0
         }
         for (name, tenure) in admitted {
             endIfOver(name, now: now)

@@ -30,7 +30,7 @@ extension Ledger {
         try permit(request, by: caller)
         switch request {
         case .put(let key, let value):
-            try refuseGrowth()
+            try refuseGrowth(by: value.count)
             try write { try store.put(value, for: key) }
             return .done
         case .get(let key):
@@ -43,7 +43,7 @@ extension Ledger {
             guard try !look({ try store.contains(child, under: key) }) else {
                 throw LeaseError(.exists, "the child '\(child)' is already under '\(key)'")
             }
-            try refuseGrowth()
+            try refuseGrowth(by: 0)
             try write { try store.insert(child, under: key) }
             return .done
         case .contains(let key, let child):
@@ -123,12 +123,27 @@ extension Ledger {
     // MARK: - The file's size
 
     /// Refuses what makes the file larger once it has its full size.
-    func refuseGrowth() throws(LeaseError) {
+    ///
+    /// - Parameter bytes: what is to be written. As long as the file is so far from its limit that this, with whatever has
+    ///   been written since its size was last asked for, cannot reach it, it is not asked for again.
+    func refuseGrowth(by bytes: Int) throws(LeaseError) {
         let limit = configuration.maximumFileBytes
         guard limit < .max else { return }
+        takeRoom(for: bytes)
+        guard roomToGrow < 0 else { return }
         let size = try look { try statements.usedBytes() }
         guard size < limit else {
             throw LeaseError(.busy, "the store has \(size) bytes, and \(limit) is its limit; remove keys, or raise it")
         }
+        roomToGrow = limit - size
+        takeRoom(for: bytes)
     }
+
+    /// Something is written: the file grows by no more than this takes.
+    func takeRoom(for bytes: Int = 0) {
+        roomToGrow -= Int64(bytes) + Self.mostPages
+    }
+
+    /// More than the pages that the trees of a key can be split into at once, and those that its bytes do not fill.
+    private static let mostPages: Int64 = 64 * 4096
 }

@@ -204,6 +204,37 @@ import Testing
     }
 }
 
+@Suite struct StoreGrowthTests {
+    /// The file's size is not asked for with each value; at its limit it is.
+    @Test(arguments: [20_000, 700_000], [1, 40])
+    func aFileStopsGrowingAtItsLimit(bytes: Int, putsOfABatch: Int) throws {
+        var configuration = LedgerConfiguration()
+        configuration.maximumFileBytes = 16 << 20
+        let bench = try StoreBench(configuration: configuration)
+        var count = 0
+        while bench.refusal(.put(try Key("key \(count)"), [UInt8](repeating: 1, count: bytes))) == nil {
+            count += 1
+            try #require(count < 1000)
+            if count.isMultiple(of: putsOfABatch) {
+                try bench.acquire(try Key("lease \(count)"))
+                try bench.ledger.commit()
+            }
+        }
+        try bench.ledger.commit()
+        let size = bench.ledger.figures.usedBytes
+        #expect(size >= configuration.maximumFileBytes)
+        #expect(size < configuration.maximumFileBytes + Int64(bytes) + 64 * 4096)
+        // A limit that is raised is in force at once, and one that is lowered, too.
+        configuration.maximumFileBytes = 32 << 20
+        bench.ledger.apply(configuration)
+        #expect(bench.refusal(.put(try Key("one more"), [1])) == nil)
+        configuration.maximumFileBytes = 1 << 20
+        bench.ledger.apply(configuration)
+        #expect(bench.refusal(.put(try Key("one more"), [1])) == .busy)
+        try bench.ledger.commit()
+    }
+}
+
 private final class HashCounter: Sendable {
     private let count = Mutex<UInt64>(0)
 
