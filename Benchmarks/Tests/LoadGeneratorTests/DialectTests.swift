@@ -20,20 +20,39 @@ import Testing
         var dialect = LeasedDialect(names: LockNames(prefix: "l:"), lanes: 1, ttl: "1h")
         try dialect.take(.number(1_763_000_000_000_001), to: .acquire, lane: 0)
         let token = "1763000000000001"
-        let value = String(repeating: "0123456789", count: 10)
         let expected: [Operation: [String]] = [
             .acquire: ["ACQUIRE", "l:0000001", "1h"],
             .release: ["RELEASE", "l:0000001", token],
             .renew: ["RENEW", "l:0000001", token, "1h"],
             .check: ["CHECK", "l:0000001", token],
-            .put: ["PUT", "l:0000001", value],
             .get: ["GET", "l:0000001"],
         ]
-        for operation in Operation.allCases {
+        for operation in Operation.allCases where operation != .put {
             let output = OutputBuffer()
             dialect.append(operation, lane: 0, name: 1, to: output)
             #expect(output.bytes == RESPCommand.bytes(try #require(expected[operation])))
         }
+    }
+
+    @Test func everyPutWritesAnotherValueOf100Bytes() {
+        var leased = LeasedDialect(names: LockNames(prefix: "l:"), lanes: 1, ttl: "1h")
+        var redis = RedisDialect(names: LockNames(prefix: "l:"), lanes: 1, client: 0)
+        var values: Set<String> = []
+        for _ in 0..<3 {
+            for (command, append) in [
+                ("PUT", { leased.append(.put, lane: 0, name: 1, to: $0) }),
+                ("SET", { redis.append(.put, lane: 0, name: 1, to: $0) }),
+            ] as [(String, (OutputBuffer) -> Void)] {
+                let output = OutputBuffer()
+                append(output)
+                let words = String(decoding: output.bytes, as: UTF8.self).split(separator: "\r\n")
+                let value = String(words.last ?? "")
+                #expect(output.bytes == RESPCommand.bytes([command, "l:0000001", value]))
+                #expect(value.utf8.count == 100)
+                values.insert(value)
+            }
+        }
+        #expect(values.count == 6)
     }
 
     @Test func tokenThatIsNotGreaterIsAnError() throws {

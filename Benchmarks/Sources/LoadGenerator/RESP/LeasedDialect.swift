@@ -9,7 +9,8 @@ package struct LeasedDialect: RESPDialect {
     private let release: [UInt8]
     private let renew: (head: [UInt8], tail: [UInt8])
     private let check: [UInt8]
-    private let put: (head: [UInt8], tail: [UInt8])
+    private let put: [UInt8]
+    private var value = StoredValue()
     private let get: [UInt8]
     private let token = RESPCommand.between(thenWordOf: Self.tokenDigits)
     private let end = RESPCommand.tail([])
@@ -26,13 +27,13 @@ package struct LeasedDialect: RESPDialect {
         release = RESPCommand.head(["RELEASE"], of: 3, thenWordOf: names.length)
         renew = (RESPCommand.head(["RENEW"], of: 4, thenWordOf: names.length), RESPCommand.tail([ttl]))
         check = RESPCommand.head(["CHECK"], of: 3, thenWordOf: names.length)
-        put = (RESPCommand.head(["PUT"], of: 3, thenWordOf: names.length), RESPCommand.tail([StoredValue.text]))
+        put = RESPCommand.head(["PUT"], of: 3, thenWordOf: names.length)
         get = RESPCommand.head(["GET"], of: 2, thenWordOf: names.length)
     }
 
     package mutating func prepared(_ replies: [RESPReply]) {}
 
-    package func append(_ operation: Operation, lane: Int, name: Int, to output: OutputBuffer) {
+    package mutating func append(_ operation: Operation, lane: Int, name: Int, to output: OutputBuffer) {
         switch operation {
         case .acquire:
             append(acquire.head, name, acquire.tail, to: output)
@@ -49,7 +50,8 @@ package struct LeasedDialect: RESPDialect {
             output.append(tokens[lane], digits: Self.tokenDigits)
             output.append(end)
         case .put:
-            append(put.head, name, put.tail, to: output)
+            append(put, name, [], to: output)
+            value.appendNext(to: output)
         case .get:
             append(get, name, end, to: output)
         }

@@ -21,7 +21,8 @@ package struct RedisDialect: RESPDialect {
     private var release: [UInt8] = []
     private var renew: [UInt8] = []
     private var check: [UInt8] = []
-    private let put: (head: [UInt8], tail: [UInt8])
+    private let put: [UInt8]
+    private var value = StoredValue()
     private let get: [UInt8]
     private let token = RESPCommand.between(thenWordOf: Self.tokenDigits)
     private let renewalTail = RESPCommand.tail([Self.ttlMilliseconds])
@@ -37,7 +38,7 @@ package struct RedisDialect: RESPDialect {
             RESPCommand.head(["SET"], of: 6, thenWordOf: names.length),
             RESPCommand.tail(["NX", "PX", Self.ttlMilliseconds])
         )
-        put = (RESPCommand.head(["SET"], of: 3, thenWordOf: names.length), RESPCommand.tail([StoredValue.text]))
+        put = RESPCommand.head(["SET"], of: 3, thenWordOf: names.length)
         get = RESPCommand.head(["GET"], of: 2, thenWordOf: names.length)
     }
 
@@ -80,7 +81,8 @@ package struct RedisDialect: RESPDialect {
             output.append(tokens[lane], digits: Self.tokenDigits)
             output.append(end)
         case .put:
-            append(put.head, name, put.tail, to: output)
+            append(put, name, [], to: output)
+            value.appendNext(to: output)
         case .get:
             append(get, name, end, to: output)
         }
