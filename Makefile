@@ -18,7 +18,13 @@ DEBUG_BIN = $(SCRATCH)/debug
 STATIC = $(abspath $(SCRATCH))/static-libraries
 # Exclusive access is checked at run time in debug builds, and so in all tests; in a release the checks take a tenth of the
 # time of a command.
-RELEASE_FLAGS = -c release -Xswiftc -enforce-exclusivity=unchecked --static-swift-stdlib --disable-local-rpath -Xswiftc -L$(STATIC)
+RELEASE_FLAGS = -c release -Xswiftc -enforce-exclusivity=unchecked --static-swift-stdlib --disable-local-rpath -Xswiftc -L$(STATIC) \
+	$(LINK_FLAGS)
+# What a program reads of its own file stays in its memory: no names for others to link with, and where the C library knows
+# them (glibc 2.36, which brought DT_RELR), relocations as a bitmap. The toolchain's own linker can do both.
+LINK_FLAGS = -Xswiftc -Xclang-linker -Xswiftc -fuse-ld=lld -Xlinker --no-export-dynamic $(PACKED_RELOCATIONS)
+PACKED_RELOCATIONS = $(shell printf '%s\n' 2.36 "$$(getconf GNU_LIBC_VERSION | cut -d ' ' -f 2)" | sort --version-sort --check=quiet \
+	&& echo -Xlinker -z -Xlinker pack-relative-relocs)
 
 # What the build needs, and what the tests need besides: Debian's package names.
 BUILD_PACKAGES := gcc libsqlite3-dev libsystemd-dev pkg-config
