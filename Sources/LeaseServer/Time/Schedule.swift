@@ -15,7 +15,7 @@ struct Schedule {
     /// From this many rows on, slices are folded also while clients are busy.
     static let foldBacklog: Int64 = 16_384
     /// How many times as long as folding took the pause behind it is.
-    static let foldPause = 12.0
+    static let foldPause = 24.0
     /// How long folding is put off after something has happened.
     ///
     /// Under steady traffic it is put off until the backlog is long: a short slice under way writes every lease that is
