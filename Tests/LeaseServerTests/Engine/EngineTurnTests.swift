@@ -30,6 +30,30 @@ import Testing
         }
     }
 
+    /// What comes behind the end of a turn of one client has a commit of its own; several look at the sockets again.
+    @Test(arguments: [(clients: 1, commits: [1, 1]), (clients: 2, commits: [3])])
+    func whoComesWhileATurnOfSeveralLooksAgainSharesItsCommit(clients: Int, commits: [Int]) async throws {
+        try await EngineBench.with { bench in
+            var first: [SessionID] = []
+            for _ in 0..<clients { first.append(try await bench.connect()) }
+            let all = first
+            let late = try await bench.connect()
+            try await bench.turn { engine in
+                for (index, client) in all.enumerated() {
+                    bench.receive("ACQUIRE lease\(index) 30s\r\n", from: client, on: engine)
+                }
+                // Behind the end of the turn, which has been called for by now.
+                engine.onLoop { bench.receive("ACQUIRE late 30s\r\n", from: late, on: $0) }
+            }
+            try await bench.turns(1)
+            let made = await bench.script { store in
+                store.calls.compactMap { call in if case .commit(let count) = call { count } else { nil } }
+            }
+            #expect(made == commits)
+            #expect(try await bench.output(of: late) == ":\(101 + clients)\r\n")
+        }
+    }
+
     @Test func nothingDecidedCostsNoCommit() async throws {
         try await EngineBench.with { bench in
             let client = try await bench.connect()
