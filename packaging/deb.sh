@@ -34,6 +34,13 @@ if [[ -z ${DEPENDS-} ]]; then
     printf 'Source: leased\n\nPackage: leased\nArchitecture: any\n' > "$work/debian/control"
     DEPENDS=$(cd "$work" && dpkg-shlibdeps -O -e"$tree/usr/sbin/leased" -e"$tree/usr/bin/leasectl" |
         sed 's/^shlibs:Depends=//')
+    # Packed relocations need the C library that brought them, which dpkg-shlibdeps does not see.
+    if readelf --dynamic --wide "$tree/usr/sbin/leased" "$tree/usr/bin/leasectl" | grep --quiet '(RELR)'; then
+        libc=$(sed -n 's/.*libc6 (>= \([^)]*\)).*/\1/p' <<< "$DEPENDS")
+        if dpkg --compare-versions "$libc" lt 2.36; then
+            DEPENDS=${DEPENDS/"libc6 (>= $libc)"/libc6 (>= 2.36)}
+        fi
+    fi
 fi
 mkdir "$tree/DEBIAN"
 sed -e "s/@VERSION@/$version/" -e "s/@ARCHITECTURE@/$architecture/" -e "s/@DEPENDS@/$DEPENDS/" \

@@ -180,6 +180,17 @@ def test_a_release_needs_three_packages_and_no_more(released: Path) -> None:
     assert names == {"libc6", "libsqlite3-0", "libsystemd0"}
 
 
+def test_a_release_needs_the_c_library_that_knows_its_relocations(released: Path, tmp_path: Path) -> None:
+    subprocess.run(["dpkg-deb", "--extract", str(released), str(tmp_path)], check=True)
+    program = str(tmp_path / "usr/sbin/leased")
+    shown = subprocess.run(["readelf", "--dynamic", "--wide", program], check=True, capture_output=True, text=True)
+    if "(RELR)" not in shown.stdout:
+        pytest.skip("the release was built where the C library does not know packed relocations")
+    version = re.search(r"libc6 \(>= (\d+)\.(\d+)", field(released, "Depends"))
+    assert version is not None
+    assert (int(version[1]), int(version[2])) >= (2, 36)
+
+
 def test_a_release_has_no_hook_for_tests(released: Path, tmp_path: Path) -> None:
     subprocess.run(["dpkg-deb", "--extract", str(released), str(tmp_path)], check=True)
     program = (tmp_path / "usr/sbin/leased").read_bytes()
