@@ -141,9 +141,10 @@ extension Ledger {
 
     /// Something is written: the file grows by no more than this takes.
     func takeRoom(for bytes: Int = 0) {
-        roomToGrow -= Int64(bytes) + Self.mostPages
+        // Each page of a long value begins with the number of the next.
+        roomToGrow -= Int64(bytes + bytes / 512) + Self.mostPages
     }
 
-    /// More than the pages that the trees of a key can be split into at once, and those that its bytes do not fill.
+    /// More than the pages that the trees of a key can be split into at once.
     private static let mostPages: Int64 = 64 * 4096
 }
