@@ -14,24 +14,13 @@ import Testing
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let loop = group.next()
         let (fired, fire) = AsyncStream.makeStream(of: Void.self)
-        let bound = try await Starter(eventLoop: loop).start { fire.yield() }
+        let bound = try await LoopIsolation(loop).make { loop in
+            try await DeadlineTimer.start(on: loop) { fire.yield() }
+        }
         var iterator = fired.makeAsyncIterator()
         try await body(bound, loop, &iterator)
         try await loop.submit { bound.value.stop() }.get()
         try await group.shutdownGracefully()
-    }
-
-    /// The loop's isolation, in which a timer is made.
-    private actor Starter {
-        private nonisolated let eventLoop: any EventLoop
-        nonisolated var unownedExecutor: UnownedSerialExecutor { eventLoop.executor.asUnownedSerialExecutor() }
-
-        init(eventLoop: any EventLoop) { self.eventLoop = eventLoop }
-
-        func start(_ fired: @escaping @Sendable () -> Void) async throws -> NIOLoopBound<DeadlineTimer> {
-            let timer = try await DeadlineTimer.start(on: eventLoop, fired: fired)
-            return NIOLoopBound(timer, eventLoop: eventLoop)
-        }
     }
 
     private func now() throws -> BootInstant { try SystemLeaseClock().now().boot }

@@ -1,0 +1,15 @@
+import NIOCore
+
+/// The isolation of an event loop, in which what belongs to the loop is made.
+actor LoopIsolation {
+    private nonisolated let eventLoop: any EventLoop
+    nonisolated var unownedExecutor: UnownedSerialExecutor { eventLoop.executor.asUnownedSerialExecutor() }
+
+    init(_ eventLoop: any EventLoop) { self.eventLoop = eventLoop }
+
+    func make<Value>(
+        _ start: @Sendable (any EventLoop) async throws -> sending Value
+    ) async throws -> NIOLoopBound<Value> {
+        NIOLoopBound(try await start(eventLoop), eventLoop: eventLoop)
+    }
+}
