@@ -50,12 +50,16 @@ final class HeldStatement {
     /// The way of each request: nothing is put into an array first.
     @inline(__always)
     func run(binding bind: (StatementBinder) -> Void) throws {
+        defer { sqlite3_clear_bindings(statement) }
+        try runWhole(binding: bind)
+    }
+
+    /// The same for a `bind` that binds every place each time, so that nothing of the last one has to be cleared away.
+    @inline(__always)
+    func runWhole(binding bind: (StatementBinder) -> Void) throws {
         bind(StatementBinder(statement: statement))
         let code = sqlite3_step(statement)
-        defer {
-            sqlite3_reset(statement)
-            sqlite3_clear_bindings(statement)
-        }
+        defer { sqlite3_reset(statement) }
         guard code == SQLITE_DONE || code == SQLITE_ROW else { throw Self.error(code, on: connection) }
     }
 

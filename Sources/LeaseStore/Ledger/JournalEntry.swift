@@ -77,6 +77,19 @@ extension JournalEntry {
         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         """
 
+    /// A grant by itself, of a request without an id: a third of the columns means nothing to it.
+    fileprivate static let insertionOfGrant = """
+        INSERT INTO lease_journal (seq, event, at_us, name, slot, fence, token, uid, gid, pid, owner, ttl_ms,
+            deadline_ns, deadline_us, detail)
+        VALUES (?1, \(Kind.granted.rawValue), ?2, ?3, 0, ?4, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+        """
+
+    /// A renewal by itself, of a request without an id, that leaves the tenure attached as it was.
+    fileprivate static let insertionOfRenewal = """
+        INSERT INTO lease_journal (seq, event, at_us, name, slot, fence, token, ttl_ms, deadline_ns, deadline_us)
+        VALUES (?, \(Kind.renewed.rawValue), ?, ?, 0, ?, ?, ?, ?, ?)
+        """
+
     /// An end by itself: every grant has one, and most columns mean nothing to it.
     fileprivate static let insertionOfEnd = """
         INSERT INTO lease_journal (seq, event, at_us, name, slot, fence, reason, detail)
@@ -100,13 +113,39 @@ extension JournalEntry {
             }
         case .lease(let name, let fence, .ended(let end)):
             try name.bytes.withUnsafeBytes { name in
-                try insertion.end.run { row in
+                try insertion.end.runWhole { row in
                     row.integer(1, sequence)
                     row.integer(2, at.microseconds)
                     row.blob(3, inPlace: name)
                     row.integer(4, fence.rawValue)
                     row.text(5, end.reason.text)
                     row.integer(6, end.cause.rawValue)
+                }
+            }
+        case .lease(let name, _, .granted(let tenure)) where tenure.request == nil:
+            try name.bytes.withUnsafeBytes { name in
+                try insertion.grant.runWhole { row in
+                    row.integer(1, sequence)
+                    row.integer(2, at.microseconds)
+                    row.blob(3, inPlace: name)
+                    row.integer(4, tenure.token.rawValue)
+                    row.holder(5, tenure.holder)
+                    row.integer(9, tenure.ttl.milliseconds)
+                    row.moment(10, tenure.deadline)
+                    row.integer(12, tenure.attachment.rawValue)
+                }
+            }
+        case .lease(let name, let fence, .renewed(let renewal))
+        where renewal.request == nil && renewal.attachment == nil:
+            try name.bytes.withUnsafeBytes { name in
+                try insertion.renewal.runWhole { row in
+                    row.integer(1, sequence)
+                    row.integer(2, at.microseconds)
+                    row.blob(3, inPlace: name)
+                    row.integer(4, fence.rawValue)
+                    row.integer(5, renewal.token.rawValue)
+                    row.integer(6, renewal.ttl.milliseconds)
+                    row.moment(7, renewal.deadline)
                 }
             }
         case .lease(let name, let fence, let event):
@@ -247,12 +286,18 @@ extension JournalEntry {
 
 /// The statements that write rows of the journal.
 struct JournalInsertion {
-    /// For every event but an end.
+    /// For every event that has none of its own.
     let any: HeldStatement
+    let grant: HeldStatement
+    let renewal: HeldStatement
     let end: HeldStatement
+    let all: [HeldStatement]
 
     init(on database: Database) throws {
         any = try HeldStatement(JournalEntry.insertion, on: database)
+        grant = try HeldStatement(JournalEntry.insertionOfGrant, on: database)
+        renewal = try HeldStatement(JournalEntry.insertionOfRenewal, on: database)
         end = try HeldStatement(JournalEntry.insertionOfEnd, on: database)
+        all = [any, grant, renewal, end]
     }
 }

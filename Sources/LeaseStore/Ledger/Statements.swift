@@ -84,11 +84,9 @@ struct Statements {
     }
 
     func finalize() {
-        for statement in [
-            begin, commit, rollback, insertEntry.any, insertEntry.end, selectEntries, deleteEntry, ping, pageCount,
-            freePageCount,
-            savepoint, release, rollBackToSavepoint, selectHistory, selectHistoryRow, deleteHistory, setFoldedThrough,
-            raiseLastToken,
+        for statement in insertEntry.all + [
+            begin, commit, rollback, selectEntries, deleteEntry, ping, pageCount, freePageCount, savepoint, release,
+            rollBackToSavepoint, selectHistory, selectHistoryRow, deleteHistory, setFoldedThrough, raiseLastToken,
         ] {
             statement.finalize()
         }
