@@ -17,9 +17,11 @@
                 try? await gracefulShutdown()
                 return
             }
-            for await _ in await UnixSignalsSequence(trapping: .sigusr1).cancelOnGracefulShutdown() {
-                logger.warning("the engine hangs, as the test wants it")
-                server.hang()
+            await cancelWhenGracefulShutdown {
+                for await _ in await UnixSignalsSequence(trapping: .sigusr1) {
+                    logger.warning("the engine hangs, as the test wants it")
+                    server.hang()
+                }
             }
         }
     }

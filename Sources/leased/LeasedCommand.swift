@@ -71,6 +71,11 @@ struct LeasedCommand: AsyncParsableCommand {
     )
     var minToken: Token?
 
+    // On the main actor, so that nothing runs on the shared pool before.
+    @MainActor static func main() async {
+        await withTaskExecutorPreference(QueueTaskExecutor(label: "leased.tasks")) { await main(nil) }
+    }
+
     func validate() throws {
         guard minToken == nil || restore != nil else {
             throw ValidationError("--min-token goes with --restore alone")

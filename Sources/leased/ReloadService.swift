@@ -1,4 +1,5 @@
 import LeaseServer
+import LeaseStore
 import Logging
 import ServiceLifecycle
 import SystemdNotify
@@ -8,8 +9,10 @@ import UnixSignals
 ///
 /// What may change while the daemon runs is taken over: the log level, the administrators, the access
 /// rules, the limits, the retention.
-/// A configuration that is wrong is logged, and the old one stays in force.
-struct ReloadService: Service {
+/// A configuration that is wrong is logged, and the old one stays in force. Files and the service manager are waited for on a
+/// thread that nobody else needs.
+actor ReloadService: Service {
+    private let executor = SerialQueueExecutor(label: "leased.reload")
     private let server: LeaseServer
     private let level: LogLevel
     private let logger: Logger
@@ -28,9 +31,13 @@ struct ReloadService: Service {
         self.load = load
     }
 
+    nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
     func run() async throws {
-        for await _ in await UnixSignalsSequence(trapping: .sighup).cancelOnGracefulShutdown() {
-            await reload()
+        await cancelWhenGracefulShutdown {
+            for await _ in await UnixSignalsSequence(trapping: .sighup) {
+                await self.reload()
+            }
         }
     }
 

@@ -1,13 +1,15 @@
 import LeaseServer
+import LeaseStore
 import Logging
 import ServiceLifecycle
 import SystemdNotify
 
 /// Tells the service manager how the daemon is: READY=1, a STATUS line with live figures, STOPPING=1.
 ///
-/// The figures come from the engine when they have changed, at most one a second, and are sent from here: telling may
-/// wait for a manager that does not read, and the engine must not.
-struct StatusService: Service {
+/// The figures come from the engine when they have changed, at most one a second, and are sent from here, on a thread that
+/// nobody else needs: telling may wait for a manager that does not read, and neither the engine nor a stop must.
+actor StatusService: Service {
+    private let executor = SerialQueueExecutor(label: "leased.status")
     private let server: LeaseServer
     private let logger: Logger
     private let notifier = ServiceNotifier()
@@ -17,8 +19,10 @@ struct StatusService: Service {
         self.logger = logger
     }
 
+    nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
     /// The socket answers: the service is ready.
-    func socketAnswers() async {
+    func socketAnswers() {
         tell { try notifier.ready() }
     }
 
@@ -27,11 +31,16 @@ struct StatusService: Service {
             try? await gracefulShutdown()
             return
         }
-        let changes = await server.statusChanges()
-        for await status in changes.cancelOnGracefulShutdown() {
-            tell { try notifier.status(status.description) }
+        await cancelWhenGracefulShutdown {
+            for await status in await self.server.statusChanges() {
+                await self.tell(status)
+            }
         }
         tell { try notifier.stopping() }
+    }
+
+    private func tell(_ status: ServerStatus) {
+        tell { try notifier.status(status.description) }
     }
 
     private func tell(_ message: () throws -> Bool) {

@@ -1,13 +1,15 @@
 import Glibc
+import LeaseStore
 public import Logging
 public import ServiceLifecycle
 import SystemdNotify
 
 /// Hands ties to the service manager's descriptor store, so that a restart of the daemon loses none.
 ///
-/// The manager is told in order and beside the event loop, since telling it may wait. A tie is answered only when it is
+/// The manager is told in order, on a thread that nobody else needs, since telling it may wait. A tie is answered only when it is
 /// stored: whoever has its `OK` keeps its tenure over a restart.
-public struct TieStore: Service {
+public actor TieStore: Service {
+    private let executor = SerialQueueExecutor(label: "leased.ties")
     enum Step: Sendable {
         /// The descriptor belongs to the store from now on.
         case keep(TieName, descriptor: Int32, done: @Sendable () -> Void)
@@ -26,21 +28,24 @@ public struct TieStore: Service {
         (steps, next) = AsyncStream.makeStream(of: Step.self)
     }
 
+    /// The thread that waits for the manager.
+    public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
     /// Has a tie kept; `done` is called when the manager has it, or could not be told.
-    func keep(_ name: TieName, descriptor: Int32, done: @escaping @Sendable () -> Void) {
+    nonisolated func keep(_ name: TieName, descriptor: Int32, done: @escaping @Sendable () -> Void) {
         next.yield(.keep(name, descriptor: descriptor, done: done))
     }
 
     /// Has a tie forgotten.
-    func remove(_ name: String) {
+    nonisolated func remove(_ name: String) {
         next.yield(.remove(name))
     }
 
     /// Tells the manager until a graceful shutdown, and then what has been asked for by then.
     public func run() async throws {
         await cancelWhenGracefulShutdown {
-            for await step in steps {
-                perform(step)
+            for await step in self.steps {
+                await self.perform(step)
             }
         }
     }

@@ -2,15 +2,16 @@ import Dispatch
 
 /// An actor's executor on a queue of its own.
 ///
-/// A store waits for the disk; on the shared pool it would hold up tasks that have nothing to do with it.
-final class SerialQueueExecutor: SerialExecutor {
+/// For an actor that waits, such as a store for its disk: on the shared pool it would hold up tasks that have nothing to do
+/// with it.
+package final class SerialQueueExecutor: SerialExecutor {
     private let queue: DispatchQueue
 
-    init(label: String) {
+    package init(label: String) {
         queue = DispatchQueue(label: label)
     }
 
-    func enqueue(_ job: consuming ExecutorJob) {
+    package func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
         queue.async { job.runSynchronously(on: self.asUnownedSerialExecutor()) }
     }
@@ -20,7 +21,7 @@ final class SerialQueueExecutor: SerialExecutor {
         queue.async(execute: work)
     }
 
-    func checkIsolated() {
+    package func checkIsolated() {
         dispatchPrecondition(condition: .onQueue(queue))
     }
 }
