@@ -42,7 +42,8 @@ public enum DurationText {
             // A unit of two letters at most, as a number: "ms" is 0x6D73.
             var name: UInt32 = 0
             while let byte = next, !(0x30...0x39).contains(byte) {
-                guard name < 0x100 else { return nil }
+                // A byte of zero would leave no trace in it.
+                guard byte != 0, name < 0x100 else { return nil }
                 name = name << 8 | UInt32(byte)
                 next = bytes.next()
             }

@@ -50,6 +50,11 @@ import Testing
         #expect(try DurationText.parse(text) == .milliseconds(Int64.max))
     }
 
+    @Test(arguments: ["30\0s", "1\0\0ms", "1m\0s", "5\0"])
+    func aByteOfZeroIsNoPartOfAUnit(_ text: String) {
+        #expect(refusal { _ = try DurationText.parse(text) } == .invalidRequest)
+    }
+
     @Test func aBadPieceAfterAnOverflowIsStillRefused() {
         #expect(refusal { _ = try DurationText.parse("99999999999999999999d5x") } == .invalidRequest)
         #expect(refusal { _ = try DurationText.parse("99999999999999999999") } == .invalidRequest)
