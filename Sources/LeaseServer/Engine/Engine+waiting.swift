@@ -143,12 +143,28 @@ extension Engine {
             endWait(of: session, Self.closedWait(for: waiter.name))
         }
         while let (instant, id) = waiting.earliestEnd(), instant <= now.boot {
+            grantWhatEnded(before: instant, awaitedBy: id, now: now)
+            guard !grants.contains(where: { $0.id == id }) else {
+                waiting.holdEarliestEnd()
+                continue
+            }
             guard let (waiter, session) = waiting.leave(id), let session = sessions[session] else { continue }
             endWait(
                 of: session,
                 LeaseError(.timeout, "lease '\(waiter.name)' did not become free in time; try again, or wait longer")
             )
         }
+    }
+
+    /// Grants the lease that a waiter waits for to the first in its line, if its tenure ended before the wait does.
+    ///
+    /// Both lie in the past when the daemon has been stopped for a while, or the machine suspended.
+    private func grantWhatEnded(before end: BootInstant, awaitedBy id: WaiterID, now: Moment) {
+        guard let name = waiting.lines[id]?.name, let tenure = backend.tenure(of: name),
+            // What the store has just refused is not tried again for each of them.
+            let tenureEnd = tenure.end, tenureEnd < end, schedule.maySweep(now: now.boot), isFree(name, now: now)
+        else { return }
+        grantFirst(in: name, now: now)
     }
 
     private static func closedWait(for name: LeaseName) -> LeaseError {
@@ -252,6 +268,7 @@ extension Engine {
             }
             wake(session)
         }
+        waiting.restoreEnds()
     }
 
     /// Nothing of the turn's grants has happened: their waiters wait on.
@@ -259,6 +276,7 @@ extension Engine {
     /// So do those who came behind a grant that is taken back, and their lease is free: no end will tell of it.
     func dropGrants() {
         grants = []
+        waiting.restoreEnds()
         unserved = waiting.lines.counts.keys.filter { backend.tenure(of: $0) == nil }
     }
 }

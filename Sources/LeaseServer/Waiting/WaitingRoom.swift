@@ -18,6 +18,8 @@ struct WaitingRoom {
     var endCount: Int { ends.count }
     private var sessions: [WaiterID: SessionID] = [:]
     private var ends = Heap<End>()
+    /// The ends that do not count for now.
+    private var heldEnds: [End] = []
 
     /// Has a session's request wait.
     ///
@@ -48,6 +50,17 @@ struct WaitingRoom {
     private mutating func trimEnds() {
         guard ends.count > 2 * lines.count + 1024 else { return }
         ends = Heap(ends.unordered.filter { lines[$0.id] != nil })
+    }
+
+    /// Has the end that is the earliest not count until ``restoreEnds()``: its waiter has been granted, if the commit says so.
+    mutating func holdEarliestEnd() {
+        if let end = ends.popMin() { heldEnds.append(end) }
+    }
+
+    /// Has all ends count again; those of waiters who have left since mean nothing.
+    mutating func restoreEnds() {
+        ends.insert(contentsOf: heldEnds)
+        heldEnds = []
     }
 
     /// The waiter whose wait ends first, with that instant, or `nil` if none ends by time.

@@ -264,6 +264,46 @@ import Testing
         }
     }
 
+    /// The daemon was stopped, or the machine suspended, while both came.
+    @Test func aLeaseThatEndedBeforeAWaitDidIsGrantedAllTheSame() async throws {
+        for (wait, isGranted) in [("9999ms", false), ("10s", false), ("10001ms", true), ("11s", true)] {
+            try await EngineBench.withLedger { bench in
+                let holder = try await bench.connect()
+                _ = try await bench.acquire("x 10s", by: holder)
+                let waiter = try await bench.connect()
+                let second = try await bench.connect()
+                #expect(try await bench.ask("ACQUIRE x 10s WAIT \(wait)", from: waiter) == "")
+                #expect(try await bench.ask("ACQUIRE x 10s WAIT 12s", from: second) == "")
+                try await bench.advance(by: .seconds(20))
+                let reply = try await bench.output(of: waiter)
+                #expect(reply.hasPrefix(isGranted ? ":" : "-TIMEOUT "), "\(wait): \(reply)")
+                // It was in line when the lease ended, and is granted if nobody was before it.
+                let next = try await bench.output(of: second)
+                #expect(next.hasPrefix(isGranted ? "-TIMEOUT " : ":"), "\(wait): \(next)")
+                #expect(await bench.engine.run { $0.waiting.lines.count } == 0)
+            }
+        }
+    }
+
+    @Test func aRefusedCommitOfSuchAGrantEndsTheWait() async throws {
+        try await EngineBench.withLedger { bench in
+            let holder = try await bench.connect()
+            _ = try await bench.acquire("x 10s", by: holder)
+            let waiter = try await bench.connect()
+            #expect(try await bench.ask("ACQUIRE x 10s WAIT 11s", from: waiter) == "")
+            bench.clock.advance(by: .seconds(20))
+            try await bench.turn { engine in
+                bench.refuseCommit(on: engine)
+                engine.timerFired()
+            }
+            #expect(try await bench.output(of: waiter) == "")
+            // Its time is up, and nobody knows when the store takes a grant again.
+            try await bench.turn { $0.timerFired() }
+            #expect(try await bench.output(of: waiter).hasPrefix("-TIMEOUT "))
+            #expect(await bench.engine.run { $0.waiting.lines.count } == 0)
+        }
+    }
+
     @Test func theTTLOfAWaitedGrantCountsFromTheGrant() async throws {
         try await EngineBench.withLedger { bench in
             let holder = try await bench.connect()

@@ -45,6 +45,20 @@ import Testing
         }
     }
 
+    @Test func anEndThatIsHeldComesBack() throws {
+        var room = WaitingRoom()
+        let early = try room.join(waiter(end: 5), session(1), limits: limits).id
+        let late = try room.join(waiter(end: 9), session(2), limits: limits).id
+        room.holdEarliestEnd()
+        #expect(room.earliestEnd()?.id == late)
+        room.restoreEnds()
+        #expect(room.earliestEnd()?.id == early)
+        room.holdEarliestEnd()
+        room.leave(early)
+        room.restoreEnds()
+        #expect(room.earliestEnd()?.id == late)
+    }
+
     @Test func aReplacedWaitersEndIsForgotten() throws {
         var room = WaitingRoom()
         let request = RequestID.random()
