@@ -103,6 +103,10 @@ extension Engine {
                 counters.messages += 1
                 backlog.add(size, for: id)
                 if backlog.isOver(id, limits: limits) {
+                    // Only what its socket does not take is behind.
+                    offer(session)
+                }
+                if backlog.isOver(id, limits: limits) {
                     session.isEnding = true
                     overrun.append(id)
                 }
@@ -133,6 +137,15 @@ extension Engine {
         lose(session.undelivered)
         session.undelivered = []
         session.channel.close(promise: nil)
+    }
+
+    /// Writes what there is of a session's replies before the end of the turn.
+    private func offer(_ session: Session) {
+        let bytes = session.replies.take()
+        counters.bytesOut += Int64(bytes.readableBytes)
+        let undelivered = session.undelivered
+        session.undelivered = []
+        write(bytes, to: session, undelivered: undelivered)
     }
 
     /// Writes a session's replies, and counts what there is of messages until the socket has taken them.
