@@ -25,7 +25,8 @@ extension Tenure {
     /// The tenure after a restart in the same boot, or `nil` if nothing changes.
     ///
     /// While the daemon was down nobody could be granted, so a restart takes no lease away: the deadline becomes
-    /// max(deadline, restart + min(TTL, 10 s)), once for each grant or renewal. A running revocation gets no such grace.
+    /// max(deadline, restart + min(TTL, 10 s)), once for each grant or renewal, and for each binding or tie by which its holder
+    /// has come back since. A running revocation gets no such grace.
     ///
     /// What it hung on is gone, unless its tie was kept: it goes on by time until its holder binds or ties again.
     public func resumptionAfterRestart(at now: Moment, isTieKept: Bool = false) -> Resumption? {

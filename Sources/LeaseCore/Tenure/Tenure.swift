@@ -60,9 +60,9 @@ public struct Tenure: Hashable, Sendable {
     public var request: RequestRecord? { box.state.request }
     /// The end by force that is under way, if one is.
     public var revocation: Revocation? { box.state.revocation }
-    /// Whether a restart of the daemon has already given this grant or renewal more time.
+    /// Whether a restart of the daemon has already given its holder more time to come back.
     ///
-    /// It does so once.
+    /// It does so once for each grant, renewal, binding or tie: each is a sign of life, and without one the lease ends.
     public var isExtended: Bool { box.state.isExtended }
     /// What the tenure hangs on beside its time.
     public var attachment: Attachment { box.state.attachment }
@@ -163,7 +163,11 @@ public struct Tenure: Hashable, Sendable {
     }
 
     mutating func attach(_ attachment: Attachment) {
-        change { $0.attachment = attachment }
+        change { state in
+            state.attachment = attachment
+            // Its holder has come back, and so has whatever a restart may take from it.
+            if attachment != .nothing { state.isExtended = false }
+        }
     }
 
     mutating func noteOverdue() {

@@ -6,7 +6,8 @@ import SystemdNotify
 ///
 ///     tie-1763900000000000-83120022
 ///
-/// A fence belongs to one tenure in all the life of a store. If two ties of a tenure come back, the later one counts: the
+/// A fence belongs to one tenure in all the life of a store, unless an import says otherwise; ties of such a one are not
+/// kept. If two ties of a tenure come back, the later one counts: the
 /// daemon died before it could have the other removed.
 struct TieName: Hashable, Sendable {
     /// The beginning of every such name.

@@ -293,6 +293,7 @@ package final class Ledger {
             try String.fetchOne(database, sql: "SELECT value FROM meta WHERE name = ?", arguments: [Meta.bootIdentity])
         }
         let isSameBoot = identity == clock.bootIdentity
+        let keptTies = keptTies.isEmpty ? [] : keptTies.subtracting(sharedFences())
         for (name, tenure) in leases.all {
             guard isSameBoot || tenure.attachment == .nothing else {
                 // No process outlives its machine.
@@ -317,6 +318,16 @@ package final class Ledger {
         }
         noteDurable()
         beginBatch()
+    }
+
+    /// The fences that more than one tied tenure has, which only an import can have given them: of which one a tie is nobody
+    /// knows.
+    private func sharedFences() -> Set<Token> {
+        var (fences, shared): (Set<Token>, Set<Token>) = ([], [])
+        for (_, tenure) in leases.all where tenure.attachment == .tied && !fences.insert(tenure.fence).inserted {
+            shared.insert(tenure.fence)
+        }
+        return shared
     }
 
     private static func integer(_ name: String, in database: Database) throws -> Int64? {

@@ -390,7 +390,7 @@ import Testing
 }
 
 extension Tenure {
-    /// The same tenure, hanging on something else.
+    /// The same tenure, hanging on something else; a restart may give it time again.
     fileprivate func with(_ attachment: Attachment) -> Tenure {
         Tenure(
             fence: fence,
@@ -402,7 +402,7 @@ extension Tenure {
             renewals: renewals,
             request: request,
             revocation: revocation,
-            isExtended: isExtended,
+            isExtended: isExtended && attachment == .nothing,
             attachment: attachment,
             isOverdueNoted: isOverdueNoted
         )

@@ -125,6 +125,7 @@ import Testing
         #expect(try run(keptTies: [fence]) { $0.leases[name]?.attachment } == .tied)
         clock.advance(by: .seconds(300))
         try run(keptTies: [fence]) { ledger in
+            clock.advance(by: .seconds(10))
             #expect(!ledger.expire(now: clock.now(), limit: 9))
             try ledger.commit()
             #expect(ledger.leases[name]?.isOverdueNoted == true)
@@ -132,8 +133,49 @@ import Testing
         }
         // That it was told is not forgotten: nothing is due.
         try run(keptTies: [fence]) { #expect($0.earliestDue() == nil) }
-        // Without its tie it is over: its one extension was used.
+        // Without its tie it is over: the one extension since it was tied was used.
         #expect(try run { try ask(.holder, $0) } == .tenure(nil))
+    }
+
+    @Test func eachTieGivesItsHolderTimeToComeBackOverARestart() throws {
+        let fence = try acquire(ttl: 30, .tied)
+        for _ in 0..<3 {
+            clock.advance(by: .seconds(300))
+            try run { ledger in
+                #expect(ledger.leases[name]?.remaining(at: clock.now().boot) == .seconds(10))
+                _ = try ask(.tie(token: fence), ledger)
+            }
+        }
+        clock.advance(by: .seconds(300))
+        try run { #expect($0.leases[name]?.attachment == .nothing) }
+        // Nobody came back: the next restart gives no more time.
+        clock.advance(by: .seconds(10))
+        #expect(try run { try ask(.holder, $0) } == .tenure(nil))
+    }
+
+    @Test func tiesOfTwoTenuresWithOneFenceKeepNeither() throws {
+        let fence = try acquire(ttl: 30, .tied)
+        let other = try LeaseName("other")
+        try run { ledger in
+            _ = try ask(.tie(token: fence), ledger)
+            let entry = StoreEntry(
+                key: Key(other),
+                lease: EntryLease(token: fence, expiresAt: clock.now().wall.advanced(by: .seconds(30)), fence: fence)
+            )
+            let root = Caller(uid: 0, gid: 0, pid: 1, isAdministrator: true)
+            _ = try ledger.perform(.importEntries([entry]), if: nil, by: root, now: clock.now()).get()
+            _ = try ledger.perform(.tie(token: fence), on: other, by: root, now: clock.now()).get()
+            try ledger.commit()
+        }
+        clock.advance(by: .seconds(300))
+        try run(keptTies: [fence]) { ledger in
+            for name in [name, other] {
+                let tenure = try #require(ledger.leases[name])
+                #expect(tenure.attachment == .nothing)
+                #expect(tenure.remaining(at: clock.now().boot) == .seconds(10))
+            }
+            #expect(ledger.tiedLeases.isEmpty)
+        }
     }
 
     @Test func aKeptTieOfAnotherTenureKeepsNothing() throws {
