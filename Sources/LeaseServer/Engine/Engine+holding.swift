@@ -1,6 +1,7 @@
 import LeaseCore
 import LeaseStore
 import LeaseWire
+import Logging
 import NIOCore
 
 /// Bound and tied tenures: what becomes of a tenure when the connection that it hangs on is gone.
@@ -55,6 +56,12 @@ extension Engine {
         let isAdministrator = session.caller.isAdministrator
         guard tieCounts.total < limits.ties - (isAdministrator ? 0 : limits.reservedForAdministrators) else {
             throw LeaseError(.busy, "\(tieCounts.total) ties are open, the most there may be; try again later")
+        }
+        guard tiesBeingKept < limits.ties else {
+            throw LeaseError(
+                .busy,
+                "\(tiesBeingKept) ties are still being stored, the most there may be; try again later"
+            )
         }
         let uid = session.peer.uid
         guard isAdministrator || tieCounts[uid] < limits.tiesPerUser else {
@@ -114,14 +121,25 @@ extension Engine {
 
     /// Answers a tie, once it is where a restart of the daemon does not lose it.
     private func keep(_ session: Session, fence: Token) {
-        guard let tieStore, let descriptor = session.duplicateDescriptor() else {
+        guard let tieStore else {
             session.reply { $0.writeOK(to: &$1) }
             return enterTurn(session)
         }
+        guard let descriptor = session.duplicateDescriptor() else {
+            // The tie goes on; a restart of the daemon would lose it, and its tenure would then end by time.
+            logger.warning(
+                "a tie cannot be handed to the descriptor store: no descriptor is left",
+                metadata: ["session": "\(session.id)", "fence": "\(fence)"]
+            )
+            session.reply { $0.writeOK(to: &$1) }
+            return enterTurn(session)
+        }
+        tiesBeingKept += 1
         let name = TieName(fence: fence, madeAt: clock.now().boot)
         session.storedTie = name.text
         tieStore.keep(name, descriptor: descriptor) { [id = session.id] in
             self.onLoop { engine in
+                engine.tiesBeingKept -= 1
                 guard let session = engine.sessions[id], !session.isEnding else { return }
                 session.reply { $0.writeOK(to: &$1) }
                 engine.joinTurn(session)

@@ -78,6 +78,8 @@ actor Engine {
     var attachments: [AttachmentChange] = []
     /// How many connections are ties.
     var tieCounts = UserCounts()
+    /// How many ties the descriptor store has been given and has not answered for; each has a descriptor of its own.
+    var tiesBeingKept = 0
     /// Lists that are waiting for the tables to show what they are to show.
     var listings: [Listing] = []
     /// When a list of each user was begun last, in the order of all, as long as others wait.

@@ -7,7 +7,7 @@ import SystemdNotify
 /// Hands ties to the service manager's descriptor store, so that a restart of the daemon loses none.
 ///
 /// The manager is told in order, on a thread that nobody else needs, since telling it may wait. A tie is answered only when it is
-/// stored: whoever has its `OK` keeps its tenure over a restart.
+/// stored, or cannot be, which is logged: whoever has its `OK` keeps its tenure over a restart, unless the log says otherwise.
 public actor TieStore: Service {
     private let executor = SerialQueueExecutor(label: "leased.ties")
     enum Step: Sendable {
@@ -24,7 +24,7 @@ public actor TieStore: Service {
     public init?(logger: Logger) {
         guard ServiceNotifier().isEnabled else { return nil }
         self.logger = logger
-        // Bounded by the limit on ties.
+        // Bounded by the limit on ties, for those that are being stored too.
         (steps, next) = AsyncStream.makeStream(of: Step.self)
     }
 
