@@ -227,10 +227,3 @@ struct WatchState {
         names.contains(name) || globs.contains { $0.matcher.matches(name.bytes) }
     }
 }
-
-extension Glob {
-    /// The bytes that every name begins with which the pattern matches.
-    fileprivate var literalPrefix: [UInt8] {
-        Array(bytes.prefix { !Array("*?[\\".utf8).contains($0) })
-    }
-}

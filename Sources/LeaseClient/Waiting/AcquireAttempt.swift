@@ -43,7 +43,7 @@ struct AcquireAttempt: Sendable {
         var attempt = self
         var state = WaitState(wait, mayBeAway: mayBeAway, now: .now)
         var step = state.next(now: .now)
-        /// Whether the daemon may have granted without anybody hearing of it: it stopped before it answered.
+        /// Whether the daemon may have granted without anybody hearing of it: it stopped, or was given up, before it answered.
         var mayBeGranted = false
         while true {
             switch step {
@@ -52,7 +52,7 @@ struct AcquireAttempt: Sendable {
                     return try await attempt.join(wait, isBound: isBound)
                 } catch {
                     if error.code == .expired { attempt.request = .random() }
-                    if error.code == .connectionClosed { mayBeGranted = true }
+                    if [.connectionClosed, .cancelled, .timedOut].contains(error.code) { mayBeGranted = true }
                     if error.code.answer != nil { mayBeGranted = false }
                     step = state.failed(error, now: .now)
                 }

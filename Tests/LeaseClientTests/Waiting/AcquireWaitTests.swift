@@ -201,6 +201,22 @@ import Testing
         _ = await daemon.next("<end>")
     }
 
+    /// It may read the request when nobody waits for the answer any more.
+    @Test func aGrantOfADaemonThatHungAtTheCancellationIsReleased() async throws {
+        let daemon = try await FakeDaemon(staysHalfOpen: true)
+        let client = LeaseClient(of: daemon) { $0.connectTimeout = .seconds(2) }
+        let call = Task { [name, ttl] in try await client.acquire(name, ttl: ttl, wait: .forever) }
+        _ = await daemon.next("ACQUIRE")
+        call.cancel()
+        _ = await daemon.next("<end>")
+        await daemon.next("HOLDER").reply(try status("backup", token: token(7), fence: token(7)))
+        await daemon.next("ACQUIRE").reply(.integer(7))
+        let release = await daemon.next("RELEASE")
+        #expect(release.text == ["RELEASE", "backup", "7"])
+        release.reply(.simpleString("OK"))
+        #expect(await #expect(throws: LeaseClientError.self) { try await call.value }?.code == .cancelled)
+    }
+
     @Test func aBoundLeaseEndsWithItsBinding() async throws {
         let daemon = try await FakeDaemon()
         let client = LeaseClient(of: daemon)
