@@ -39,8 +39,8 @@ public struct SocketService: Service {
 
     /// Accepts until a graceful shutdown.
     ///
-    /// - Throws: ``LeaseStore/StoreError`` if the store does not answer at the start, and what NIO throws if the socket cannot
-    ///   be served; the socket is gone then, if it was the daemon's own.
+    /// - Throws: ``LeaseStore/StoreError`` if the store does not answer at the start, what NIO throws if the socket cannot
+    ///   be served, and ``ListeningEnded`` if it can be no longer; the socket is gone then, if it was the daemon's own.
     public func run() async throws {
         let channel: any Channel
         do {
@@ -52,9 +52,19 @@ public struct SocketService: Service {
         }
         logger.info("listening", metadata: ["socket": "\(listener.path ?? "passed by the service manager")"])
         await ready()
-        try? await gracefulShutdown()
+        await Self.untilShutdown(orCloseOf: channel)
         listener.removeSocket()
+        guard channel.isActive else { throw ListeningEnded() }
         try await channel.close()
+    }
+
+    /// Returns at a graceful shutdown, or when the channel is closed: NIO closes it if accepting fails for good.
+    static func untilShutdown(orCloseOf channel: any Channel) async {
+        let (ends, end) = AsyncStream.makeStream(of: Never.self)
+        channel.closeFuture.whenComplete { _ in end.finish() }
+        await cancelWhenGracefulShutdown {
+            for await _ in ends {}
+        }
     }
 
     /// Serves on the socket, once the store has answered.
@@ -110,6 +120,12 @@ public struct SocketService: Service {
             try channel.pipeline.syncOperations.addHandler(RefusalHandler(reply: reply))
         }
     }
+}
+
+/// Nobody can connect any more, and nobody asked for that: accepting a connection has failed in a way that does not pass.
+public struct ListeningEnded: Error, CustomStringConvertible {
+    /// What has happened.
+    public var description: String { "the socket takes no connections any more; start the daemon again" }
 }
 
 /// Gives a connection that was not admitted its one reply and closes it.
