@@ -125,11 +125,14 @@ import Testing
         ("HELLO x", "Protocol version 'x' is not an integer; say 2 or 3"),
         ("SELECT 1", "DB index '1' is out of range; there is only 0"),
         ("CLIENT SETNAME 'a b'", "the client name 'a b' has blanks; leave them out"),
+        ("CLIENT SETNAME ä", #"the client name '\xc3\xa4' has characters beyond ASCII; leave them out"#),
+        ("HELLO 3 SETNAME \u{2028}", #"the client name '\xe2\x80\xa8' has characters beyond ASCII; leave them out"#),
+        ("CLIENT SETINFO LIB-NAME 'a b'", "the client attribute 'a b' has blanks; leave them out"),
         ("CLIENT SETINFO x y", "unrecognized option 'x'; say LIB-NAME or LIB-VER"),
         ("LEASES COUNT 0", "'0' is not a count; a count is a positive integer"),
         ("LEASES COUNT -1", "'-1' is not a count; a count is a positive integer"),
         ("LEASES COUNT 9223372036854775808", "'9223372036854775808' is not a count; a count is a positive integer"),
-        ("HOLDER \"\"", "a lease name has at least one byte"),
+        ("HOLDER \"\"", "a lease name has at least one byte, and this one is empty; name one"),
     ]
 
     @Test(arguments: misfits) func aMisfitIsExplained(line: String, message: String) throws {

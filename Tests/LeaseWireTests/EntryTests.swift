@@ -83,7 +83,7 @@ import Testing
             "KEY a LEASE 1 2 UID 4294967296",
             "in entry 1, behind word 6: '4294967296' is not a user's number; it is from 0 to 4294967295"
         ),
-        ("KEY \"\"", "in entry 1, behind word 1: a key has at least one byte"),
+        ("KEY \"\"", "in entry 1, behind word 1: a key has at least one byte, and this one is empty; name one"),
     ]
 
     @Test(arguments: misfits) func aMisfitIsExplained(line: String, message: String) throws {

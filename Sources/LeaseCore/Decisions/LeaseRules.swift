@@ -107,7 +107,7 @@ extension LeaseRules {
                 && (token == tenure.token || token == tenure.request?.replaced)
             guard isRepetition || token == tenure.token else { throw expired(token) }
             if let revocation = tenure.revocation {
-                throw revoked(revocation)
+                throw revoked(revocation, tenure)
             }
             if isRepetition {
                 return (binding == .bind ? rebinding(tenure) : nil, .token(tenure.token))
@@ -204,8 +204,8 @@ extension LeaseRules {
             LeaseError(.expired, "token \(token) is not, or no longer, that of lease '\(name)'; acquire it again")
         }
 
-        private func revoked(_ revocation: Revocation) -> LeaseError {
-            let left = max(now.boot.duration(to: revocation.end.boot), .zero).wholeMilliseconds
+        private func revoked(_ revocation: Revocation, _ tenure: Tenure) -> LeaseError {
+            let left = (tenure.end.map { max(now.boot.duration(to: $0), .zero) } ?? .zero).wholeMilliseconds
             let reason = revocation.reason.text.isEmpty ? "" : " (\(revocation.reason))"
             return LeaseError(
                 .revoked,

@@ -67,7 +67,7 @@ extension ByteName {
     static func checked(_ bytes: some Sequence<UInt8>, _ noun: String) throws(LeaseError) -> [UInt8] {
         let bytes = Array(bytes)
         guard !bytes.isEmpty else {
-            throw LeaseError(.invalidRequest, "a \(noun) has at least one byte")
+            throw LeaseError(.invalidRequest, "a \(noun) has at least one byte, and this one is empty; name one")
         }
         guard bytes.count <= maximumLength else {
             throw LeaseError(.tooBig, "the \(noun) has \(bytes.count) bytes; the most is \(maximumLength)")

@@ -41,7 +41,10 @@ extension Ledger {
             return .flag(true)
         case .append(let key, let child):
             guard try !look({ try store.contains(child, under: key) }) else {
-                throw LeaseError(.exists, "the child '\(child)' is already under '\(key)'")
+                throw LeaseError(
+                    .exists,
+                    "the child '\(child)' is already under '\(key)'; append another, or remove it first"
+                )
             }
             try refuseGrowth(by: 0)
             try write { try store.insert(child, under: key) }

@@ -39,7 +39,7 @@ struct ArgumentValue {
             throw LeaseError(.tooBig, "the \(what) has \(bytes.readableBytes) bytes; the most is \(limits.name)")
         }
         guard bytes.readableBytes > 0 else {
-            throw LeaseError(.invalidRequest, "a \(what) has at least one byte")
+            throw LeaseError(.invalidRequest, "a \(what) has at least one byte, and this one is empty; name one")
         }
         return try Key(Array(buffer: bytes))
     }

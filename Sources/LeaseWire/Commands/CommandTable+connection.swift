@@ -62,7 +62,9 @@ extension CommandTable {
                     flags: [.fast],
                     arguments: [.required("attribute"), .required("value")]
                 ) { arguments throws(LeaseError) in
-                    .client(.setInfo(try arguments[0].clientAttribute(), try arguments[1].clientName()))
+                    .client(
+                        .setInfo(try arguments[0].clientAttribute(), try arguments[1].clientName("client attribute"))
+                    )
                 },
                 CommandSpec(
                     "list",
@@ -122,11 +124,16 @@ extension ArgumentValue {
         return !digits.isEmpty && digits.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
     }
 
-    /// A client's name: a label that can stand in a list of `field=value` words.
-    fileprivate func clientName() throws(LeaseError) -> Label {
+    /// A client's name, or what else it tells of itself: a label that can stand in a list of `field=value` words.
+    ///
+    /// Printable ASCII without blanks, as in Redis: client libraries take other characters for the end of a line.
+    fileprivate func clientName(_ what: String = "client name") throws(LeaseError) -> Label {
         let label = try label()
         guard label.text.utf8.allSatisfy({ $0 != 0x20 }) else {
-            throw LeaseError(.invalidRequest, "the client name \(quoted) has blanks; leave them out")
+            throw LeaseError(.invalidRequest, "the \(what) \(quoted) has blanks; leave them out")
+        }
+        guard label.text.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
+            throw LeaseError(.invalidRequest, "the \(what) \(quoted) has characters beyond ASCII; leave them out")
         }
         return label
     }
