@@ -103,7 +103,7 @@ struct LeasedCommand: AsyncParsableCommand {
     }
 
     private func serve(logger: Logger, level: LogLevel) async throws {
-        // Before there are threads: it changes the environment.
+        // First: it changes the environment, which nobody else reads yet.
         let passed = PassedDescriptors(try ListenDescriptors.take(), storedAs: KeptTies.namePrefix)
         let configuration = try loadConfiguration()
         level.current = configuration.logLevel

@@ -36,6 +36,8 @@ actor ReloadService: Service {
     func run() async throws {
         await cancelWhenGracefulShutdown {
             for await _ in await UnixSignalsSequence(trapping: .sighup) {
+                // A stop has come first: the manager is not told of anything but that.
+                guard !Task.isCancelled else { break }
                 await self.reload()
             }
         }

@@ -7,7 +7,7 @@ import SystemdNotify
 /// Tells the service manager how the daemon is: READY=1, a STATUS line with live figures, STOPPING=1.
 ///
 /// The figures come from the engine when they have changed, at most one a second, and are sent from here, on a thread that
-/// nobody else needs: telling may wait for a manager that does not read, and neither the engine nor a stop must.
+/// nobody else needs: telling may wait for a manager that does not read, and neither the engine nor another service must.
 actor StatusService: Service {
     private let executor = SerialQueueExecutor(label: "leased.status")
     private let server: LeaseServer
@@ -33,6 +33,7 @@ actor StatusService: Service {
         }
         await cancelWhenGracefulShutdown {
             for await status in await self.server.statusChanges() {
+                guard !Task.isCancelled else { break }
                 await self.tell(status)
             }
         }

@@ -286,9 +286,11 @@ extension JournalEntry {
 
 /// The statements that write rows of the journal.
 struct JournalInsertion {
-    /// For every event that has none of its own.
+    /// For whatever the others have no places for: it has one for each column.
     let any: HeldStatement
+    /// For a grant without a request id.
     let grant: HeldStatement
+    /// For a renewal without a request id, and with the attachment as it was.
     let renewal: HeldStatement
     let end: HeldStatement
     let all: [HeldStatement]
