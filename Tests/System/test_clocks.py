@@ -11,6 +11,7 @@ from harness.clock import eventually, now, pass_instant
 from harness.daemon import Daemon
 from harness.faults import HOUR, WallClock
 from harness.resp import OK, Connection
+from harness.waiting import waiters
 
 
 @pytest.fixture
@@ -84,7 +85,30 @@ def test_a_last_token_ahead_of_the_wall_goes_on_by_ones(make_daemon: MakeDaemon,
         assert [client.call("TOKEN") for _ in range(3)] == [ahead + 1, ahead + 2, ahead + 3]
 
 
+def test_an_imported_token_ahead_of_the_wall_is_logged(daemon: Daemon, name: str) -> None:
+    with daemon.connect() as client:
+        behind = client.call("TOKEN")
+        assert client.call("IMPORT", "KEY", name, "LEASE", behind, 1) == OK
+        assert "ahead of the wall clock" not in daemon.log()
+        ahead = behind + 10**12
+        assert client.call("IMPORT", "KEY", name, "LEASE", ahead, 1) == OK
+        assert client.call("TOKEN") > ahead
+    assert f"token={ahead}" in daemon.log()
+
+
 # A paused daemon
+
+
+def test_a_pause_over_both_ends_grants_who_was_in_line(daemon: Daemon, name: str) -> None:
+    with daemon.connect() as client, daemon.connect() as other:
+        client.call("ACQUIRE", name, "3s")
+        answered = now()
+        other.send("ACQUIRE", name, "30s", "WAIT", "3500ms")
+        eventually(lambda: waiters(client, name) == 1, 10, "the wait")
+        daemon.pause()
+        pass_instant(answered + 5)
+        daemon.signal(signal.SIGCONT)
+        assert isinstance(other.receive(), int), "the lease was free before the wait was over"
 
 
 def test_a_pause_over_the_deadline_ends_the_lease(daemon: Daemon, name: str) -> None:

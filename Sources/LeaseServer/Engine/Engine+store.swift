@@ -1,6 +1,7 @@
 import LeaseCore
 import LeaseStore
 import LeaseWire
+import Logging
 import NIOCore
 
 /// The commands of values, prefixes and keys.
@@ -56,10 +57,25 @@ extension Engine {
     /// Imports entries.
     func bringIn(_ entries: [StoreEntry], for session: Session, now: Moment) {
         guard perform(.importEntries(entries), session, now) else { return }
+        warnOfImportedTokens(entries, by: session, now: now)
         // An imported tenure goes by time alone, whatever the one that it replaces hung on.
         for entry in entries where entry.lease != nil {
             attachments.append((LeaseName(entry.key), .nothing, session))
         }
+    }
+
+    /// Tells the log if tokens are ahead of the wall clock from now on.
+    private func warnOfImportedTokens(_ entries: [StoreEntry], by session: Session, now: Moment) {
+        guard let token = entries.compactMap(\.lease?.token).max() else { return }
+        let lead = now.wall.duration(to: WallInstant(microseconds: token.rawValue))
+        guard lead > .zero else { return }
+        logger.warning(
+            "an imported token is ahead of the wall clock",
+            metadata: [
+                "token": "\(token)", "lead_ms": "\(lead.wholeMilliseconds)", "uid": "\(session.peer.uid)",
+                "pid": "\(session.peer.pid)",
+            ]
+        )
     }
 
     /// Decides a request; the reply rests on the turn's commit.

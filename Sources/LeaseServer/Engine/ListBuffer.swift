@@ -27,13 +27,13 @@ struct ListBuffer {
         _ write: (Element, RESPEncoder, inout ByteBuffer) -> Void
     ) throws(LeaseError) {
         guard elements.count <= limits.elements else {
-            throw LeaseError(.tooBig, "the list has more than \(limits.elements) elements; page with AFTER and COUNT")
+            throw LeaseError(.tooBig, "the list has more than \(limits.elements) elements; page with AFTER and a smaller COUNT")
         }
         encoder.writeArrayHeader(elements.count, to: &bytes)
         for element in elements {
             write(element, encoder, &bytes)
             guard bytes.readableBytes <= limits.bytes else {
-                throw LeaseError(.tooBig, "the list is over \(limits.bytes) bytes; page with AFTER and COUNT")
+                throw LeaseError(.tooBig, "the list is over \(limits.bytes) bytes; page with AFTER and a smaller COUNT")
             }
         }
     }

@@ -19,13 +19,13 @@ struct ListMeter {
         guard elements <= limits.elements else {
             throw LeaseError(
                 .tooBig,
-                "the list has more than \(limits.elements) elements; page with AFTER and COUNT, or name fewer keys"
+                "the list has more than \(limits.elements) elements; page with AFTER and a smaller COUNT, or name fewer keys"
             )
         }
         guard bytes <= limits.bytes else {
             throw LeaseError(
                 .tooBig,
-                "the list has more than \(limits.bytes) bytes; page with AFTER and COUNT, or name fewer keys"
+                "the list has more than \(limits.bytes) bytes; page with AFTER and a smaller COUNT, or name fewer keys"
             )
         }
     }
