@@ -27,7 +27,10 @@ struct ListBuffer {
         _ write: (Element, RESPEncoder, inout ByteBuffer) -> Void
     ) throws(LeaseError) {
         guard elements.count <= limits.elements else {
-            throw LeaseError(.tooBig, "the list has more than \(limits.elements) elements; page with AFTER and a smaller COUNT")
+            throw LeaseError(
+                .tooBig,
+                "the list has more than \(limits.elements) elements; page with AFTER and a smaller COUNT"
+            )
         }
         encoder.writeArrayHeader(elements.count, to: &bytes)
         for element in elements {
