@@ -533,6 +533,26 @@ def test_ties_in_all_are_limited(make_daemon: MakeDaemon, name: str) -> None:
         free(judge, f"{name}/4")
 
 
+def test_ties_that_wait_to_be_stored_are_limited(make_daemon: MakeDaemon, name: str) -> None:
+    """Each has a descriptor of the daemon's, and its connection may be gone while the manager does not read."""
+    daemon = limited(make_daemon, ties=4, reserved_for_administrators=0)
+    assert daemon.notify is not None
+    daemon.notify.pause()
+
+    def tie_once(number: int) -> object:
+        fence = judge.call("ACQUIRE", f"{name}/{number}", "1h")
+        with daemon.connect() as connection:
+            connection.send("TIE", f"{name}/{number}", fence)
+            return None if unanswered(judge, connection) else connection.receive()
+
+    with daemon.connect() as judge:
+        tries = iter(range(1000))
+        refused = eventually(lambda: getattr(tie_once(next(tries)), "word", None), 30, "a refusal")
+        assert refused == "BUSY"
+        daemon.notify.resume()
+        eventually(lambda: getattr(tie_once(next(tries)), "word", None) is None, 30, "room for ties")
+
+
 def test_ties_and_closes_under_load(daemon: Daemon, name: str) -> None:
     """Each of several clients takes one lease in turn, ties it past its TTL or not, and dies: never two at once."""
     held: list[tuple[int, float, float]] = []

@@ -28,17 +28,19 @@ class NotifyListener:
 
     path: Path
     messages: list[Message] = field(default_factory=list)
+    _reads: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         self._socket.bind(str(self.path))
         self._arrived = threading.Condition()
+        self._reads.set()
         self._thread = threading.Thread(target=self._collect, daemon=True)
         self._thread.start()
 
     def _collect(self) -> None:
-        while True:
+        while self._reads.wait():
             data, ancillary, _, _ = self._socket.recvmsg(4096, socket.CMSG_SPACE(12) + socket.CMSG_SPACE(4 * 16))
             arrival, pid = now(), 0
             for level, kind, body in ancillary:
@@ -56,8 +58,16 @@ class NotifyListener:
                 self.messages.append(Message(fields, pid, arrival))
                 self._arrived.notify_all()
 
+    def pause(self) -> None:
+        """Reads one more message at the most, until `resume`: whoever sends more than the queue holds has to wait."""
+        self._reads.clear()
+
+    def resume(self) -> None:
+        self._reads.set()
+
     def close(self) -> None:
         """Ends the thread by an empty datagram and removes the socket."""
+        self.resume()
         with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as last:
             last.sendto(b"", str(self.path))
         self._thread.join(5)
