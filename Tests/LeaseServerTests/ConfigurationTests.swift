@@ -40,7 +40,10 @@ import Testing
 
     // MARK: Where it comes from
 
-    @Test(arguments: ["", "\n  # only\r\n# comments\n", "{}"])
+    /// A section with a head, whose settings are all commented out, is none.
+    @Test(arguments: [
+        "", "\n  # only\r\n# comments\n", "{}", "limits:\n  # connections: 5\n", "limits: ~\nadministrators: null\n",
+    ])
     func emptyFileChangesNothing(text: String) throws {
         #expect(try load(file: text) == defaults)
     }

@@ -29,13 +29,25 @@ struct ConfigurationFile {
                 return false
             }
         )
+        let snapshot: YAMLSnapshot
         do {
             snapshot = try YAMLSnapshot(data: bytes.span.bytes, providerName: path, parsingOptions: options)
         } catch {
             let reason = Self.reason(error)
             throw ConfigurationError(.malformedFile, "\(path) is not a YAML mapping of settings: \(reason)")
         }
-        try Self.check(keys.withLock { $0 }, path: path)
+        let all = keys.withLock { $0 }
+        try Self.check(all.filter { !Self.isEmptySection($0, in: snapshot) }, path: path)
+        self.snapshot = snapshot
+    }
+
+    /// Whether a key is the head of a section all of whose settings are commented out.
+    private static func isEmptySection(_ key: String, in snapshot: YAMLSnapshot) -> Bool {
+        guard SettingKey.all.contains(where: { $0.hasPrefix(key + ".") }) else { return false }
+        let value = try? snapshot.value(forKey: AbsoluteConfigKey([key]), type: .string).value
+        guard case .string(let text) = value?.content else { return false }
+        // What YAML has for nothing: yaml.org/spec/1.2.2, section 10.2.1.1, and a plain scalar that is empty.
+        return ["", "~", "null"].contains(text)
     }
 
     /// What the YAML library says, without the text around the fault, which may be the whole file.
