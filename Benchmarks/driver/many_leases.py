@@ -2,6 +2,7 @@
 
 import statistics
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -142,15 +143,17 @@ def stay_idle(place: Place, seconds: float) -> Idle:
             daemon.stop()
             daemon.start()
             starts.append(daemon.seconds_to_ready)
-        # What a start leaves to be done is over by then.
-        time.sleep(min(3, seconds))
+        # What a start leaves to be done is over by then, and threads that it needed have ended: they do so after 5 s.
+        time.sleep(min(8, seconds))
         before = wake_ups(daemon.server.pid)
         time.sleep(seconds)
         after = wake_ups(daemon.server.pid)
         memory = Memory.of(daemon.server.pid)
     finally:
         daemon.stop()
-    differences = {thread: count - before.get(thread, 0) for thread, count in after.items()}
+    differences: Counter[str] = Counter()
+    for (number, name), count in after.items():
+        differences[name] += count - before.get((number, name), 0)
     return Idle(
         start_new=start_new,
         start_empty=statistics.median(starts),

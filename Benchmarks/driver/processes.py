@@ -6,7 +6,6 @@ import socket
 import subprocess
 import threading
 import time
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -128,12 +127,12 @@ class Memory:
         return cls(resident=_kilobytes(fields["VmRSS"]), anonymous=_kilobytes(fields["RssAnon"]))
 
 
-def wake_ups(pid: int) -> dict[str, int]:
-    """How often the threads have begun to wait so far, by their names."""
-    counts: Counter[str] = Counter()
+def wake_ups(pid: int) -> dict[tuple[str, str], int]:
+    """How often each thread has begun to wait so far, by its number and its name."""
+    counts: dict[tuple[str, str], int] = {}
     for task in Path(f"/proc/{pid}/task").iterdir():
         fields = _status(task / "status")
-        counts[fields["Name"]] += int(fields["voluntary_ctxt_switches"])
+        counts[task.name, fields["Name"]] = int(fields["voluntary_ctxt_switches"])
     return counts
 
 
