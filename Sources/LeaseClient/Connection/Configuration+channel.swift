@@ -64,6 +64,11 @@ extension LeaseClient.Configuration {
 
     /// Connecting failed.
     func unreachable(_ error: any Error) -> LeaseClientError {
+        if case SocketAddressError.unixDomainSocketPathTooLong = error {
+            let message =
+                "the socket path has \(socketPath.utf8.count) bytes, more than a socket's path can have; name a shorter one"
+            return LeaseClientError(.invalidRequest, message, underlyingError: error)
+        }
         let number = (error as? IOError)?.errnoCode
         let reason = number.map { String(cString: strerror($0)) } ?? "\(error)"
         let hint = LeaseClientError.isClosedToUser(number) ? "the socket's group may" : "is leased running?"
