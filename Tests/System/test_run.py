@@ -239,6 +239,13 @@ def test_the_ttl_leaves_room_for_the_grace(ctl: Ctl, name: str, options: list[st
     assert ctl("run", "--try", *options, name, "true").returncode == status
 
 
+def test_a_report_for_a_reader_that_is_not_there_is_an_error(ctl: Ctl, tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    done = ctl("run", "--try", "--report", str(tmp_path / "fifo"), name, "true")
+    assert done.returncode == 0, "the job's"
+    assert f"the report {tmp_path / 'fifo'} cannot be written" in done.stderr
+
+
 def test_the_report_is_one_object(ctl: Ctl, tmp_path: Path, name: str) -> None:
     path = tmp_path / "report.json"
 

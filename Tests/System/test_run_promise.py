@@ -15,9 +15,11 @@ from typing import Any
 import pexpect
 import pytest
 
+from conftest import MakeDaemon
 from harness.clock import eventually, now, pass_instant
 from harness.ctl import Ctl, Job, alive, finish, gone
 from harness.daemon import Daemon
+from harness.holding import tie
 from harness.processes import of_threads
 from harness.resp import Connection
 from harness.waiting import await_waiters, free, join, unanswered, waiters
@@ -546,6 +548,27 @@ def test_at_least_keeps_the_lease_after_a_short_job(ctl: Ctl, judge: Connection,
     assert ctl("run", "--try", name, "true").returncode == 75
     free(judge, name)
     assert started + 2 <= now(), "D after the grant"
+
+
+def test_at_least_keeps_it_for_as_long_as_the_daemon_allows(make_daemon: MakeDaemon, name: str) -> None:
+    ctl = Ctl(make_daemon(environment={"LEASED_LIMITS_LONGEST_TTL": "40s"}).start())
+    done = ctl("run", "--try", "--at-least", "1m", name, "true")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "40s" in done.stderr and "--at-least" in done.stderr
+    with ctl.daemon.connect() as judge:
+        assert 30_000 < shown(judge, name)["remaining_ms"] <= 40_000
+    assert ctl("run", "--try", name, "true").returncode == 75
+
+
+@pytest.mark.parametrize("options", [["run", "--try"], ["run", "--wait", "10s"], ["elect"]], ids=" ".join)
+def test_no_place_for_a_tie_is_an_error_at_once(make_daemon: MakeDaemon, options: list[str], name: str) -> None:
+    limits = {"LEASED_LIMITS_TIES": "1", "LEASED_LIMITS_RESERVED_FOR_ADMINISTRATORS": "0"}
+    ctl = Ctl(make_daemon(environment=limits).start())
+    with ctl.daemon.connect() as judge, tie(ctl.daemon, name + "/other", judge.call("ACQUIRE", name + "/other", "1h")):
+        done = ctl(*options, name, "echo", "ran")
+        assert (done.returncode, done.stdout) == (69, "")
+        assert "ties are open" in done.stderr
+        assert judge.holder(name) is None, "given back"
 
 
 def test_at_least_keeps_it_also_when_the_job_fails_or_dies(ctl: Ctl, judge: Connection, name: str) -> None:

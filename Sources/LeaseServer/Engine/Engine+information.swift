@@ -48,6 +48,7 @@ extension Engine {
                 [
                     ("leases_held", "\(figures.leases)"),
                     ("leases_limit", "\(configuration.limits.leases)"),
+                    ("longest_ttl_ms", "\(configuration.limits.values.ttl.milliseconds)"),
                     ("last_token", figures.lastToken.map { "\($0)" } ?? "0"),
                     ("token_ahead_of_wall_ms", "\(figures.tokenLead.wholeMilliseconds)"),
                 ]

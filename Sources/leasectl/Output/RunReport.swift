@@ -138,7 +138,8 @@ struct RunReport: Hashable, Sendable {
     }
 
     private static func write(_ bytes: [UInt8], to path: String, flags: Int32, named name: String) throws(Failure) {
-        let file = clinux_open(path, flags | O_CLOEXEC, 0o666)
+        // A FIFO that nobody reads is an error at once, and not waited for: open(2), ENXIO.
+        let file = clinux_open(path, flags | O_CLOEXEC | O_NONBLOCK, 0o666)
         guard file >= 0 else { throw failure(name) }
         if let error = write(bytes, to: file) { throw failure(name, error) }
     }

@@ -1,3 +1,5 @@
+import LeaseCore
+
 /// How a process ended.
 enum JobStatus: Hashable, Sendable {
     case exited(Int32)
@@ -36,6 +38,8 @@ struct Refusal: Hashable, Sendable {
 enum ReleaseResult: Hashable, Sendable {
     /// It is free, or left in place until its time is up, as it was wanted.
     case released
+    /// It is left in place for the daemon's longest TTL, which is shorter than was wanted.
+    case leftFor(TTL)
     /// The tenure was over already.
     case wasOver
     /// The daemon could not be told; the lease ends with its tie, or its TTL.

@@ -77,7 +77,7 @@ extension Holding.Ending {
     /// The exit code.
     var exitStatus: Int32 {
         switch self {
-        case .released(.released): ExitStatus.success
+        case .released(.released), .released(.leftFor): ExitStatus.success
         case .released(.wasOver), .lost: ExitStatus.lost
         case .released(.failed): ExitStatus.unavailable
         case .interrupted(let signal): ExitStatus.signalled(signal)
@@ -88,7 +88,7 @@ extension Holding.Ending {
     /// The sentence for stderr, or `nil` if there is nothing wrong.
     func complaint(of name: LeaseName) -> String? {
         switch self {
-        case .released(.released), .interrupted: nil
+        case .released(.released), .released(.leftFor), .interrupted: nil
         case .released(.wasOver): "lease '\(name)' was over before it was released"
         case .released(.failed(let reason)): "lease '\(name)' could not be released and ends by its TTL: \(reason)"
         case .lost(.revoked(let reason)): "lease '\(name)' was revoked: \(reason)"

@@ -170,6 +170,10 @@ struct Supervisor: ~Copyable {
     private func report(_ result: ReleaseResult) {
         switch result {
         case .released: break
+        case .leftFor(let ttl):
+            Console.complain(
+                "the lease stays in place for \(ttl) only, the daemon's longest TTL, and not for --at-least"
+            )
         case .wasOver:
             // A loss was announced; without one, the end of the tenure was not noticed until now.
             if case .lost = machine.conclusion { return }

@@ -31,13 +31,14 @@ struct TenancyEnd: Sendable {
         var order = order
         var token = lease.token
         var reason = "the daemon does not answer"
+        var result = ReleaseResult.released
         while !Task.isCancelled {
             do throws(LeaseClientError) {
                 switch order {
                 case .release: try await client.release(lease.name, token: token)
                 case .leave(let rest): _ = try await client.unbind(lease, ttl: Self.ttl(rest))
                 }
-                return .released
+                return result
             } catch {
                 switch error.code {
                 case .expired:
@@ -46,6 +47,13 @@ struct TenancyEnd: Sendable {
                 case .revoked:
                     // It does not go on by time any more, and nobody needs it.
                     order = .release
+                case .badTTL:
+                    guard case .leave(let rest) = order, let longest = await longestTTL(), longest.duration < rest
+                    else {
+                        return .failed(error.message)
+                    }
+                    order = .leave(longest.duration - .milliseconds(1))
+                    result = .leftFor(longest)
                 case .cancelled: return .failed(reason)
                 default:
                     guard error.isPassing else { return .failed(error.message) }
@@ -61,6 +69,15 @@ struct TenancyEnd: Sendable {
     private func newestToken() async -> Token? {
         guard let status = try? await client.holder(of: lease.name), status.fence == lease.fence else { return nil }
         return status.token
+    }
+
+    /// The longest TTL that the daemon grants, or `nil` if it does not tell.
+    private func longestTTL() async -> TTL? {
+        let fields = (try? await client.info())?.flatMap(\.fields) ?? []
+        guard let text = fields.first(where: { $0.name == "longest_ttl_ms" })?.value, let count = Int64(text) else {
+            return nil
+        }
+        return try? TTL(.milliseconds(count))
     }
 
     /// The rest of `--at-least` as a TTL, which is a second at least.

@@ -75,8 +75,10 @@ struct TenancyKeeper: Sendable {
     /// Ties what was just granted; if that cannot be done, it is given back.
     ///
     /// A daemon that goes away in between keeps the lease for this caller when it comes back, so it is tried for as long
-    /// as the lease lasts.
+    /// as the lease lasts. A limit that is reached ends it at once, as it does when a lease is acquired.
     private func tie(_ lease: Lease) async throws(LeaseClientError) -> LeaseTie {
+        /// What the daemon last said against it.
+        var refusal: LeaseClientError?
         while true {
             do throws(LeaseClientError) {
                 let tie = try await client.tie(lease)
@@ -86,10 +88,12 @@ struct TenancyKeeper: Sendable {
                 }
                 return tie
             } catch {
-                guard error.isPassing, !Task.isCancelled, .now < lease.deadline else {
+                guard error.isPassing, error.code != .busy, !Task.isCancelled, .now < lease.deadline else {
                     if error.code != .expired { await giveBack(lease) }
-                    throw error
+                    // It was refused for as long as the lease lasted: another grant would fare no better.
+                    throw error.code == .expired ? refusal ?? error : error
                 }
+                refusal = error.code.answer == nil ? nil : error
                 try? await Task.sleep(for: Self.pause)
             }
         }

@@ -11,7 +11,7 @@ struct GetCommand: ParsableCommand {
             If the key has no value, nothing is written and the exit code is 1; an empty value is a value.
 
                 leasectl get logo > logo.png
-                leasectl get --hex motd
+                leasectl get --hex 6d6f7464
             """
     )
 
