@@ -20,6 +20,10 @@ final class StoreFile {
     let snapshot: KeptSnapshot
     private let room: LogRoom
     private var lock: FileLock?
+    /// The closed connection by which the file was looked at first.
+    ///
+    /// Kept since libdispatch frees a queue on a thread of its shared pool, and wakes every second once that has one.
+    private var inspection: DatabaseQueue?
 
     init(path: String, keyHash: KeyHash) throws(StoreError) {
         self.path = path
@@ -27,7 +31,7 @@ final class StoreFile {
             try Self.makeFolder(of: path)
             lock = try Self.takeLock(beside: path)
             if FileManager.default.fileExists(atPath: path) {
-                try Self.inspect(path, keyHash: keyHash)
+                inspection = try Self.inspect(path, keyHash: keyHash)
             } else {
                 try Self.makeFile(path)
             }
@@ -160,7 +164,9 @@ final class StoreFile {
     }
 
     /// Looks at an existing file without changing it.
-    private static func inspect(_ path: String, keyHash: KeyHash) throws {
+    ///
+    /// Returns the connection that it used and has closed, if it used one.
+    private static func inspect(_ path: String, keyHash: KeyHash) throws -> DatabaseQueue? {
         guard access(path, R_OK | W_OK) == 0 else {
             throw StoreError(.denied, "the store \(path) may not be read and written: \(systemMessage(errno))")
         }
@@ -174,19 +180,24 @@ final class StoreFile {
             guard stat(path + "-wal", &log) != 0 || log.st_size == 0 else {
                 throw damaged(path, "it is empty, and its log is not")
             }
-            return
+            return nil
         }
         let isChecked = information.st_size <= checkedSize
         do {
-            try inspect(path, keyHash: keyHash, isChecked: isChecked, isReadOnly: true)
+            return try inspect(path, keyHash: keyHash, isChecked: isChecked, isReadOnly: true)
         } catch let error as DatabaseError where error.extendedResultCode == .SQLITE_READONLY_ROLLBACK {
             // A transaction of the time before its log was cut short: a store in the making. What it holds can be seen
             // once SQLite has rolled that back, as it does for whoever opens the file.
-            try inspect(path, keyHash: keyHash, isChecked: isChecked, isReadOnly: false)
+            return try inspect(path, keyHash: keyHash, isChecked: isChecked, isReadOnly: false)
         }
     }
 
-    private static func inspect(_ path: String, keyHash: KeyHash, isChecked: Bool, isReadOnly: Bool) throws {
+    private static func inspect(
+        _ path: String,
+        keyHash: KeyHash,
+        isChecked: Bool,
+        isReadOnly: Bool
+    ) throws -> DatabaseQueue {
         var configuration = Configuration()
         configuration.readonly = isReadOnly
         let queue = try DatabaseQueue(path: path, configuration: configuration)
@@ -219,6 +230,7 @@ final class StoreFile {
             }
             try requireHash(keyHash.name, in: database, path: path)
         }
+        return queue
     }
 
     /// Requires that no newer release has made or migrated the file.
