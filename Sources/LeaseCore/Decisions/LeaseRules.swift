@@ -205,7 +205,8 @@ extension LeaseRules {
         }
 
         private func revoked(_ revocation: Revocation, _ tenure: Tenure) -> LeaseError {
-            let left = (tenure.end.map { max(now.boot.duration(to: $0), .zero) } ?? .zero).wholeMilliseconds
+            // The nearer end; a tied tenure has no other than this.
+            let left = max(now.boot.duration(to: tenure.end ?? revocation.end.boot), .zero).wholeMilliseconds
             let reason = revocation.reason.text.isEmpty ? "" : " (\(revocation.reason))"
             return LeaseError(
                 .revoked,

@@ -112,41 +112,23 @@ extension JournalEntry {
                 row.integer(7, token.rawValue)
             }
         case .lease(let name, let fence, .ended(let end)):
-            try name.bytes.withUnsafeBytes { name in
-                try insertion.end.runWhole { row in
-                    row.integer(1, sequence)
-                    row.integer(2, at.microseconds)
-                    row.blob(3, inPlace: name)
-                    row.integer(4, fence.rawValue)
-                    row.text(5, end.reason.text)
-                    row.integer(6, end.cause.rawValue)
-                }
+            try insert(name, fence, with: insertion.end) { row in
+                row.text(5, end.reason.text)
+                row.integer(6, end.cause.rawValue)
             }
-        case .lease(let name, _, .granted(let tenure)) where tenure.request == nil:
-            try name.bytes.withUnsafeBytes { name in
-                try insertion.grant.runWhole { row in
-                    row.integer(1, sequence)
-                    row.integer(2, at.microseconds)
-                    row.blob(3, inPlace: name)
-                    row.integer(4, tenure.token.rawValue)
-                    row.holder(5, tenure.holder)
-                    row.integer(9, tenure.ttl.milliseconds)
-                    row.moment(10, tenure.deadline)
-                    row.integer(12, tenure.attachment.rawValue)
-                }
+        case .lease(let name, let fence, .granted(let tenure)) where tenure.request == nil:
+            try insert(name, fence, with: insertion.grant) { row in
+                row.holder(5, tenure.holder)
+                row.integer(9, tenure.ttl.milliseconds)
+                row.moment(10, tenure.deadline)
+                row.integer(12, tenure.attachment.rawValue)
             }
         case .lease(let name, let fence, .renewed(let renewal))
         where renewal.request == nil && renewal.attachment == nil:
-            try name.bytes.withUnsafeBytes { name in
-                try insertion.renewal.runWhole { row in
-                    row.integer(1, sequence)
-                    row.integer(2, at.microseconds)
-                    row.blob(3, inPlace: name)
-                    row.integer(4, fence.rawValue)
-                    row.integer(5, renewal.token.rawValue)
-                    row.integer(6, renewal.ttl.milliseconds)
-                    row.moment(7, renewal.deadline)
-                }
+            try insert(name, fence, with: insertion.renewal) { row in
+                row.integer(5, renewal.token.rawValue)
+                row.integer(6, renewal.ttl.milliseconds)
+                row.moment(7, renewal.deadline)
             }
         case .lease(let name, let fence, let event):
             try name.bytes.withUnsafeBytes { name in
@@ -158,6 +140,25 @@ extension JournalEntry {
                     row.integer(6, fence.rawValue)
                     Self.bind(event, to: row)
                 }
+            }
+        }
+    }
+
+    /// Runs a statement that names its own columns: the places 1 to 4 are the same in all of them, `bind` binds the others.
+    @inline(__always)
+    private func insert(
+        _ name: LeaseName,
+        _ fence: Token,
+        with statement: HeldStatement,
+        _ bind: (StatementBinder) -> Void
+    ) throws {
+        try name.bytes.withUnsafeBytes { name in
+            try statement.runWhole { row in
+                row.integer(1, sequence)
+                row.integer(2, at.microseconds)
+                row.blob(3, inPlace: name)
+                row.integer(4, fence.rawValue)
+                bind(row)
             }
         }
     }
