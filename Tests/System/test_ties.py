@@ -553,6 +553,20 @@ def test_ties_that_wait_to_be_stored_are_limited(make_daemon: MakeDaemon, name: 
         eventually(lambda: getattr(tie_once(next(tries)), "word", None) is None, 30, "room for ties")
 
 
+def test_a_tie_without_a_descriptor_for_the_store_holds_and_is_logged(make_daemon: MakeDaemon, name: str) -> None:
+    daemon = make_daemon(prefix=["prlimit", "--nofile=64:64"]).start()
+    with daemon.connect() as holder, contextlib.ExitStack() as opened:
+        fence = holder.call("ACQUIRE", name, "1h")
+        connection = opened.enter_context(daemon.connect())
+        assert connection.call("PING") == Simple("PONG")
+        for _ in range(64):
+            opened.enter_context(daemon.connect())
+        eventually(lambda: "connections cannot be accepted" in daemon.log(), 10, "the last descriptor")
+        assert connection.call("TIE", name, fence) == OK
+        assert shown(holder, name)["tied"] == 1
+    assert f"a tie cannot be handed to the descriptor store: no descriptor is left fence={fence}" in daemon.log()
+
+
 def test_ties_and_closes_under_load(daemon: Daemon, name: str) -> None:
     """Each of several clients takes one lease in turn, ties it past its TTL or not, and dies: never two at once."""
     held: list[tuple[int, float, float]] = []

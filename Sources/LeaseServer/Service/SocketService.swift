@@ -45,26 +45,28 @@ public struct SocketService: Service {
         let channel: any Channel
         do {
             channel = try await listen()
+            logger.info("listening", metadata: ["socket": "\(listener.path ?? "passed by the service manager")"])
+            await ready()
+            try await Self.serve(on: channel)
         } catch {
-            // A socket that will not be served is not left for clients to find.
+            // A socket that is not served is not left for clients to find.
             listener.removeSocket()
             throw error
         }
-        logger.info("listening", metadata: ["socket": "\(listener.path ?? "passed by the service manager")"])
-        await ready()
-        await Self.untilShutdown(orCloseOf: channel)
         listener.removeSocket()
-        guard channel.isActive else { throw ListeningEnded() }
         try await channel.close()
     }
 
-    /// Returns at a graceful shutdown, or when the channel is closed: NIO closes it if accepting fails for good.
-    static func untilShutdown(orCloseOf channel: any Channel) async {
+    /// Returns at a graceful shutdown.
+    ///
+    /// - Throws: ``ListeningEnded`` if the channel is closed before: NIO closes it if accepting fails for good.
+    static func serve(on channel: any Channel) async throws(ListeningEnded) {
         let (ends, end) = AsyncStream.makeStream(of: Never.self)
         channel.closeFuture.whenComplete { _ in end.finish() }
         await cancelWhenGracefulShutdown {
             for await _ in ends {}
         }
+        guard channel.isActive else { throw ListeningEnded() }
     }
 
     /// Serves on the socket, once the store has answered.

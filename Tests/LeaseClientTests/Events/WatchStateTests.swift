@@ -116,6 +116,14 @@ import Testing
         #expect(leases.count == 1001)
     }
 
+    @Test func asksByWhatAnEscapeStandsFor() throws {
+        var state = WatchState(patterns: ["\\[ci\\]/*"])
+        _ = state.start()
+        _ = state.connected()
+        _ = state.received(.map([]))
+        #expect(text(state.received(confirmation("psubscribe", "\\[ci\\]/*"))) == ["LEASES PREFIX [ci]/ COUNT 1000"])
+    }
+
     @Test func aLeaseThatSeveralSubscriptionsMatchIsToldOnce() throws {
         var state = WatchState(patterns: ["a*", "*b", .name(try LeaseName("acb"))])
         _ = state.start()

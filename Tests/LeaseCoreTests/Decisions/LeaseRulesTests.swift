@@ -364,17 +364,31 @@ import Testing
         #expect(error.message == "lease 'nightly' is held by 'cron@db1' for 29998 ms more; try again later")
     }
 
-    @Test func aRefusedRenewalUnderRevocationSaysWhyAndHowLong() throws {
+    /// Of two ends it tells the nearer, but a tied tenure has no deadline.
+    @Test(arguments: [(TTL.max, false), (.min, true)])
+    func aRefusedRenewalUnderRevocationSaysWhyAndHowLong(ttl: TTL, isTied: Bool) throws {
+        try refuseRenewal(ttl: ttl, isTied: isTied, endsIn: 5000)
+    }
+
+    @Test func aRefusedRenewalUnderRevocationTellsTheDeadlineIfThatIsNearer() throws {
+        try refuseRenewal(ttl: .min, isTied: false, endsIn: 1000)
+    }
+
+    private func refuseRenewal(ttl: TTL, isTied: Bool, endsIn milliseconds: Int) throws {
         var lease: Tenure?
         var tokens = TokenSequence()
-        _ = try step(.acquire(ttl: .max, owner: .empty, request: nil), &lease, &tokens, at: now)
+        _ = try step(.acquire(ttl: ttl, owner: .empty, request: nil), &lease, &tokens, at: now)
+        if isTied {
+            _ = try step(.tie(token: try #require(lease).token), &lease, &tokens, at: now)
+        }
         _ = try step(.revoke(after: .seconds(5), reason: try Label("deploy")), &lease, &tokens, at: now)
         let renewal = LeaseRequest.renew(token: try #require(lease).token, ttl: .min, request: nil)
         guard case .failure(let error) = try step(renewal, &lease, &tokens, at: now) else {
             throw LeaseError(.ioError, "renewed")
         }
         #expect(
-            error.message == "lease 'nightly' is being revoked (deploy) and ends in 5000 ms; stop now and release it"
+            error.message
+                == "lease 'nightly' is being revoked (deploy) and ends in \(milliseconds) ms; stop now and release it"
         )
     }
 
