@@ -146,6 +146,26 @@ def test_a_slow_commit_is_no_hang(make_daemon: MakeDaemon, name: str) -> None:
     assert max(gaps) < WATCHDOG, f"a service manager would have killed it: {gaps}"
 
 
+# Reloads
+
+
+def test_no_reload_is_told_behind_a_stop(make_daemon: MakeDaemon, tmp_path: Path) -> None:
+    """A HUP that came before a TERM, while another was being obeyed."""
+    configuration = tmp_path / "leased.yaml"
+    # So long to read that both signals come meanwhile.
+    configuration.write_text("administrators: {users: [" + ", ".join(str(uid) for uid in range(1, 50_000)) + "]}\n")
+    daemon = make_daemon(arguments=["--config", str(configuration)]).start()
+    assert daemon.notify is not None
+    seen = len(daemon.notify.messages)
+    daemon.signal(signal.SIGHUP)
+    assert daemon.notify.wait_for(lambda m: "RELOADING" in m.fields, 30, after=seen) is not None
+    daemon.signal(signal.SIGHUP)
+    daemon.stop()
+    messages = daemon.notify.messages[seen:]
+    told = [name for message in messages for name in ("RELOADING", "STOPPING") if name in message.fields]
+    assert told[told.index("STOPPING") :] == ["STOPPING"]
+
+
 # Socket activation
 
 
