@@ -5,7 +5,7 @@ import LeaseCore
 struct JobOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "Leave the lease in place until this time after the grant if the job ends sooner, so that nobody runs it again at once.",
+            "Leave the lease in place until this time after the grant if the job ends sooner, but for no longer than the daemon lets a lease last, so that nobody runs it again at once.",
             valueName: "duration"
         ),
         transform: ArgumentValue.duration
