@@ -43,7 +43,7 @@ extension Engine {
 
     private func endTurn() {
         guard isServing else { return }
-        if backend.hasBatch, gathering.looksAgain(clients: turn.count) {
+        if backend.hasBatch, gathering.looksAgain() {
             isTurnScheduled = false
             wakeUp?.call()
             return
@@ -192,6 +192,7 @@ extension Engine {
     private func flush() {
         let sessions = turn
         turn = []
+        gathering.endTurn()
         load = TurnLoad()
         for session in sessions {
             session.isInTurn = false

@@ -281,6 +281,7 @@ actor Engine {
         }
         // Nothing that comes by a tie means anything.
         guard let session = sessions[id], !session.isTie else { return }
+        gathering.join(&session.lastTurn)
         var bytes = bytes
         if session.input.readableBytes == 0 {
             session.input = bytes

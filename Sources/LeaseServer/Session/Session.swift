@@ -64,6 +64,8 @@ final class Session {
     var isReading = true
     /// Whether the session is among those with something to write at the end of the turn.
     var isInTurn = false
+    /// The last turn in which it has sent something.
+    var lastTurn: Gathering.Turn = 0
 
     init(
         id: SessionID,

@@ -54,6 +54,31 @@ import Testing
         }
     }
 
+    @Test func turnWaitsForNobodyElseOnceAllOfTheTurnsBeforeAreThere() async throws {
+        try await EngineBench.with { bench in
+            let regulars = [try await bench.connect(), try await bench.connect()]
+            let late = try await bench.connect()
+            for round in 0..<2 {
+                try await bench.turn { engine in
+                    for (index, client) in regulars.enumerated() {
+                        bench.receive("ACQUIRE lease\(round)\(index) 30s\r\n", from: client, on: engine)
+                    }
+                }
+            }
+            try await bench.turn { engine in
+                for (index, client) in regulars.enumerated() {
+                    bench.receive("ACQUIRE lease2\(index) 30s\r\n", from: client, on: engine)
+                }
+                engine.onLoop { bench.receive("ACQUIRE late 30s\r\n", from: late, on: $0) }
+            }
+            try await bench.turns(1)
+            let made = await bench.script { store in
+                store.calls.compactMap { call in if case .commit(let count) = call { count } else { nil } }
+            }
+            #expect(made == [2, 2, 2, 1])
+        }
+    }
+
     @Test func nothingDecidedCostsNoCommit() async throws {
         try await EngineBench.with { bench in
             let client = try await bench.connect()
