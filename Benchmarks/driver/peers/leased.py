@@ -39,7 +39,7 @@ class Leased(Peer):
         return first_line_of(str(self.place.leased), "--version")
 
     def command(self) -> list[str]:
-        # A configuration of the benchmark's own, so that the machine's is not read.
+        # Instead of the machine's own configuration.
         configuration = self.folder / "leased.yaml"
         return [
             *(str(self.place.leased), "--config", str(configuration)),
@@ -48,7 +48,7 @@ class Leased(Peer):
 
     def prepare(self) -> None:
         super().prepare()
-        (self.folder / "leased.yaml").write_text("log-level: notice\n")
+        (self.folder / "leased.yaml").write_text("# Nothing: all defaults, as after the installation.\n")
 
     def start(self) -> None:
         self._notify = NotifySocket(self.place.sockets / "notify")
