@@ -223,20 +223,23 @@ struct LeaseState {
 ///
 /// Their ends are among the rows. If one is not, the file is damaged.
 struct PastTenures {
-    private var fences: Set<Token> = []
+    /// The fence of the one that each lease is in.
+    private var fences: [LeaseName: Token] = [:]
 
     /// Whether an entry is about such a tenure: its lease is free, and it begins none.
     mutating func take(_ entry: JournalEntry, on tenure: Tenure?) -> Bool {
-        guard tenure == nil, case .lease(_, let fence, let event) = entry.content else { return false }
+        guard tenure == nil, case .lease(let name, let fence, let event) = entry.content else { return false }
         switch event {
-        case .granted, .imported:
+        case .granted:
             return false
+        case .imported:
+            // In the place of such a tenure, or one that it begins.
+            return fences[name] == fence
         case .ended:
-            fences.remove(fence)
+            return fences.removeValue(forKey: name) ?? fence == fence
         case .renewed, .attached, .overdue, .revoking, .resumed:
-            fences.insert(fence)
+            return fences.updateValue(fence, forKey: name) ?? fence == fence
         }
-        return true
     }
 
     /// Whether all have ended.

@@ -106,6 +106,37 @@ import Testing
         #expect(trackers == 0)
     }
 
+    @Test func aStartKnowsOneThatAnImportHasReplaced() throws {
+        let administrator = Caller(uid: 0, gid: 0, pid: 1, isAdministrator: true)
+        for slice in 1...4 {
+            let folder = try StoreFolder()
+            let ledger = try open(folder.store)
+            try acquire("a", ledger)
+            try renew("a", ledger)
+            let name = try LeaseName("a")
+            let tenure = try #require(ledger.leases[name])
+            let entry = EntryLease(
+                token: tenure.token,
+                expiresAt: clock.now().wall.advanced(by: .seconds(60)),
+                fence: tenure.fence,
+                uid: caller.uid
+            )
+            try ledger.importEntries([StoreEntry(key: Key(name), lease: entry)], by: administrator, now: clock.now())
+            try ledger.commit()
+            try release("a", ledger)
+            _ = try ledger.fold(limit: slice)
+            // Lists read the rows, too.
+            let tail = try ledger.file.pool.read { try JournalTail($0) }
+            #expect(tail.granted == [])
+            ledger.abandon()
+            let again = try open(folder.store)
+            defer { again.abandon() }
+            #expect(again.leases.count == 0, "folded \(slice) rows")
+            while try again.fold(limit: 1) {}
+            #expect(try table(again) == [], "folded \(slice) rows")
+        }
+    }
+
     @Test func oneWithoutAnEndIsDamage() throws {
         let ledger = try open(folder.store)
         try acquire("a", ledger)

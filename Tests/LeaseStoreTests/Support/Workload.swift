@@ -30,6 +30,7 @@ struct Workload {
             case 1...2: _ = ledger.expire(now: clock.now(), limit: Int.random(in: 1...3, using: &generator))
             case 3...4: clock.advance(by: .milliseconds(Int64.random(in: 0...6000, using: &generator)))
             case 5: clock.stepWall(by: .seconds(Int64.random(in: -40...40, using: &generator)))
+            case 6 where generator.oneIn(2): try importLease(on: ledger, now: clock.now())
             default: try request(on: ledger, now: clock.now())
             }
         }
@@ -60,6 +61,20 @@ struct Workload {
             default: .check(token: token ?? .min)
             }
         _ = ledger.perform(request, on: name, by: caller, now: now)
+    }
+
+    /// Brings in a tenure, mostly in the place of one that is in force.
+    private mutating func importLease(on ledger: Ledger, now: Moment) throws {
+        let held = names.filter { ledger.leases[$0] != nil }
+        guard let name = (generator.oneIn(4) ? names : held).randomElement(using: &generator) else { return }
+        let token = try ledger.leases[name]?.token ?? ledger.issueToken(now: now)
+        let lease = EntryLease(
+            token: token,
+            expiresAt: now.wall.advanced(by: .milliseconds(Int64.random(in: -500...9000, using: &generator))),
+            fence: ledger.leases[name]?.fence,
+            owner: try label()
+        )
+        try ledger.importEntries([StoreEntry(key: Key(name), lease: lease)], by: Self.callers[0], now: now)
     }
 
     private mutating func revocationGrace() throws -> Duration? {
