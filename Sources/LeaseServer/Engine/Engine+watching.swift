@@ -153,16 +153,14 @@ extension Engine {
     /// - Parameter undelivered: the waited grants among them, which are lost if that fails.
     func write(_ bytes: ByteBuffer, to session: Session, undelivered: [(name: LeaseName, fence: Token)]) {
         let messages = session.takeMessageBytes()
-        guard messages > 0 || !undelivered.isEmpty else {
-            return session.channel.writeAndFlush(bytes, promise: nil)
-        }
+        guard let written = session.write(bytes), messages > 0 || !undelivered.isEmpty else { return }
         let id = session.id
         var counted = 0
         if messages > 0 {
             backlog.add(MessageBacklog.writeBytes, for: id)
             counted = messages + MessageBacklog.writeBytes
         }
-        session.channel.writeAndFlush(bytes).whenComplete { [counted] result in
+        written.whenComplete { [counted] result in
             self.assumeIsolated { engine in
                 engine.backlog.remove(counted, for: id)
                 if case .failure = result {

@@ -37,6 +37,10 @@ final class Session {
 
     /// Bytes of messages among the replies.
     private var messageBytes = 0
+    /// The channel's socket, for as long as the channel is active.
+    private let descriptor: Int32?
+    /// How many writes the channel has not come to the end of.
+    private var writesUnderWay = 0
 
     /// Whether a command is being answered later.
     var isWaiting = false
@@ -81,6 +85,7 @@ final class Session {
         self.connectedAt = connectedAt
         self.caller = caller
         parser = RESPCommandParser(limits: limits)
+        descriptor = Self.withDescriptor(of: channel) { $0 }
     }
 
     /// The owner label of a holder that gave none: the peer's command name.
@@ -129,13 +134,39 @@ final class Session {
         reply { $0.writeError(error, to: &$1) }
     }
 
+    // MARK: - Writing
+
+    /// Writes bytes behind all that was written before.
+    ///
+    /// The socket is given them by send(2), and takes them as long as the client reads. What it does not take is left to the
+    /// channel, and so is all that comes behind it, until that is written; an error, too, is the channel's to find.
+    ///
+    /// Returns `nil` if the socket has taken all of it, otherwise what becomes of the rest.
+    func write(_ bytes: ByteBuffer) -> EventLoopFuture<Void>? {
+        var rest = bytes
+        if writesUnderWay == 0, let descriptor, channel.isActive, rest.readableBytes > 0 {
+            let count = rest.withUnsafeReadableBytes {
+                send(descriptor, $0.baseAddress, $0.count, Int32(MSG_DONTWAIT | MSG_NOSIGNAL))
+            }
+            rest.moveReaderIndex(forwardBy: max(count, 0))
+            guard rest.readableBytes > 0 else { return nil }
+        }
+        writesUnderWay += 1
+        let written = channel.writeAndFlush(rest)
+        written.assumeIsolated().whenComplete { _ in self.writesUnderWay -= 1 }
+        return written
+    }
+
+    private static func withDescriptor<Value>(of channel: any Channel, _ body: (Int32) -> Value) -> Value? {
+        // Channels that have no socket are those of tests.
+        try? channel.pipeline.syncOperations.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self, body)
+    }
+
     /// Another descriptor of the connection's socket, close-on-exec; the caller closes it.
     ///
     /// Returns `nil` if there is none to be had.
     func duplicateDescriptor() -> Int32? {
-        let descriptor = try? channel.pipeline.syncOperations.withUnsafeTransportIfAvailable(
-            of: NIOBSDSocket.Handle.self
-        ) { fcntl($0, F_DUPFD_CLOEXEC, 3) }
+        let descriptor = Self.withDescriptor(of: channel) { fcntl($0, F_DUPFD_CLOEXEC, 3) }
         guard let descriptor, descriptor >= 0 else { return nil }
         return descriptor
     }
