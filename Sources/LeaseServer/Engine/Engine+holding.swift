@@ -114,7 +114,6 @@ extension Engine {
         endSubscriptions(of: session.id)
         session.isTying = false
         session.isTie = true
-        endSubscriptions(of: session.id)
         session.input = ByteBuffer()
         session.isCut = false
     }
@@ -147,9 +146,16 @@ extension Engine {
         }
     }
 
-    /// Takes in the ties that outlived the last daemon; whatever is no tie of a tenure in force is closed.
-    func adopt(_ tie: KeptTies.Tie, _ channel: any Channel, peer: PeerCredentials) -> SessionID? {
-        guard let name = backend.tiedLeases[tie.name.fence] else { return nil }
+    /// The leases whose tenures are tied, by their fences, as they are once the store is opened.
+    func tiedLeases() -> [Token: LeaseName] {
+        backend.tiedLeases
+    }
+
+    /// Takes in a tie that outlived the last daemon; one that is none of a tenure in force is closed.
+    ///
+    /// - Parameter name: The lease that was tied to it when the store was opened, if there was one.
+    func adopt(_ tie: KeptTies.Tie, of name: LeaseName?, _ channel: any Channel, peer: PeerCredentials) -> SessionID? {
+        guard let name, isTied(name, fence: tie.name.fence) else { return nil }
         let session = admit(channel, peer: peer)
         session.isTie = true
         session.isWaiting = true
@@ -161,11 +167,16 @@ extension Engine {
     }
 
     /// A tie that came back and is of no use any more is forgotten; a tenure that relied on it is lost.
-    func refuseTie(_ tie: KeptTies.Tie) {
+    func refuseTie(_ tie: KeptTies.Tie, of name: LeaseName?) {
         tieStore?.remove(tie.name.text)
-        if let name = backend.tiedLeases[tie.name.fence], holdings[name] == nil {
+        if let name, isTied(name, fence: tie.name.fence), holdings[name] == nil {
             lose([(name, tie.name.fence)])
         }
+    }
+
+    private func isTied(_ name: LeaseName, fence: Token) -> Bool {
+        guard let tenure = backend.tenure(of: name) else { return false }
+        return tenure.fence == fence && tenure.attachment == .tied
     }
 
     /// The turn was refused: whoever wanted to be a tie goes on as it was.

@@ -79,14 +79,17 @@ public struct LeaseServer: Service {
         on group: MultiThreadedEventLoopGroup,
         logger: Logger
     ) async {
+        // Once for all of them: the leases are gone through for it.
+        let tied = kept.ties.isEmpty ? [:] : await engine.tiedLeases()
         for tie in kept.ties {
+            let name = tied[tie.name.fence]
             do {
                 _ = try await ClientBootstrap(group: group)
                     .channelOption(.allowRemoteHalfClosure, value: true)
                     .channelInitializer { channel in
                         channel.eventLoop.makeCompletedFuture {
                             guard let peer = PeerCredentials(of: tie.descriptor),
-                                let session = engine.assumeIsolated({ $0.adopt(tie, channel, peer: peer) })
+                                let session = engine.assumeIsolated({ $0.adopt(tie, of: name, channel, peer: peer) })
                             else { throw ChannelError.operationUnsupported }
                             try channel.pipeline.syncOperations.addHandler(
                                 SessionHandler(engine: engine, session: session)
@@ -97,7 +100,7 @@ public struct LeaseServer: Service {
                     .get()
             } catch {
                 logger.info("a kept tie is over", metadata: ["tie": "\(tie.name.text)"])
-                engine.onLoop { $0.refuseTie(tie) }
+                engine.onLoop { $0.refuseTie(tie, of: name) }
             }
         }
         if !kept.ties.isEmpty {
