@@ -53,7 +53,7 @@ struct AcquireAttempt: Sendable {
                 } catch {
                     if error.code == .expired { attempt.request = .random() }
                     if [.connectionClosed, .cancelled, .timedOut].contains(error.code) { mayBeGranted = true }
-                    if error.code.answer != nil { mayBeGranted = false }
+                    if error.deniesGrant { mayBeGranted = false }
                     step = state.failed(error, now: .now)
                 }
             case .pause(let count, let end):
@@ -155,5 +155,15 @@ struct AcquireAttempt: Sendable {
             let token = try? answer.token(of: "ACQUIRE")
         else { return }
         await client.giveBack(name, fence: token, token: token)
+    }
+}
+
+extension LeaseClientError {
+    /// Whether the daemon has said of this very request that it holds no lease by it.
+    ///
+    /// Others, such as that there are too many connections or that its disk is full, say nothing of what an earlier
+    /// connection asked for.
+    fileprivate var deniesGrant: Bool {
+        [.conflict, .timeout, .expired].contains(code)
     }
 }

@@ -157,6 +157,7 @@ import Testing
         #expect(release.text == ["RELEASE", "backup", "7"])
         release.reply(.simpleString("OK"))
         await end.hangUp()
+        await daemon.next("HOLDER").reply(.null)
         #expect(await #expect(throws: LeaseClientError.self) { try await call.value }?.code == .cancelled)
     }
 
@@ -174,6 +175,34 @@ import Testing
         #expect(release.text == ["RELEASE", "backup", "7"])
         release.reply(.simpleString("OK"))
         #expect(await #expect(throws: LeaseClientError.self) { try await call.value }?.code == .cancelled)
+    }
+
+    /// That a daemon has no room, or its disk none, says nothing of what it granted before.
+    @Test(arguments: ["BUSY 4000 connections are open", "UNAVAILABLE not now", "IOERR the disk is full"])
+    func aGrantThatWasNotHeardOfIsReleasedWhateverElseTheDaemonSaysThen(answer: String) async throws {
+        let daemon = try await FakeDaemon()
+        let client = LeaseClient(of: daemon) {
+            $0.initialBackoff = .milliseconds(1)
+            $0.maximumBackoff = .seconds(600)
+        }
+        let call = Task { [name, ttl] in try await client.acquire(name, ttl: ttl, wait: .forever, owner: "me") }
+        let acquire = await daemon.next("ACQUIRE")
+        // It has granted, and is killed before it says so.
+        await acquire.hangUp()
+        await daemon.next("ACQUIRE").reply(.error(answer))
+        call.cancel()
+        var incoming = await daemon.next()
+        // Another attempt may have been under way.
+        if incoming.text.contains("WAIT") { incoming = await daemon.next() }
+        #expect(incoming.text == ["HOLDER", "backup"])
+        incoming.reply(try status("backup", token: token(7), fence: token(7)))
+        let repetition = await daemon.next("ACQUIRE")
+        #expect(repetition.text == acquire.text.filter { $0 != "WAIT" && $0 != "FOREVER" })
+        repetition.reply(.integer(7))
+        let release = await daemon.next("RELEASE")
+        #expect(release.text == ["RELEASE", "backup", "7"])
+        release.reply(.simpleString("OK"))
+        await #expect(throws: LeaseClientError.self) { try await call.value }
     }
 
     @Test func aWaitCancelledWhileTheDaemonIsAwayEnds() async throws {
