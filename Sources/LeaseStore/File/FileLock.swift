@@ -5,7 +5,8 @@ import Glibc
 ///
 /// A lock on a file beside the thing that it guards, since SQLite's own fcntl locks are dropped by any close of the
 /// database in the process, and a socket's path cannot be locked at all. The file holds its owner's pid, for the message
-/// to whoever comes second, and is never removed: a removed lock file can be locked twice.
+/// to whoever comes second, and is never removed: a removed lock file can be locked twice. What has another name, as by a
+/// link, has another file beside it: ``init(of:)`` locks the thing itself.
 package struct FileLock: ~Copyable {
     /// Why a lock was not had.
     package enum Failure: Error {
@@ -41,6 +42,22 @@ package struct FileLock: ~Copyable {
         // The pid is for people; a full disk does not stop whoever has the lock.
         _ = ftruncate(descriptor, 0)
         _ = pwrite(descriptor, pid, pid.count, 0)
+        self.path = path
+        self.descriptor = descriptor
+    }
+
+    /// Takes the lock of a file that is there for something else, and leaves its content alone.
+    ///
+    /// It is the file's by whatever name it is reached. A database's must be had before SQLite opens it and given back after
+    /// SQLite has closed it: any close of the file gives back SQLite's own locks.
+    package init(of path: String) throws(Failure) {
+        let descriptor = clinux_open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0)
+        guard descriptor >= 0 else { throw .failed(call: "open", errno: errno) }
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+            let reason = errno
+            close(descriptor)
+            throw reason == EWOULDBLOCK ? .held(by: nil) : .failed(call: "flock", errno: reason)
+        }
         self.path = path
         self.descriptor = descriptor
     }

@@ -6,8 +6,8 @@ import LeaseCore
 
 /// The file: opened, checked and set up so that a COMMIT is a promise.
 ///
-/// The order keeps its hands off a file that is not ours. A lock file beside it first, so that one process alone goes on.
-/// Then a look through a read-only connection: is it a database, ours, undamaged, of a release that we know? Only then
+/// The order keeps its hands off a file that is not ours. A lock file beside it first, and a lock on the file itself, which
+/// may have other names, so that one process alone goes on. Then a look through a read-only connection: is it a database, ours, undamaged, of a release that we know? Only then
 /// the writer, the migrations, and a check that the settings which durability rests on are really in force: GRDB's WAL
 /// mode sets `synchronous` to NORMAL after `prepareDatabase`, which would lose granted leases at a power loss.
 ///
@@ -19,7 +19,10 @@ final class StoreFile {
     private let checkpointer: Checkpointer
     let snapshot: KeptSnapshot
     private let room: LogRoom
+    /// The lock beside the file, which is there before it.
     private var lock: FileLock?
+    /// The file's own, by whatever name it is opened.
+    private var ownLock: FileLock?
     /// The closed connection by which the file was looked at first.
     ///
     /// Kept since libdispatch frees a queue on a thread of its shared pool, and wakes every second once that has one.
@@ -31,9 +34,12 @@ final class StoreFile {
             try Self.makeFolder(of: path)
             lock = try Self.takeLock(beside: path)
             if FileManager.default.fileExists(atPath: path) {
+                try Self.requireRegularFile(path)
+                ownLock = try Self.takeLock(of: path)
                 inspection = try Self.inspect(path, keyHash: keyHash)
             } else {
                 try Self.makeFile(path)
+                ownLock = try Self.takeLock(of: path)
             }
             pool = try DatabasePool(path: path, configuration: Self.writerConfiguration())
             try pool.writeWithoutTransaction { database in
@@ -59,7 +65,7 @@ final class StoreFile {
         }
     }
 
-    /// Closes all connections and gives the lock back.
+    /// Closes all connections and gives the locks back.
     ///
     /// The last one to close carries the rest of the log into the file and removes the log.
     func close() throws(StoreError) {
@@ -68,6 +74,7 @@ final class StoreFile {
             // The writer first: the checkpointer's connection is the one that the log's counter points to.
             try pool.close()
             try checkpointer.close()
+            ownLock = nil
             lock = nil
         } catch {
             throw Self.translate(error, path: path)
@@ -152,6 +159,27 @@ final class StoreFile {
         }
     }
 
+    /// Takes the lock of the store's file itself, or `nil` if there is no file at `path`.
+    ///
+    /// A daemon that knows the file by another name, through a link or a mount, has another lock beside it.
+    static func takeLock(ofExisting path: String) throws(StoreError) -> FileLock? {
+        FileManager.default.fileExists(atPath: path) ? try takeLock(of: path) : nil
+    }
+
+    private static func takeLock(of path: String) throws(StoreError) -> FileLock {
+        do throws(FileLock.Failure) {
+            return try FileLock(of: path)
+        } catch {
+            guard case .failed(let call, let number) = error else {
+                throw StoreError(
+                    .locked,
+                    "the store \(path) is in use by a process that knows it by another name; stop that one first, or name another file"
+                )
+            }
+            throw StoreError(.denied, "\(call) of the store \(path): \(systemMessage(number))")
+        }
+    }
+
     /// Makes the file empty with mode 0600: SQLite gives its log the mode of the file.
     ///
     /// A link to where nothing is makes no file there.
@@ -163,16 +191,23 @@ final class StoreFile {
         _ = Glibc.close(descriptor)
     }
 
-    /// Looks at an existing file without changing it.
-    ///
-    /// Returns the connection that it used and has closed, if it used one.
-    private static func inspect(_ path: String, keyHash: KeyHash) throws -> DatabaseQueue? {
+    private static func requireRegularFile(_ path: String) throws(StoreError) {
         guard access(path, R_OK | W_OK) == 0 else {
             throw StoreError(.denied, "the store \(path) may not be read and written: \(systemMessage(errno))")
         }
         var information = stat()
         guard stat(path, &information) == 0, information.st_mode & S_IFMT == S_IFREG else {
             throw StoreError(.notAStore, "\(path) is no regular file; name another one for the store")
+        }
+    }
+
+    /// Looks at an existing file without changing it.
+    ///
+    /// Returns the connection that it used and has closed, if it used one.
+    private static func inspect(_ path: String, keyHash: KeyHash) throws -> DatabaseQueue? {
+        var information = stat()
+        guard stat(path, &information) == 0 else {
+            throw StoreError(.denied, "the store \(path) cannot be looked at: \(systemMessage(errno))")
         }
         guard information.st_size > 0 else {
             // SQLite takes an empty file for a new database, and removes the log of what it was.

@@ -242,6 +242,29 @@ import Testing
         try ledger.close()
     }
 
+    /// A link or another name has another lock file beside it.
+    @Test(arguments: [true, false])
+    func aStoreThatIsOpenIsRefusedByEveryNameThatItHas(isSymbolic: Bool) throws {
+        let ledger = try open()
+        let other = folder.path + "/other"
+        if isSymbolic {
+            try FileManager.default.createSymbolicLink(atPath: other, withDestinationPath: folder.store)
+        } else {
+            try FileManager.default.linkItem(atPath: folder.store, toPath: other)
+        }
+        let refusal = #expect(throws: StoreError.self) {
+            try Ledger(path: other, configuration: LedgerConfiguration(), clock: ManualClock())
+        }
+        #expect(refusal?.code == .locked)
+        #expect(refusal?.message.contains("by another name") == true)
+        // What is closed may be opened by either.
+        try ledger.close()
+        let again = try Ledger(path: other, configuration: LedgerConfiguration(), clock: ManualClock())
+        #expect(self.refusal()?.code == .locked)
+        try again.close()
+        #expect(self.refusal() == nil)
+    }
+
     @Test func anOpeningWhileAnotherProcessHasTheLockNamesItsPID() throws {
         let other = Process()
         other.executableURL = URL(fileURLWithPath: "/usr/bin/flock")
