@@ -80,6 +80,27 @@ struct StoreCopy {
         }
     }
 
+    /// Demands that a file without a log ends where its last page does.
+    ///
+    /// SQLite takes zeros for what is missing of a last page, and leaves alone what comes behind it.
+    func requireWhole() throws(StoreError) {
+        let size = try read { database in
+            (
+                pages: try Int64.fetchOne(database, sql: "PRAGMA page_count") ?? 0,
+                page: try Int64.fetchOne(database, sql: "PRAGMA page_size") ?? 0
+            )
+        }
+        var (file, log) = (stat(), stat())
+        guard stat(path, &file) == 0 else { throw .failed("stat of", path, errno) }
+        if stat(path + "-wal", &log) == 0, log.st_size > 0 { return }
+        guard file.st_size == size.pages * size.page else {
+            throw StoreError(
+                .damaged,
+                "\(path) is damaged (it has \(file.st_size) bytes, and \(size.pages * size.page) by its own account); nothing was done"
+            )
+        }
+    }
+
     /// An error of SQLite's, for whoever wanted to copy the file.
     static func failure(_ error: any Error, path: String) -> StoreError {
         let failure = StoreFile.translate(error, path: path)

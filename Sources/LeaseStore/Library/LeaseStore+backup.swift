@@ -1,4 +1,5 @@
 import CLinux
+import Foundation
 import GRDB
 import Glibc
 import LeaseCore
@@ -44,6 +45,11 @@ extension LeaseStore {
     }
 
     private static func refuse(_ file: String, over path: String, replacing: Bool) throws(StoreError) {
+        // What SQLite keeps beside the store, and the lock, are the store as much as its file is, there or not.
+        let own = resolved(path)
+        for suffix in ["-wal", "-shm", "-journal", ".lock"] where resolved(file) == own + suffix {
+            throw StoreError(.exists, "\(file) is the store's own; name another file for the backup")
+        }
         var (present, store) = (stat(), stat())
         guard lstat(file, &present) == 0 else { return }
         guard replacing else { throw .isThere(file) }
@@ -53,5 +59,10 @@ extension LeaseStore {
         if stat(path, &store) == 0, store.st_ino == present.st_ino, store.st_dev == present.st_dev {
             throw StoreError(.exists, "\(file) is the store itself; name another file for the backup")
         }
+    }
+
+    /// A path without links, as SQLite takes it for the names beside a file; as far as there is something there.
+    private static func resolved(_ path: String) -> String {
+        URL(fileURLWithPath: path).resolvingSymlinksInPath().path
     }
 }

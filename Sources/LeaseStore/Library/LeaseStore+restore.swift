@@ -53,10 +53,12 @@ extension LeaseStore {
         try refuseLink(at: path)
         try StoreFile.makeFolder(of: path)
         let lock = try StoreFile.takeLock(beside: path, owner: FileOwner.ofStore(at: path))
-        defer { _ = lock.path }
+        let ownLock = try StoreFile.takeLock(ofExisting: path)
+        defer { _ = (lock.path, ownLock == nil) }
         let backup = try StoreCopy(of: file)
         defer { backup.close() }
         let facts = try BackupFacts(of: backup)
+        try backup.requireWhole()
         try facts.requireMinimum(minimumToken, now: clock.now())
         let work = try WorkFolder(beside: path, purpose: "restoring")
         try backup.write(to: work.file) { _, _ in }

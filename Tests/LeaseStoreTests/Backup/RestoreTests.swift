@@ -243,6 +243,16 @@ import Testing
         #expect(try names() == before)
     }
 
+    @Test func aStoreInUseUnderAnotherNameIsNotReplaced() throws {
+        try makeOld { try $0.close() }
+        let elsewhere = try StoreFolder()
+        try FileManager.default.createSymbolicLink(atPath: elsewhere.store, withDestinationPath: folder.store)
+        let ledger = try Ledger(path: elsewhere.store, configuration: LedgerConfiguration(), clock: clock)
+        defer { ledger.abandon() }
+        try LeaseStore.backup(of: bench.folder.store, to: backup)
+        #expect(code { _ = try restore() } == .locked)
+    }
+
     /// An administrator has copied the backup over the store.
     @Test func aBackupInTheStoresPlaceIsRestoredThere() throws {
         try bench.ask(.put(key, Array("new".utf8)))
