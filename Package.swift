@@ -135,7 +135,6 @@ let package = Package(
             dependencies: [
                 "LeaseWire", "LeaseCore",
                 .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOTestUtils", package: "swift-nio"),
             ],
             swiftSettings: settings
         ),

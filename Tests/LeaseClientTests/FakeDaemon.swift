@@ -80,8 +80,7 @@ final class FakeDaemon: Sendable {
             .childChannelOption(.allowRemoteHalfClosure, value: staysHalfOpen)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandlers(
-                        ByteToMessageHandler(RESPCommandDecoder()),
+                    try channel.pipeline.syncOperations.addHandler(
                         Receptionist(greets: greets, holder: holder, arrived: arrived, subscribed: subscribed)
                     )
                 }
@@ -129,8 +128,10 @@ final class FakeDaemon: Sendable {
     }
 
     private final class Receptionist: ChannelInboundHandler {
-        typealias InboundIn = RESPFrame
+        typealias InboundIn = ByteBuffer
 
+        private var parser = RESPCommandParser()
+        private var input = ByteBuffer()
         private let greets: Bool
         private let holder: RESPValue?
         private let arrived: AsyncStream<Incoming>.Continuation
@@ -149,7 +150,17 @@ final class FakeDaemon: Sendable {
         }
 
         func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-            let words = unwrapInboundIn(data).arguments.map { argument in
+            var bytes = unwrapInboundIn(data)
+            input.writeBuffer(&bytes)
+            do {
+                while let frame = try parser.next(from: &input) { receive(frame, by: context) }
+            } catch {
+                context.close(promise: nil)
+            }
+        }
+
+        private func receive(_ frame: RESPFrame, by context: ChannelHandlerContext) {
+            let words = frame.arguments.map { argument in
                 guard case .bytes(let bytes) = argument else { return [UInt8]() }
                 return Array(bytes.readableBytesView)
             }

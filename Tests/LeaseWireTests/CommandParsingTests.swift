@@ -15,6 +15,18 @@ import Testing
         return try #require(throws: LeaseError.self) { try Command.parse(frame, limits: limits) }
     }
 
+    /// What is told of a command is a hundred times as long as its name.
+    @Test(arguments: ["DOCS", "INFO"])
+    func asksForSoManyCommandsAtTheMost(subcommand: String) throws {
+        func command(_ count: Int) throws(LeaseError) -> Command {
+            let words = ["COMMAND", subcommand] + [String](repeating: "keys", count: count)
+            return try Command.parse(RESPFrame(arguments: words.map { .bytes(ByteBuffer(string: $0)) }))
+        }
+        _ = try command(CommandQuery.mostNames)
+        let error = #expect(throws: LeaseError.self) { try command(CommandQuery.mostNames + 1) }
+        #expect(error?.code == .tooBig)
+    }
+
     @Test func readsTheCommandsOnLeases() throws {
         let name = try LeaseName("backup")
         let token = try #require(Token(rawValue: 7))

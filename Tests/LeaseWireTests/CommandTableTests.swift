@@ -68,7 +68,6 @@ import Testing
             #expect(Set(spec.options.map(\.keyword)).count == spec.options.count, "\(spec.name)")
             #expect(spec.decode != nil || !spec.subcommands.isEmpty, "\(spec.name) can be read")
             #expect(!spec.summary.isEmpty && spec.summary.hasSuffix("."), "\(spec.name)")
-            #expect(Set(spec.errors).count == spec.errors.count, "\(spec.name)")
         }
     }
 

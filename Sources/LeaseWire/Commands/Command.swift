@@ -162,6 +162,9 @@ package enum ClientAttribute: String, Hashable, Sendable {
 
 /// `COMMAND [COUNT|DOCS|INFO]`.
 package enum CommandQuery: Hashable, Sendable {
+    /// How many commands may be named.
+    package static let mostNames = 128
+
     case count
     /// The grammar and summary of the commands named, of all if none is.
     case docs(names: [String])

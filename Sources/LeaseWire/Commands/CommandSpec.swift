@@ -1,4 +1,4 @@
-package import LeaseCore
+internal import LeaseCore
 
 /// A command, or a subcommand: all that is known of it beside what it does.
 ///
@@ -51,8 +51,6 @@ package final class CommandSpec: Sendable {
     package let arguments: [ArgumentSpec]
     /// Its subcommands, if it has any.
     package let subcommands: [CommandSpec]
-    /// What it may be refused with, beside `ERR` and `TOOBIG`.
-    package let errors: [LeaseError.Code]
     /// How its arguments are read, or `nil` if it is none without a subcommand.
     let decode: Decoder?
 
@@ -76,7 +74,6 @@ package final class CommandSpec: Sendable {
         flags: [Flag],
         arguments: [ArgumentSpec] = [],
         subcommands: [CommandSpec] = [],
-        errors: [LeaseError.Code] = [],
         decode: Decoder? = nil
     ) {
         self.name = name
@@ -87,7 +84,6 @@ package final class CommandSpec: Sendable {
         self.flags = flags
         self.arguments = arguments
         self.subcommands = subcommands
-        self.errors = errors
         self.decode = decode
         self.requiredCount = arguments.prefix { !$0.isOptional }.map(\.leastWords).reduce(0, +)
         self.hasRepeatedValue = arguments.contains { !$0.isOptional && $0.isMultiple }
@@ -152,7 +148,6 @@ extension CommandSpec {
             flags: flags,
             arguments: arguments,
             subcommands: subcommands,
-            errors: errors,
             decode: decode
         )
     }

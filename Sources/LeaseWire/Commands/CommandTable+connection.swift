@@ -23,8 +23,7 @@ extension CommandTable {
             "Chooses the version of RESP and tells of the server.",
             group: .connection,
             flags: [.fast, .loading, .noAuthentication],
-            arguments: [.optional("protover", .integer), .option("SETNAME", "name")],
-            errors: [.unknownProtocol]
+            arguments: [.optional("protover", .integer), .option("SETNAME", "name")]
         ) { arguments throws(LeaseError) in
             .hello(
                 HelloCommand(

@@ -11,8 +11,7 @@ extension CommandTable {
             arguments: [
                 .required("name", .key), .required("ttl"), .option("WAIT", "duration|FOREVER"),
                 .option("OWNER", "label"), .option("REQUEST", "id"), .flag("BIND"),
-            ],
-            errors: [.conflict, .timeout, .badTTL, .denied, .busy, .ioError]
+            ]
         ) { arguments throws(LeaseError) in
             .acquire(
                 AcquireCommand(
@@ -33,8 +32,7 @@ extension CommandTable {
             arguments: [
                 .required("name", .key), .required("token", .integer), .required("ttl"), .option("REQUEST", "id"),
                 .flags("binding", oneOf: ["BIND", "UNBIND"]),
-            ],
-            errors: [.expired, .revoked, .badTTL, .denied, .ioError]
+            ]
         ) { arguments throws(LeaseError) in
             .renew(
                 RenewCommand(
@@ -51,8 +49,7 @@ extension CommandTable {
             "Ends a tenure by its newest token.",
             group: .lease,
             flags: [.write, .fast],
-            arguments: [.required("name", .key), .required("token", .integer)],
-            errors: [.expired, .denied, .ioError]
+            arguments: [.required("name", .key), .required("token", .integer)]
         ) { arguments throws(LeaseError) in
             .release(name: try arguments[0].leaseName(), token: try arguments[1].token())
         },
@@ -61,8 +58,7 @@ extension CommandTable {
             "Makes the connection a tie, for a process tree to inherit: the tenure ends with its last holder.",
             group: .lease,
             flags: [.write, .fast],
-            arguments: [.required("name", .key), .required("token", .integer)],
-            errors: [.expired, .denied, .busy, .ioError]
+            arguments: [.required("name", .key), .required("token", .integer)]
         ) { arguments throws(LeaseError) in
             .tie(name: try arguments[0].leaseName(), token: try arguments[1].token())
         },
@@ -71,8 +67,7 @@ extension CommandTable {
             "Answers the milliseconds left of the tenure that a token belongs to.",
             group: .lease,
             flags: [.readonly, .fast],
-            arguments: [.required("name", .key), .required("token", .integer)],
-            errors: [.expired]
+            arguments: [.required("name", .key), .required("token", .integer)]
         ) { arguments throws(LeaseError) in
             .check(name: try arguments[0].leaseName(), token: try arguments[1].token())
         },
@@ -106,8 +101,7 @@ extension CommandTable {
             "Ends a tenure by force, at once or after a time, and answers whether there was one.",
             group: .lease,
             flags: [.write, .fast],
-            arguments: [.required("name", .key), .option("AFTER", "duration"), .option("REASON", "text")],
-            errors: [.denied, .ioError]
+            arguments: [.required("name", .key), .option("AFTER", "duration"), .option("REASON", "text")]
         ) { arguments throws(LeaseError) in
             .revoke(
                 RevokeCommand(
@@ -121,8 +115,7 @@ extension CommandTable {
             "token",
             "Answers a fresh fencing token without a lease.",
             group: .lease,
-            flags: [.write, .fast],
-            errors: [.ioError]
+            flags: [.write, .fast]
         ) { _ in .token },
     ]
 }

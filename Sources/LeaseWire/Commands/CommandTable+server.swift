@@ -28,7 +28,7 @@ extension CommandTable {
                     complexity: "O(N) with N commands asked for",
                     flags: [.loading],
                     arguments: [.any("command-name")]
-                ) { arguments in .command(.docs(names: arguments.words)) },
+                ) { arguments throws(LeaseError) in .command(.docs(names: try arguments.names())) },
                 CommandSpec(
                     "info",
                     "Tells arity, flags and keys of commands, of all if none is named.",
@@ -36,15 +36,23 @@ extension CommandTable {
                     complexity: "O(N) with N commands asked for",
                     flags: [.loading],
                     arguments: [.any("command-name")]
-                ) { arguments in .command(.info(names: arguments.words)) },
+                ) { arguments throws(LeaseError) in .command(.info(names: try arguments.names())) },
             ]
         ) { _ in .command(.info(names: [])) },
     ]
 }
 
 extension ArgumentReader {
-    /// All values as words.
-    fileprivate var words: [String] {
-        (0..<valueCount).map { self[$0].word() }
+    /// All values as names of commands.
+    ///
+    /// What is told of one is a hundred times as long as its name.
+    fileprivate func names() throws(LeaseError) -> [String] {
+        guard valueCount <= CommandQuery.mostNames else {
+            throw LeaseError(
+                .tooBig,
+                "\(valueCount) commands are asked for; the most is \(CommandQuery.mostNames), or none for all that there are"
+            )
+        }
+        return (0..<valueCount).map { self[$0].word() }
     }
 }

@@ -16,8 +16,7 @@ extension CommandTable {
         group: .store,
         complexity: "O(log(N)) with N keys",
         flags: [.write],
-        arguments: [.required("key", .key), .required("value"), guarded],
-        errors: [.expired, .busy, .ioError]
+        arguments: [.required("key", .key), .required("value"), guarded]
     ) { arguments throws(LeaseError) in
         .put(key: try arguments[0].key(), value: try arguments[1].simpleValue(), if: try arguments.leaseGuard())
     }
@@ -37,8 +36,7 @@ extension CommandTable {
         group: .store,
         complexity: "O(log(N)) with N keys",
         flags: [.write],
-        arguments: [.required("key", .key), guarded],
-        errors: [.expired, .ioError]
+        arguments: [.required("key", .key), guarded]
     ) { arguments throws(LeaseError) in
         .delete(key: try arguments[0].key(), if: try arguments.leaseGuard())
     }
@@ -55,8 +53,7 @@ extension CommandTable {
                 group: .store,
                 complexity: "O(log(N)) with N children",
                 flags: [.write],
-                arguments: [.required("key", .key), .required("child"), guarded],
-                errors: [.exists, .expired, .busy, .ioError]
+                arguments: [.required("key", .key), .required("child"), guarded]
             ) { arguments throws(LeaseError) in
                 .prefixAppend(
                     key: try arguments[0].key(),
@@ -96,8 +93,7 @@ extension CommandTable {
                 group: .store,
                 complexity: "O(log(N)) with N children",
                 flags: [.write],
-                arguments: [.required("key", .key), .required("child"), guarded],
-                errors: [.expired, .ioError]
+                arguments: [.required("key", .key), .required("child"), guarded]
             ) { arguments throws(LeaseError) in
                 .prefixRemove(
                     key: try arguments[0].key(),
@@ -163,8 +159,7 @@ extension CommandTable {
                 group: .store,
                 complexity: "O(M*log(N)) with M keys and children removed of N",
                 flags: [.write],
-                arguments: [.required("key", .key).repeated],
-                errors: [.denied, .ioError]
+                arguments: [.required("key", .key).repeated]
             ) { arguments throws(LeaseError) in .keysRemove(keys: try arguments.keys()) },
         ]
     )
@@ -184,8 +179,7 @@ extension CommandTable {
         group: .store,
         complexity: "O(M*log(N)) with M keys and children written to N",
         flags: [.write, .movableKeys],
-        arguments: [EntryWords.grammar.repeated],
-        errors: [.conflict, .denied, .busy, .ioError]
+        arguments: [EntryWords.grammar.repeated]
     ) { arguments throws(LeaseError) in .importEntries(try arguments.entries()) }
 }
 

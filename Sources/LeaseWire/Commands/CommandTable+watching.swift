@@ -9,8 +9,7 @@ extension CommandTable {
             group: .pubsub,
             complexity: "O(N) with N names",
             flags: [.pubsub, .loading],
-            arguments: [.required("channel").repeated],
-            errors: [.busy]
+            arguments: [.required("channel").repeated]
         ) { arguments throws(LeaseError) in .subscribe(names: try arguments.channels()) },
         CommandSpec(
             "psubscribe",
@@ -18,8 +17,7 @@ extension CommandTable {
             group: .pubsub,
             complexity: "O(N) with N patterns",
             flags: [.pubsub, .loading],
-            arguments: [.required("pattern").repeated],
-            errors: [.busy]
+            arguments: [.required("pattern").repeated]
         ) { arguments throws(LeaseError) in .psubscribe(globs: try arguments.globs()) },
         CommandSpec(
             "unsubscribe",
