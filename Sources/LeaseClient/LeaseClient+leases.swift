@@ -44,7 +44,7 @@ extension LeaseClient {
         try await answer(to: .holder(name)).status()
     }
 
-    /// Lists the leases that are held, by name.
+    /// Lists the leases that are held, by name. ``allLeases(prefix:pageSize:)`` goes through any number of them.
     ///
     /// - Parameters:
     ///   - prefix: what the names begin with.
@@ -65,6 +65,15 @@ extension LeaseClient {
             leases.append(LeaseStatus(status))
         }
         return leases
+    }
+
+    /// The leases that are held, by name, page by page.
+    ///
+    /// One that is held throughout comes once.
+    public func allLeases(prefix: [UInt8] = [], pageSize: Int = 1000) -> PagedList<LeaseStatus> {
+        PagedList(pageSize: pageSize) { last, count throws(LeaseClientError) in
+            try await leases(prefix: prefix, after: last?.name, count: count)
+        }
     }
 
     /// Ends a tenure by force: from now on it cannot be renewed.

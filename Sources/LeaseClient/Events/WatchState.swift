@@ -124,6 +124,10 @@ struct WatchState {
 
     /// The daemon answered an error.
     private mutating func refused(_ error: LeaseClientError) -> [Action] {
+        if case .listing = phase, error.code == .tooBig, let shorter = questions.last?.shorter {
+            questions[questions.count - 1] = shorter
+            return ask()
+        }
         switch error.code {
         case .busy, .unavailable, .ioError: return lost(error)
         default:

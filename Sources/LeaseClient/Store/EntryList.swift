@@ -34,6 +34,7 @@ public struct EntryList: AsyncSequence, Sendable {
         /// The last key of the last page.
         private var lastKey: Key?
         private var isLastPage = false
+        private var pageSize = PageSize(count: EntryList.pageSize)
         /// What is still to be asked for, the next at the end.
         private var tasks: [Piece] = []
         /// What was answered, the next at the end.
@@ -62,8 +63,10 @@ public struct EntryList: AsyncSequence, Sendable {
                 } else if isLastPage {
                     return nil
                 } else {
-                    let page = try await client.keys(prefix: prefix, after: lastKey, count: EntryList.pageSize)
-                    isLastPage = page.count < EntryList.pageSize
+                    let page = try await pageSize.page { [client, prefix, lastKey] count throws(LeaseClientError) in
+                        try await client.keys(prefix: prefix, after: lastKey, count: count)
+                    }
+                    isLastPage = page.count < pageSize.count
                     lastKey = page.last?.key ?? lastKey
                     if !page.isEmpty { tasks = [.keys(page.map(\.key)[...])] }
                 }
@@ -83,8 +86,10 @@ public struct EntryList: AsyncSequence, Sendable {
                     StoreEntry(key: key, value: try await client.get(key), lease: try await lease(of: key))
                 ]
             case .children(let key, let after):
-                let children = try await client.children(of: key, after: after, count: EntryList.pageSize)
-                if children.count == EntryList.pageSize { tasks.append(.children(key, after: children.last)) }
+                let children = try await pageSize.page { [client] count throws(LeaseClientError) in
+                    try await client.children(of: key, after: after, count: count)
+                }
+                if children.count == pageSize.count { tasks.append(.children(key, after: children.last)) }
                 if !children.isEmpty { entries = [StoreEntry(key: key, children: children)] }
             }
         }

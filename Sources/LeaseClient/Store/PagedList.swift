@@ -2,7 +2,8 @@
 ///
 ///     for try await key in client.allKeys(prefix: Array("user/".utf8)) { … }
 ///
-/// Each page is a snapshot of its own, and begins behind the last element of the one before. A loop over it ends with a
+/// Each page is a snapshot of its own, and begins behind the last element of the one before. A daemon whose limits on lists
+/// are lower than a page is asked for shorter ones. A loop over it ends with a
 /// ``LeaseClientError`` if a page cannot be had; each new loop begins anew.
 public struct PagedList<Element: Sendable>: AsyncSequence, Sendable {
     /// What a loop may end with.
@@ -26,14 +27,14 @@ public struct PagedList<Element: Sendable>: AsyncSequence, Sendable {
 
     /// The place in the list where a loop is.
     public struct AsyncIterator: AsyncIteratorProtocol {
-        private let pageSize: Int
+        private var pageSize: PageSize
         private let fetch: Fetch
         private var page: [Element] = []
         private var position = 0
         private var isLastPage = false
 
         fileprivate init(pageSize: Int, fetch: @escaping Fetch) {
-            self.pageSize = pageSize
+            self.pageSize = PageSize(count: pageSize)
             self.fetch = fetch
         }
 
@@ -43,9 +44,10 @@ public struct PagedList<Element: Sendable>: AsyncSequence, Sendable {
         ) async throws(LeaseClientError) -> Element? {
             if position == page.count {
                 guard !isLastPage else { return nil }
-                page = try await fetch(page.last, pageSize)
+                let last = page.last
+                page = try await pageSize.page { [fetch] count throws(LeaseClientError) in try await fetch(last, count) }
                 position = 0
-                isLastPage = page.count < pageSize
+                isLastPage = page.count < pageSize.count
                 guard !page.isEmpty else { return nil }
             }
             defer { position += 1 }

@@ -19,9 +19,6 @@ struct ListCommand: ParsableCommand {
             """
     )
 
-    /// How many leases one request asks for; the list goes on behind the last one.
-    private static let pageSize = 1000
-
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var output: OutputOptions
 
@@ -32,11 +29,8 @@ struct ListCommand: ParsableCommand {
         let prefix = ArgumentText.bytes(prefix ?? "")
         let leases = try connection.ask { client throws(LeaseClientError) in
             var all: [LeaseStatus] = []
-            while true {
-                let page = try await client.leases(prefix: prefix, after: all.last?.name, count: Self.pageSize)
-                all += page
-                if page.count < Self.pageSize { return all }
-            }
+            for try await lease in client.allLeases(prefix: prefix) { all.append(lease) }
+            return all
         }
         if output.json {
             for lease in leases { try output.showObject(lease.json) }

@@ -116,6 +116,22 @@ import Testing
         #expect(leases.count == 1001)
     }
 
+    @Test func asksForShorterPagesWhereTheDaemonsLimitsAreLower() throws {
+        var state = listing()
+        let tooBig = RESPValue.error("TOOBIG the list has more than 300 elements")
+        #expect(text(state.received(tooBig)) == ["LEASES COUNT 500"])
+        #expect(text(state.received(tooBig)) == ["LEASES COUNT 250"])
+        let names = (0..<250).map { "\(10_000 + $0)" }
+        let page = RESPValue.array(try names.map { try status($0, token: token(7), fence: token(7)) })
+        #expect(text(state.received(page)) == ["LEASES AFTER 10249 COUNT 250"])
+        for count in [125, 62, 31, 15, 7, 3, 1] {
+            let after = text(state.received(tooBig))
+            #expect(after == ["LEASES AFTER 10249 COUNT \(count)"])
+        }
+        let end = text(state.received(tooBig))
+        #expect(end.count == 2 && end[0] == "close" && end[1].hasPrefix("fail "))
+    }
+
     @Test func asksByWhatAnEscapeStandsFor() throws {
         var state = WatchState(patterns: ["\\[ci\\]/*"])
         _ = state.start()
