@@ -10,7 +10,8 @@ extension Ledger {
         var admitted: [(name: LeaseName, tenure: Tenure)] = []
         var current: [LeaseName: Tenure] = [:]
         var highestToken: Token?
-        var added = 0
+        /// How many leases would be held that are free now, by user.
+        var added: [UInt32: Int] = [:]
         for entry in entries {
             guard let lease = entry.lease else { continue }
             let name = LeaseName(entry.key)
@@ -24,18 +25,13 @@ extension Ledger {
                 lastToken: tokens.last
             )
             if let tenure = admission {
-                added += over == nil ? 1 : 0
+                if over == nil { added[tenure.holder.uid, default: 0] += 1 }
                 current[name] = tenure
                 admitted.append((name, tenure))
             }
             highestToken = max(lease.token, highestToken ?? lease.token)
         }
-        guard added == 0 || leases.count + added <= configuration.maximumLeases else {
-            throw LeaseError(
-                .busy,
-                "with these there would be \(leases.count + added) leases, and \(configuration.maximumLeases) is the most; release some, or raise the limit"
-            )
-        }
+        try refuse(added, by: caller)
         roomToGrow = 0
         try refuseGrowth(by: 0)
         if entries.contains(where: { $0.value != nil || !$0.children.isEmpty }) {
@@ -54,6 +50,26 @@ extension Ledger {
         // A lease that is past leaves its token behind: this store's go on after it.
         if let highestToken, tokens.last.map({ $0 < highestToken }) ?? true {
             append(.token(highestToken), now)
+        }
+    }
+    /// Refuses more leases than there may be: what an import brings in counts as what is granted does.
+    private func refuse(_ added: [UInt32: Int], by caller: Caller) throws(LeaseError) {
+        guard !added.isEmpty else { return }
+        let count = leases.count + added.values.reduce(0, +)
+        let reserve = caller.isAdministrator ? 0 : configuration.leasesReservedForAdministrators
+        let most = configuration.maximumLeases - reserve
+        guard count <= most else {
+            throw LeaseError(
+                .busy,
+                "with these there would be \(count) leases, and \(most) is the most; release some, or raise the limit"
+            )
+        }
+        guard !caller.isAdministrator else { return }
+        for (uid, more) in added where leases.count(of: uid) + more > configuration.maximumLeasesPerUser {
+            throw LeaseError(
+                .busy,
+                "with these uid \(uid) would hold \(leases.count(of: uid) + more) leases, and \(configuration.maximumLeasesPerUser) is the most for one user; release some, or raise the limit"
+            )
         }
     }
 }

@@ -55,6 +55,41 @@ import Testing
         #expect(try other.entries(of: odd + [nothing]) == entries)
     }
 
+    /// What an import brings in counts as what is granted does.
+    @Test func whoAdministersSomeLeasesImportsUpToTheLimitsOfUsers() throws {
+        let rule = AccessRule(.allow, .user(1000), [.admin, .write], prefix: Array("job".utf8), label: "rule 1")
+        let access = Access([rule], uid: 1000)
+        let scoped = Caller(uid: 1000, gid: 1, pid: 1, isAdministrator: false, access: access)
+        let clock = bench.clock
+        func refusal(of uids: [UInt32], by caller: Caller) throws -> LeaseError.Code? {
+            let folder = try StoreFolder()
+            var configuration = LedgerConfiguration()
+            configuration.maximumLeases = 6
+            configuration.leasesReservedForAdministrators = 2
+            configuration.maximumLeasesPerUser = 3
+            let ledger = try Ledger(path: folder.store, configuration: configuration, clock: clock)
+            defer { ledger.abandon() }
+            let acquire = LeaseRequest.acquire(ttl: .max, owner: .empty, request: nil)
+            _ = try ledger.perform(acquire, on: LeaseName("job"), by: scoped, now: clock.now()).get()
+            let entries = try uids.enumerated().map { index, uid in
+                var lease = try lease(100, after: .seconds(60))
+                lease.uid = uid
+                return StoreEntry(key: try Key("job\(index)"), lease: lease)
+            }
+            let answer = ledger.perform(.importEntries(entries), if: nil, by: caller, now: clock.now())
+            #expect(ledger.leases.count == ((try? answer.get()) == nil ? 1 : 1 + uids.count), "all or none")
+            guard case .failure(let error) = answer else { return nil }
+            return error.code
+        }
+        let administrator = Caller(uid: 0, gid: 0, pid: 1, isAdministrator: true)
+        // The user has one already.
+        #expect(try refusal(of: [1000, 1000, 1], by: scoped) == nil)
+        #expect(try refusal(of: [1000, 1000, 1000], by: scoped) == .busy)
+        #expect(try refusal(of: [1000, 1000, 1, 1], by: scoped) == .busy, "the reserve")
+        #expect(try refusal(of: [1000, 1000, 1000, 1000, 1000], by: administrator) == nil)
+        #expect(try refusal(of: [1, 2, 3, 4, 5, 6], by: administrator) == .busy)
+    }
+
     @Test func anExportFollowsAStepOfTheWallClock() throws {
         try bench.acquire(odd[0], ttl: TTL(.seconds(60)))
         bench.clock.stepWall(by: .seconds(1000))
