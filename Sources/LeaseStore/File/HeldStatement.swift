@@ -49,15 +49,17 @@ final class HeldStatement {
     ///
     /// The way of each request: nothing is put into an array first.
     @inline(__always)
-    func run(binding bind: (StatementBinder) -> Void) throws {
+    func run(binding bind: (inout StatementBinder) -> Void) throws {
         defer { sqlite3_clear_bindings(statement) }
         try runWhole(binding: bind)
     }
 
     /// The same for a `bind` that binds every place each time, so that nothing of the last one has to be cleared away.
     @inline(__always)
-    func runWhole(binding bind: (StatementBinder) -> Void) throws {
-        bind(StatementBinder(statement: statement))
+    func runWhole(binding bind: (inout StatementBinder) -> Void) throws {
+        var binder = StatementBinder(statement: statement)
+        bind(&binder)
+        guard binder.code == SQLITE_OK else { throw Self.error(binder.code) }
         let code = sqlite3_step(statement)
         defer { sqlite3_reset(statement) }
         guard code == SQLITE_DONE || code == SQLITE_ROW else { throw Self.error(code, on: connection) }
@@ -118,119 +120,120 @@ final class HeldStatement {
     }
 
     private func withBound(_ values: ArraySlice<SQLValue>, index: Int32 = 1, _ body: () throws -> Void) throws {
-        // The bytes of each blob and text must outlive the step, so that binding them nests.
-        var index = index
-        var rest = values
-        while let value = rest.popFirst() {
-            switch value {
-            case .null: sqlite3_bind_null(statement, index)
-            case .integer(let number): sqlite3_bind_int64(statement, index, number)
-            case .blob(let bytes):
-                let following = rest
-                return try bytes.withUnsafeBytes { buffer in
-                    // A zero length with a null address would be bound as NULL.
-                    if buffer.isEmpty {
-                        sqlite3_bind_zeroblob(statement, index, 0)
-                    } else {
-                        sqlite3_bind_blob(statement, index, buffer.baseAddress, Int32(buffer.count), nil)
-                    }
-                    try withBound(following, index: index + 1, body)
-                }
-            case .text(var text):
-                let following = rest
-                return try text.withUTF8 { buffer in
-                    let address = UnsafeRawPointer(buffer.baseAddress)?.assumingMemoryBound(to: CChar.self)
-                    sqlite3_bind_text(
-                        statement,
-                        index,
-                        address ?? UnsafePointer(bitPattern: 1),
-                        Int32(buffer.count),
-                        nil
-                    )
-                    try withBound(following, index: index + 1, body)
-                }
+        // The bytes of each blob must outlive the step, so that binding them nests.
+        guard let value = values.first else {
+            defer {
+                sqlite3_reset(statement)
+                sqlite3_clear_bindings(statement)
             }
-            index += 1
+            return try body()
         }
-        defer {
-            sqlite3_reset(statement)
-            sqlite3_clear_bindings(statement)
+        let following = values.dropFirst()
+        var binder = StatementBinder(statement: statement)
+        switch value {
+        case .integer(let number):
+            binder.integer(index, number)
+            guard binder.code == SQLITE_OK else { throw Self.error(binder.code) }
+            try withBound(following, index: index + 1, body)
+        case .blob(let bytes):
+            try bytes.withUnsafeBytes { buffer in
+                binder.blob(index, inPlace: buffer)
+                guard binder.code == SQLITE_OK else { throw Self.error(binder.code) }
+                try withBound(following, index: index + 1, body)
+            }
         }
-        try body()
     }
 
+    /// What SQLite says of a call that has just failed.
     private static func error(_ code: Int32, on connection: OpaquePointer) -> DatabaseError {
         DatabaseError(
             resultCode: ResultCode(rawValue: sqlite3_extended_errcode(connection)),
             message: String(cString: sqlite3_errmsg(connection))
         )
     }
+
+    private static func error(_ code: Int32) -> DatabaseError {
+        DatabaseError(resultCode: ResultCode(rawValue: code), message: "a value was not bound")
+    }
 }
 
 /// Binds values to a statement by their places, from 1 on.
+///
+/// A statement whose values were not all bound, for want of memory, is not run: it would write NULL in the place of what is
+/// missing.
 struct StatementBinder {
     fileprivate let statement: OpaquePointer?
+    /// The code of the last binding that failed.
+    fileprivate private(set) var code = SQLITE_OK
+
+    fileprivate init(statement: OpaquePointer?) {
+        self.statement = statement
+    }
+
+    private mutating func note(_ code: Int32) {
+        if code != SQLITE_OK { self.code = code }
+    }
 
     /// SQLite's mark for bytes that it is to copy: all ones in place of a function (sqlite.org/c3ref/c_static.html).
     ///
     /// It is no function, and sound as one: SQLite compares it, and never calls it.
     private static let copied = unsafeBitCast(-1, to: sqlite3_destructor_type.self)
 
-    func integer(_ index: Int32, _ number: Int64) {
-        sqlite3_bind_int64(statement, index, number)
+    mutating func integer(_ index: Int32, _ number: Int64) {
+        note(sqlite3_bind_int64(statement, index, number))
     }
 
-    func integer(_ index: Int32, _ number: Int64?) {
-        guard let number else { return }
-        sqlite3_bind_int64(statement, index, number)
+    mutating func integer(_ index: Int32, _ number: Int64?) {
+        if let number { integer(index, number) }
     }
 
     /// Bytes that stay where they are until the statement has run.
-    func blob(_ index: Int32, inPlace bytes: UnsafeRawBufferPointer) {
+    mutating func blob(_ index: Int32, inPlace bytes: UnsafeRawBufferPointer) {
         blob(index, bytes, nil)
     }
 
-    func blob(_ index: Int32, _ bytes: [UInt8]) {
+    mutating func blob(_ index: Int32, _ bytes: [UInt8]) {
         bytes.withUnsafeBytes { blob(index, $0, Self.copied) }
     }
 
-    private func blob(_ index: Int32, _ bytes: UnsafeRawBufferPointer, _ destructor: sqlite3_destructor_type?) {
+    private mutating func blob(_ index: Int32, _ bytes: UnsafeRawBufferPointer, _ destructor: sqlite3_destructor_type?)
+    {
         // A zero length with a null address would be bound as NULL.
         if bytes.isEmpty {
-            sqlite3_bind_zeroblob(statement, index, 0)
+            note(sqlite3_bind_zeroblob(statement, index, 0))
         } else {
-            sqlite3_bind_blob(statement, index, bytes.baseAddress, Int32(bytes.count), destructor)
+            note(sqlite3_bind_blob(statement, index, bytes.baseAddress, Int32(bytes.count), destructor))
         }
     }
 
-    func text(_ index: Int32, _ text: String) {
+    mutating func text(_ index: Int32, _ text: String) {
         guard !text.isEmpty else {
             // Most reasons are: there is nothing to copy, and a null address would be bound as NULL.
-            sqlite3_bind_text(statement, index, UnsafePointer(bitPattern: 1), 0, nil)
+            note(sqlite3_bind_text(statement, index, UnsafePointer(bitPattern: 1), 0, nil))
             return
         }
         var text = text
         text.withUTF8 { buffer in
             let address = UnsafeRawPointer(buffer.baseAddress)?.assumingMemoryBound(to: CChar.self)
-            sqlite3_bind_text(statement, index, address, Int32(buffer.count), Self.copied)
+            note(sqlite3_bind_text(statement, index, address, Int32(buffer.count), Self.copied))
         }
     }
 
     /// Two places: the boot clock's nanoseconds and the wall clock's microseconds.
-    func moment(_ index: Int32, _ moment: Moment) {
+    mutating func moment(_ index: Int32, _ moment: Moment) {
         integer(index, moment.boot.nanoseconds)
         integer(index + 1, moment.wall.microseconds)
     }
 
     /// Three places: request id, its user, the token that it replaced.
-    func request(_ index: Int32, _ request: RequestRecord) {
+    mutating func request(_ index: Int32, _ request: RequestRecord) {
         blob(index, request.id.bytes)
         integer(index + 1, Int64(request.uid))
         integer(index + 2, request.replaced?.rawValue)
     }
 
     /// Four places: uid, gid, pid, owner label.
-    func holder(_ index: Int32, _ holder: Holder) {
+    mutating func holder(_ index: Int32, _ holder: Holder) {
         integer(index, Int64(holder.uid))
         integer(index + 1, Int64(holder.gid))
         integer(index + 2, Int64(holder.pid))
@@ -240,15 +243,8 @@ struct StatementBinder {
 
 /// A value to bind.
 enum SQLValue {
-    case null
     case integer(Int64)
-    case text(String)
     case blob([UInt8])
-
-    static func integer(_ number: (some BinaryInteger)?) -> SQLValue { number.map { .integer(Int64($0)) } ?? .null }
-    static func flag(_ flag: Bool) -> SQLValue { .integer(flag ? 1 : 0) }
-    static func text(_ text: String?) -> SQLValue { text.map { .text($0) } ?? .null }
-    static func blob(_ bytes: [UInt8]?) -> SQLValue { bytes.map { .blob($0) } ?? .null }
 }
 
 /// The row that a held statement stands on; valid until the next step.

@@ -138,7 +138,7 @@ extension JournalEntry {
                     row.blob(4, inPlace: name)
                     row.integer(5, 0 as Int64)
                     row.integer(6, fence.rawValue)
-                    Self.bind(event, to: row)
+                    Self.bind(event, to: &row)
                 }
             }
         }
@@ -150,7 +150,7 @@ extension JournalEntry {
         _ name: LeaseName,
         _ fence: Token,
         with statement: HeldStatement,
-        _ bind: (StatementBinder) -> Void
+        _ bind: (inout StatementBinder) -> Void
     ) throws {
         try name.bytes.withUnsafeBytes { name in
             try statement.runWhole { row in
@@ -158,13 +158,13 @@ extension JournalEntry {
                 row.integer(2, at.microseconds)
                 row.blob(3, inPlace: name)
                 row.integer(4, fence.rawValue)
-                bind(row)
+                bind(&row)
             }
         }
     }
 
     /// Binds the columns that depend on the event.
-    private static func bind(_ event: LeaseEvent, to row: StatementBinder) {
+    private static func bind(_ event: LeaseEvent, to row: inout StatementBinder) {
         func kind(_ kind: Kind, detail: Int64? = nil) {
             row.integer(2, kind.rawValue)
             row.integer(21, detail)
