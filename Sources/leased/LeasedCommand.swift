@@ -109,11 +109,14 @@ struct LeasedCommand: AsyncParsableCommand {
         level.current = configuration.logLevel
         let clock = try SystemLeaseClock()
         let listener = try Self.listener(configuration, passed: passed.listeners)
+        var inForce = configuration
+        // One that the service manager passed is where its unit says.
+        inForce.socketPath = listener.boundPath ?? configuration.socketPath
         let tieStore = TieStore(logger: logger)
         let server: LeaseServer
         do {
             server = try await LeaseServer.start(
-                configuration: configuration,
+                configuration: inForce,
                 clock: clock,
                 logger: logger,
                 keptTies: KeptTies(passed.stored),
@@ -130,7 +133,13 @@ struct LeasedCommand: AsyncParsableCommand {
             server,
             SocketService(server: server, listener: listener, logger: logger) { await status.socketAnswers() },
             WatchdogService(server: server, commitTimeout: configuration.commitTimeout, logger: logger),
-            ReloadService(server: server, level: level, logger: logger, load: loadConfiguration),
+            ReloadService(
+                server: server,
+                started: configuration,
+                level: level,
+                logger: logger,
+                load: loadConfiguration
+            ),
         ]
         #if DEBUG
             services.append(HangHook(server: server, logger: logger))

@@ -14,6 +14,8 @@ import UnixSignals
 actor ReloadService: Service {
     private let executor = SerialQueueExecutor(label: "leased.reload")
     private let server: LeaseServer
+    /// The configuration that the daemon was started with.
+    private let started: ServerConfiguration
     private let level: LogLevel
     private let logger: Logger
     private let load: @Sendable () throws(ConfigurationError) -> ServerConfiguration
@@ -21,11 +23,13 @@ actor ReloadService: Service {
 
     init(
         server: LeaseServer,
+        started: ServerConfiguration,
         level: LogLevel,
         logger: Logger,
         load: @escaping @Sendable () throws(ConfigurationError) -> ServerConfiguration
     ) {
         self.server = server
+        self.started = started
         self.level = level
         self.logger = logger
         self.load = load
@@ -50,6 +54,13 @@ actor ReloadService: Service {
             await server.apply(configuration)
             level.current = configuration.logLevel
             logger.notice("configuration reloaded")
+            let waiting = started.settingsFixedAtStart(differingIn: configuration)
+            if !waiting.isEmpty {
+                logger.notice(
+                    "settings changed that take effect at the next start",
+                    metadata: ["settings": "\(waiting.joined(separator: ", "))"]
+                )
+            }
         } catch {
             logger.error(
                 "configuration not reloaded; the old one stays in force",

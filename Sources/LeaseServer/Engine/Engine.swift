@@ -502,7 +502,7 @@ actor Engine {
 
     /// Takes over a configuration that has been read anew: limits, administrators, access rules, retention.
     func apply(_ configuration: ServerConfiguration) {
-        self.configuration = configuration
+        self.configuration = self.configuration.reloaded(as: configuration)
         backend.apply(configuration.ledger)
         applyAccess()
     }

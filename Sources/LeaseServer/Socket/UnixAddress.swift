@@ -20,6 +20,24 @@ struct UnixAddress {
         withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: bytes) }
     }
 
+    /// The path that a socket is bound to, with `@` for the null byte that an abstract one begins with.
+    ///
+    /// Returns `nil` if it is bound to none.
+    static func path(of descriptor: Int32) -> String? {
+        var address = sockaddr_un()
+        var length = socklen_t(MemoryLayout<sockaddr_un>.size)
+        let result = withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(descriptor, $0, &length) }
+        }
+        guard result == 0, address.sun_family == sa_family_t(AF_UNIX),
+            let start = MemoryLayout<sockaddr_un>.offset(of: \.sun_path)
+        else { return nil }
+        let bytes = withUnsafeBytes(of: address) { Array($0[start..<min(Int(length), $0.count)]) }
+        guard let first = bytes.first else { return nil }
+        guard first == 0 else { return String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self) }
+        return "@" + String(decoding: bytes.dropFirst(), as: UTF8.self)
+    }
+
     /// bind(2); answers 0, or the error's number.
     func bind(_ descriptor: Int32) -> Int32 {
         call { Glibc.bind(descriptor, $0, $1) }

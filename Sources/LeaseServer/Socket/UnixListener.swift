@@ -95,6 +95,13 @@ public final class UnixListener: Sendable {
         lock = nil
     }
 
+    /// Where clients find the socket, also if the service manager passed it (getsockname(2)); an abstract one begins with `@`.
+    ///
+    /// `nil` if it has no name.
+    public var boundPath: String? {
+        path ?? UnixAddress.path(of: descriptor)
+    }
+
     /// Removes the socket from its folder, so that no client tries it in vain; to be called when the daemon stops.
     ///
     /// Only the very file that this object made is removed. Clients that are connected stay so, and the path stays

@@ -1,0 +1,27 @@
+/// What a reload takes over, and what is fixed when the daemon starts.
+extension ServerConfiguration {
+    /// The configuration in force once `new` has been read: `new`, with what is fixed at start as it is here.
+    func reloaded(as new: ServerConfiguration) -> ServerConfiguration {
+        var reloaded = new
+        reloaded.socketPath = socketPath
+        reloaded.socketMode = socketMode
+        reloaded.socketGroup = socketGroup
+        reloaded.storePath = storePath
+        reloaded.stopTimeout = stopTimeout
+        reloaded.commitTimeout = commitTimeout
+        return reloaded
+    }
+
+    /// The settings that `new` has otherwise and a reload does not take over, by their names in the file.
+    public func settingsFixedAtStart(differingIn new: ServerConfiguration) -> [String] {
+        let fixed: [(key: String, isSame: Bool)] = [
+            (SettingKey.socket, socketPath == new.socketPath),
+            (SettingKey.socketMode, socketMode == new.socketMode),
+            (SettingKey.socketGroup, socketGroup == new.socketGroup),
+            (SettingKey.store, storePath == new.storePath),
+            (SettingKey.stopTimeout, stopTimeout == new.stopTimeout),
+            (SettingKey.commitTimeout, commitTimeout == new.commitTimeout),
+        ]
+        return fixed.filter { !$0.isSame }.map(\.key)
+    }
+}
