@@ -44,7 +44,9 @@ extension LeaseClient {
         try await answer(to: .holder(name)).status()
     }
 
-    /// Lists the leases that are held, by name. ``allLeases(prefix:pageSize:)`` goes through any number of them.
+    /// Lists the leases that are held, by name.
+    ///
+    /// ``allLeases(prefix:pageSize:)`` goes through any number of them.
     ///
     /// - Parameters:
     ///   - prefix: what the names begin with.

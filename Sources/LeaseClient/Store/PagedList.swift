@@ -45,7 +45,8 @@ public struct PagedList<Element: Sendable>: AsyncSequence, Sendable {
             if position == page.count {
                 guard !isLastPage else { return nil }
                 let last = page.last
-                page = try await pageSize.page { [fetch] count throws(LeaseClientError) in try await fetch(last, count) }
+                page = try await pageSize.page { [fetch] count throws(LeaseClientError) in try await fetch(last, count)
+                }
                 position = 0
                 isLastPage = page.count < pageSize.count
                 guard !page.isEmpty else { return nil }

@@ -5,7 +5,7 @@
 public enum LeaseEvent: Hashable, Sendable {
     /// A tenure began.
     case granted(Tenure)
-    /// A tenure was brought in from elsewhere, or the one with its fence was replaced by it.
+    /// A tenure was brought in from elsewhere, or took the place of the one with its fence, as far as an entry tells of it.
     case imported(Tenure)
     /// The tenure was renewed.
     indirect case renewed(Renewal)
@@ -31,8 +31,12 @@ public enum LeaseEvent: Hashable, Sendable {
             guard tenure == nil else { return false }
             tenure = granted
         case .imported(let imported):
-            guard tenure == nil || tenure?.fence == imported.fence else { return false }
-            tenure = imported
+            guard tenure != nil else {
+                tenure = imported
+                return true
+            }
+            guard tenure?.fence == imported.fence else { return false }
+            tenure?.replace(by: imported)
         case .renewed(let renewal):
             guard tenure != nil else { return false }
             tenure?.renew(renewal)

@@ -3,8 +3,8 @@ extension LeaseRules {
     /// Decides what becomes of an imported lease: the tenure that it is, or `nil` if it is past.
     ///
     /// A tenure in force with another fence is in its way; over the same fence it replaces. What the entry does not say is
-    /// filled in: the fence is the token, the user is the importer, the TTL is what is left. The group and the process are
-    /// the importer's, since no entry carries them.
+    /// filled in: the fence is the token, the user is the importer, the TTL is what is left. What no entry carries stays as it
+    /// is over the same fence, such as a tie; otherwise the group and the process are the importer's.
     ///
     /// - Parameters:
     ///   - lease: The lease as the entry has it.

@@ -162,6 +162,34 @@ public struct Tenure: Hashable, Sendable {
         }
     }
 
+    /// Takes over what an import says of the tenure: tokens, time, user and label.
+    ///
+    /// What no entry tells stays as it is: since when it is held and how often it was renewed, what it hangs on, an end by
+    /// force that is under way.
+    mutating func replace(by imported: Tenure) {
+        let (old, new) = (box.state, imported.box.state)
+        let isSameUser = old.holder.uid == new.holder.uid
+        box = Box(
+            State(
+                fence: new.fence,
+                token: new.token,
+                holder: isSameUser
+                    ? Holder(uid: new.holder.uid, gid: old.holder.gid, pid: old.holder.pid, owner: new.holder.owner)
+                    : new.holder,
+                ttl: new.ttl,
+                deadline: new.deadline,
+                acquiredAt: old.acquiredAt,
+                renewals: old.renewals,
+                // A repetition of it is answered with the token.
+                request: old.token == new.token ? old.request : nil,
+                revocation: old.revocation,
+                isExtended: old.isExtended,
+                attachment: old.attachment,
+                isOverdueNoted: false
+            )
+        )
+    }
+
     mutating func attach(_ attachment: Attachment) {
         change { state in
             state.attachment = attachment

@@ -56,19 +56,10 @@ extension Engine {
 
     /// Imports entries.
     func bringIn(_ entries: [StoreEntry], for session: Session, now: Moment) {
-        guard perform(.importEntries(entries), session, now) else { return }
-        warnOfImportedTokens(entries, by: session, now: now)
-        // An imported tenure goes by time alone, whatever the one that it replaces hung on.
-        for entry in entries where entry.lease != nil {
-            attachments.append((LeaseName(entry.key), .nothing, session))
-        }
-    }
-
-    /// Tells the log if tokens are ahead of the wall clock from now on.
-    private func warnOfImportedTokens(_ entries: [StoreEntry], by session: Session, now: Moment) {
-        guard let token = entries.compactMap(\.lease?.token).max() else { return }
+        let lastToken = backend.lastToken
+        guard perform(.importEntries(entries), session, now), let token = backend.lastToken else { return }
         let lead = now.wall.duration(to: WallInstant(microseconds: token.rawValue))
-        guard lead > .zero else { return }
+        guard token != lastToken, lead > .zero else { return }
         logger.warning(
             "an imported token is ahead of the wall clock",
             metadata: [

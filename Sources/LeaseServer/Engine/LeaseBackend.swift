@@ -40,6 +40,9 @@ protocol LeaseBackend: AnyObject {
     /// The leases whose tenures have ended since the last call or commit, in order; some may be held again.
     func takeFreed() -> [LeaseName]
 
+    /// The last token that was issued or brought in, if one was; it may not be durable yet.
+    var lastToken: Token? { get }
+
     /// Whether something was decided since the last commit.
     var hasBatch: Bool { get }
 

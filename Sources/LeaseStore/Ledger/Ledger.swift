@@ -36,7 +36,12 @@ package final class Ledger {
     var roomToGrow: Int64 = 0
 
     /// Whether ``takeAnnouncements()`` is to have what becomes durable; while it is off, that costs nothing.
-    package var isWatched = false
+    package var isWatched = false {
+        didSet {
+            // Whoever watches next is told of what happens from then on.
+            if !isWatched { announcements = [] }
+        }
+    }
     /// What has become durable and was not taken yet.
     var announcements: [Announcement] = []
 
@@ -208,6 +213,9 @@ package final class Ledger {
         defer { batch.freed.removeAll() }
         return batch.freed
     }
+
+    /// The last token that was issued or brought in, if one was; it may not be durable yet.
+    package var lastToken: Token? { tokens.last }
 
     /// How many leases are in force; some may be past their end and not yet ended.
     package var leaseCount: Int { leases.count }

@@ -44,7 +44,8 @@ import Testing
         if let longer {
             #expect(LeaseEvent.imported(longer).apply(to: &lease))
         }
-        #expect(lease == longer)
+        #expect(lease?.token == token(6) && lease?.ttl == .max && lease?.deadline == moment(10))
+        longer = lease
         let other = Tenure(
             fence: token(8),
             token: token(8),
@@ -59,6 +60,39 @@ import Testing
         )
         #expect(!LeaseEvent.imported(other).apply(to: &lease))
         #expect(lease == longer)
+    }
+
+    @Test func anImportLeavesWhatNoEntryTells() throws {
+        let id = try RequestID("0123456789abcdef".utf8)
+        let request = RequestRecord(id: id, verb: .acquire, uid: granted.holder.uid, replaced: nil)
+        func tenure(uid: UInt32, _ last: Int64, _ attachment: Attachment, _ revocation: Revocation?) -> Tenure {
+            Tenure(
+                fence: token(5),
+                token: token(last),
+                holder: Holder(uid: uid, gid: 7, pid: Int32(last), owner: .empty),
+                ttl: .min,
+                deadline: moment(last),
+                acquiredAt: WallInstant(microseconds: last),
+                renewals: last,
+                request: last == 6 ? request : nil,
+                revocation: revocation,
+                isExtended: last == 6,
+                attachment: attachment,
+                isOverdueNoted: last == 6
+            )
+        }
+        let revocation = Revocation(end: moment(20), reason: .empty, revoker: nil)
+        for (uid, last) in [(1, 6), (1, 9), (2, 6)] as [(UInt32, Int64)] {
+            var lease: Tenure? = tenure(uid: 1, 6, .tied, revocation)
+            let imported = tenure(uid: uid, last, .nothing, nil)
+            #expect(LeaseEvent.imported(imported).apply(to: &lease))
+            let found = try #require(lease)
+            #expect(found.token == imported.token && found.deadline == imported.deadline && found.holder.uid == uid)
+            #expect(found.attachment == .tied && found.revocation == revocation && found.isExtended)
+            #expect(found.renewals == 6 && found.acquiredAt == WallInstant(microseconds: 6) && !found.isOverdueNoted)
+            #expect(found.request == (last == 6 ? request : nil), "its answer is the token")
+            #expect(found.holder.pid == (uid == 1 ? 6 : Int32(last)))
+        }
     }
 
     @Test func everyOtherEventFindsATenure() {

@@ -370,7 +370,7 @@ import Testing
         }
     }
 
-    @Test func anImportOverATenureTakesItOffItsConnection() async throws {
+    @Test func anImportOverATenureLeavesItToItsConnection() async throws {
         for verb in ["RENEW x %@ 30s BIND", "TIE x %@"] {
             try await EngineBench.withLedger { bench in
                 let administrator = try await bench.connect(uid: 0)
@@ -383,11 +383,12 @@ import Testing
                 let expiry = bench.clock.now().wall.milliseconds + 60_000
                 let entry = "IMPORT KEY x LEASE \(newest) \(expiry) FENCE \(token)"
                 #expect(try await bench.ask(entry, from: administrator) == "+OK\r\n")
-                #expect(try await bench.tenure("x")?.attachment == .nothing)
-                #expect(await bench.engine.run { $0.holdings.count } == 0)
+                let imported = try #require(try await bench.tenure("x"))
+                #expect(imported.token == newest && imported.attachment != .nothing)
+                #expect(imported.deadline.wall.milliseconds == expiry)
                 try await hangUp(client, bench)
-                try await bench.turns(3)
-                #expect(try await bench.tenure("x")?.token == newest)
+                let name = try LeaseName("x")
+                try await bench.settle { $0.backend.tenure(of: name) == nil }
             }
         }
     }

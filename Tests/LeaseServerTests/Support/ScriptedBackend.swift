@@ -37,7 +37,7 @@ final class ScriptedBackend: LeaseBackend {
     var isWatched = false
     /// What is decided and not committed.
     private(set) var batch = 0
-    private var lastToken: Int64 = 100
+    private var lastNumber: Int64 = 100
 
     private(set) var lastDurableSequence: Int64 = 0
     private(set) var foldedThrough: Int64 = 0
@@ -73,8 +73,8 @@ final class ScriptedBackend: LeaseBackend {
         switch request {
         case .acquire, .renew:
             note()
-            lastToken += 1
-            return .success(.token(Token(rawValue: lastToken)!))
+            lastNumber += 1
+            return .success(.token(Token(rawValue: lastNumber)!))
         case .release:
             note()
             return .success(.released)
@@ -112,8 +112,8 @@ final class ScriptedBackend: LeaseBackend {
     func issueToken(now: Moment) throws(LeaseError) -> Token {
         calls.append(.token)
         note()
-        lastToken += 1
-        return Token(rawValue: lastToken)!
+        lastNumber += 1
+        return Token(rawValue: lastNumber)!
     }
 
     func expire(now: Moment, limit: Int) -> Bool {
@@ -130,6 +130,8 @@ final class ScriptedBackend: LeaseBackend {
     func tenure(of name: LeaseName) -> Tenure? { nil }
 
     var tiedLeases: [Token: LeaseName] { [:] }
+
+    var lastToken: Token? { Token(rawValue: lastNumber) }
 
     func takeFreed() -> [LeaseName] { [] }
 
@@ -209,7 +211,7 @@ final class ScriptedBackend: LeaseBackend {
         StoreFigures(
             path: "scripted",
             leases: leaseCount,
-            lastToken: Token(rawValue: lastToken),
+            lastToken: Token(rawValue: lastNumber),
             tokenLead: .zero,
             sequence: lastDurableSequence,
             foldBacklog: foldBacklog,

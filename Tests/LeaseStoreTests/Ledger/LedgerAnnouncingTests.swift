@@ -142,5 +142,11 @@ import Testing
         try bench.ledger.commit()
         bench.ledger.isWatched = true
         #expect(told() == [])
+        // Nor if nothing happens meanwhile.
+        try bench.acquire(a)
+        try bench.ledger.commit()
+        bench.ledger.isWatched = false
+        bench.ledger.isWatched = true
+        #expect(told() == [])
     }
 }
