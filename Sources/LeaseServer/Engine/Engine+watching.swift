@@ -152,14 +152,14 @@ extension Engine {
     ///
     /// - Parameter undelivered: the waited grants among them, which are lost if that fails.
     func write(_ bytes: ByteBuffer, to session: Session, undelivered: [(name: LeaseName, fence: Token)]) {
-        let messages = session.takeMessageBytes()
-        guard let written = session.write(bytes), messages > 0 || !undelivered.isEmpty else { return }
         let id = session.id
-        var counted = 0
-        if messages > 0 {
+        var counted = session.takeMessageBytes()
+        if counted > 0 {
             backlog.add(MessageBacklog.writeBytes, for: id)
-            counted = messages + MessageBacklog.writeBytes
+            counted += MessageBacklog.writeBytes
         }
+        guard let written = session.write(bytes) else { return backlog.remove(counted, for: id) }
+        guard counted > 0 || !undelivered.isEmpty else { return }
         written.whenComplete { [counted] result in
             self.assumeIsolated { engine in
                 engine.backlog.remove(counted, for: id)

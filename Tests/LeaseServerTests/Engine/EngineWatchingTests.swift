@@ -184,6 +184,25 @@ import Testing
         }
     }
 
+    /// Its socket says so within the write.
+    @Test func subscriberThatGoesAwayAsItIsToldLeavesNothing() async throws {
+        try await EngineBench.with { bench in
+            let (watcher, client) = (try await bench.connect(), try await bench.connect())
+            try await bench.send("SUBSCRIBE a\r\n", from: watcher)
+            let told = try Self.announcement("a")
+            try await bench.turn { engine in
+                (engine.backend as! ScriptedBackend).announcing = [told]
+                bench.atNextFlush(of: watcher, on: engine) {
+                    engine.assumeIsolated { bench.hangUp(watcher, on: $0) }
+                }
+                bench.receive("ACQUIRE a 30s\r\n", from: client, on: engine)
+            }
+            try await bench.settle { $0.sessions.count == 1 }
+            #expect(await bench.engine.run { $0.backlog.total } == 0)
+            #expect(try await bench.output(of: client) == ":101\r\n")
+        }
+    }
+
     @Test func refusedCommitTellsNothing() async throws {
         try await EngineBench.with { bench in
             let (watcher, client) = (try await bench.connect(), try await bench.connect())
