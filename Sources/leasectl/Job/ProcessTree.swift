@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import LeaseCore
 
 /// The job's process tree: every descendant of `leasectl`.
 ///
@@ -12,6 +13,8 @@ struct ProcessTree {
     private let root: pid_t
     private var foreign: Set<pid_t>
     private var terminated: Set<ProcessIdentity> = []
+    /// When the tree was asked to end, in clock ticks from boot.
+    private var terminationTicks: UInt64?
 
     /// The tree below this process, as it grows from now on.
     static func belowThisProcess() -> ProcessTree {
@@ -44,13 +47,24 @@ struct ProcessTree {
         return !ProcessTable.all().contains { $0.parent == root && !foreign.contains($0.process) }
     }
 
-    /// Asks each process to end that has not been asked yet.
+    /// Asks each process to end that has not been asked yet; after the first time only those that were there before, and that
+    /// a listing has missed.
     ///
-    /// A stopped process is continued: it could not act on the signal otherwise.
+    /// What a process starts after it was asked is how it ends: the cleaning up of a shell's trap is made of processes. A
+    /// stopped process is continued: it could not act on the signal otherwise.
     mutating func terminate() {
-        for entry in living() where terminated.insert(entry.identity).inserted {
+        let isFirst = terminationTicks == nil
+        let begin = terminationTicks ?? Self.ticks(at: BootClock.now())
+        terminationTicks = begin
+        for entry in living() where isFirst || entry.identity.startTicks < begin {
+            guard terminated.insert(entry.identity).inserted else { continue }
             Self.send([SIGTERM, SIGCONT], to: entry.identity)
         }
+    }
+
+    /// An instant in the unit in which the kernel tells when a process has started (proc(5), field 22).
+    private static func ticks(at instant: BootInstant) -> UInt64 {
+        UInt64(instant.nanoseconds / (1_000_000_000 / Int64(max(sysconf(Int32(_SC_CLK_TCK)), 1))))
     }
 
     /// Kills every process that is there now.

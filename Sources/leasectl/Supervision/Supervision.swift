@@ -10,9 +10,9 @@ import LeaseCore
 /// Under the lease run up to three programs, one after another, its *stages*: the one of `--on-win`, the job, the one of
 /// `--on-lose`. `starting` and `running` are those of the present stage.
 ///
-/// While it is running the job may have to stop, in two steps: *terminating* (TERM to the whole tree, again to whoever
-/// joins it) and, after the grace, *killing* (KILL to the whole tree, again until it is empty). Either is repeated at
-/// each ``roundInterval``, since processes can be started faster than a list of them can be read.
+/// While it is running the job may have to stop, in two steps: *terminating* (TERM to the whole tree as it is then; what it
+/// starts to clean up is left alone) and, after the grace, *killing* (KILL to the whole tree, again until it is empty). Either
+/// is repeated at each ``roundInterval``, since processes can be started faster than a list of them can be read.
 ///
 /// Invariants: the lease is given back only when no process is left that must be gone, and once; `finish` comes once and
 /// last; what the job is stopped for decides the conclusion, and a lost lease weighs more than a time that is up.
