@@ -4,6 +4,36 @@ import Testing
 
 @testable import leasectl
 
+@Suite struct SignalRepetitionsTests {
+    private func instant(_ milliseconds: Int64) -> BootInstant {
+        BootInstant(nanoseconds: milliseconds * 1_000_000)
+    }
+
+    /// What is taken for a repetition, of signals of a kind at these milliseconds.
+    private func repetitions(_ signal: Int32, at milliseconds: Int64...) -> [Bool] {
+        var repetitions = SignalRepetitions()
+        return milliseconds.map { repetitions.isRepetition(signal, now: instant($0)) }
+    }
+
+    @Test(arguments: [SIGTERM, SIGINT])
+    func whatComesAtOnceIsTheSameRequest(signal: Int32) {
+        #expect(SignalRepetitions.window == .milliseconds(5))
+        #expect(repetitions(signal, at: 100, 100, 104, 105) == [false, true, true, false], "counted from the first")
+        #expect(repetitions(signal, at: 100, 106, 107, 200) == [false, false, true, false])
+    }
+
+    @Test func aRequestOfAnotherKindIsAnotherRequest() {
+        var repetitions = SignalRepetitions()
+        let taken = [SIGTERM, SIGINT, SIGTERM, SIGINT].map { repetitions.isRepetition($0, now: instant(0)) }
+        #expect(taken == [false, false, true, true])
+    }
+
+    @Test(arguments: [SIGHUP, SIGUSR1, SIGCONT, SIGWINCH, SIGCHLD])
+    func onlyRequestsToStopAreOne(signal: Int32) {
+        #expect(repetitions(signal, at: 0, 0, 0) == [false, false, false])
+    }
+}
+
 @Suite struct SignalEchoesTests {
     private func taken(_ ways: [Bool], signal: Int32 = SIGTERM) -> Int {
         var echoes = SignalEchoes()

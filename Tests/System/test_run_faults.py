@@ -25,6 +25,10 @@ def renewals(daemon: Daemon, name: str) -> int:
         return int(held["renewals"])
 
 
+def children(process: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+
+
 # The daemon
 
 
@@ -178,6 +182,35 @@ def test_a_second_term_kills_the_tree(ctl: Ctl, tmp_path: Path, name: str) -> No
     gone(child)
     with ctl.daemon.connect() as client:
         assert client.call("HOLDER", name) is None, "and the lease is free"
+
+
+@pytest.mark.parametrize("to_group", [True, False], ids=["timeout", "service manager"])
+def test_one_stop_that_is_delivered_twice_is_one(ctl: Ctl, tmp_path: Path, name: str, to_group: bool) -> None:
+    """timeout(1) signals its child and then its own group; a service manager all processes, of which one passes it on."""
+    job = Job(tmp_path, "trap 'sleep 0.2; tell clean 1; exit 0' TERM; tell trapped 1; while :; do sleep 0.05; done")
+    if to_group:
+        command = ["run", "--try", name, *job.command]
+    else:
+        command = ["run", "--try", name + "-outer", *ctl.command("run", "--try", name, *job.command)]
+    process = ctl.spawn(*command, start_new_session=True, stdout=None, stderr=None)
+    job.told("trapped")
+    inner = [process.pid] if to_group else children(process.pid)
+    for pid in [process.pid, *inner]:
+        os.kill(pid, signal.SIGTERM)
+    assert job.told("clean") == "1"
+    assert process.wait(20) == 0
+
+
+def test_what_a_job_starts_to_clean_up_is_left_alone_until_the_grace_is_over(
+    ctl: Ctl, tmp_path: Path, name: str
+) -> None:
+    job = Job(tmp_path, "trap 'sleep 1; tell slept $?; exit 3' TERM; tell trapped 1; while :; do sleep 0.05; done")
+    process = ctl.spawn("run", "--try", "--ttl", "30s", "--grace", "10s", name, *job.command, stdout=None, stderr=None)
+    job.told("trapped")
+    with ctl.daemon.connect() as client:
+        client.call("REVOKE", name)
+    assert job.told("slept") == "0", "TERM is for who was there when it was sent"
+    assert process.wait(20) == 76
 
 
 def test_under_nohup_a_hangup_means_nothing(ctl: Ctl, tmp_path: Path, name: str) -> None:

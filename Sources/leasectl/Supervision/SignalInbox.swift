@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import LeaseCore
 import Synchronization
 
 /// The signals to this process, as a descriptor to read: they interrupt nothing and are lost nowhere.
@@ -17,6 +18,7 @@ final class SignalInbox: Sendable {
     /// The process that passes signals on to this one, if one does.
     private let standIn: pid_t?
     private let echoes = Mutex(SignalEchoes())
+    private let repetitions = Mutex(SignalRepetitions())
 
     /// Readable when a signal has come.
     let descriptor: Int32
@@ -51,7 +53,9 @@ final class SignalInbox: Sendable {
         while read(descriptor, &information, size) == size {
             let isFromKernel = information.ssi_code == Self.fromKernel
             let signal = Signal(number: Int32(information.ssi_signo), isFromKernel: isFromKernel)
-            if !isEcho(signal, sender: pid_t(bitPattern: information.ssi_pid)) { signals.append(signal) }
+            guard !isEcho(signal, sender: pid_t(bitPattern: information.ssi_pid)) else { continue }
+            let isRepetition = repetitions.withLock { $0.isRepetition(signal.number, now: BootClock.now()) }
+            if !isRepetition { signals.append(signal) }
         }
         return signals
     }
@@ -64,4 +68,24 @@ final class SignalInbox: Sendable {
 
     /// SI_KERNEL of sigaction(2), an enumerator that Swift does not see.
     private static let fromKernel: Int32 = 0x80
+}
+
+/// Tells one request to stop that is delivered twice from a second one, which kills the job.
+///
+/// timeout(1) signals its child and then the process group that the child is in; who stops a service signals each of its
+/// processes, and those that pass it on do so besides. What comes so soon after the first is the same request.
+struct SignalRepetitions: Hashable, Sendable {
+    /// How soon: far above what two calls of kill(2) lie apart, and below what it takes to see what the first has done.
+    static let window: Duration = .milliseconds(5)
+
+    /// When the last of each kind came that was taken.
+    private var taken: [Int32: BootInstant] = [:]
+
+    /// Takes notice of a signal, and says whether it repeats the last one.
+    mutating func isRepetition(_ signal: Int32, now: BootInstant) -> Bool {
+        guard signal == SIGTERM || signal == SIGINT else { return false }
+        if let last = taken[signal], last.duration(to: now) < Self.window { return true }
+        taken[signal] = now
+        return false
+    }
 }
