@@ -47,7 +47,7 @@ import Testing
     }
 
     private func words(_ command: RunCommand) -> [String] {
-        command.command.map { String(decoding: ArgumentText.bytes($0), as: UTF8.self) }
+        command.command.flatMap(ArgumentText.bytes(ofJoined:)).map { String(decoding: $0, as: UTF8.self) }
     }
 
     @Test func optionsStopAtTheName() throws {
@@ -63,6 +63,17 @@ import Testing
         let run = try parse("run", "--try", "--ttl", "40s", "backup", "cmd", flag, "x")
         #expect(words(run) == ["cmd", flag, "x"])
         #expect(try run.holder.times().ttl.milliseconds == 40_000)
+    }
+
+    @Test func wordsOfACommandAreTheParsersOneAndComeBackAsTheyWere() throws {
+        let odd = ArgumentText.string([0xFF, 0x20, 0xF4, 0x8F, 0xB8, 0x80])
+        let command = ["cp", "", "a b", "", odd, "größe", ""]
+        let parsed = try #require(
+            try Leasectl.parseAsRoot(JobArguments.shielded(["run", "--try", "backup"] + command)) as? RunCommand
+        )
+        #expect(parsed.command.count == 1)
+        #expect(parsed.command.flatMap(ArgumentText.bytes(ofJoined:)) == command.map(ArgumentText.bytes))
+        #expect(throws: (any Error).self) { try Leasectl.parseAsRoot(JobArguments.shielded(["run", "backup"])) }
     }
 
     @Test func terminatorIsAcceptedBeforeAndAfterTheName() throws {
@@ -202,7 +213,8 @@ import Testing
         #expect(elect.election.id?.text == "me")
         #expect(elect.name.description == "b")
         #expect(
-            elect.command.map(ArgumentText.bytes).map { String(decoding: $0, as: UTF8.self) } == ["c", "--id", "x"]
+            elect.command.flatMap(ArgumentText.bytes(ofJoined:)).map { String(decoding: $0, as: UTF8.self) }
+                == ["c", "--id", "x"]
         )
         #expect(ElectOptions.program(elect.election.onWin)?.programText == "w")
     }

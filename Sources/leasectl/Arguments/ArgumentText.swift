@@ -54,6 +54,20 @@ enum ArgumentText {
         String(Character(shield)) + text
     }
 
+    /// Words as one that no parser takes for an option; ``bytes(ofJoined:)`` reads them.
+    ///
+    /// The parser goes through all words for each that it takes: with thousands it would do so for seconds.
+    static func joined(_ words: some Sequence<String>) -> String {
+        words.map(shielded).joined()
+    }
+
+    /// The bytes of each word of a ``joined(_:)`` one.
+    static func bytes(ofJoined text: String) -> [[UInt8]] {
+        text.unicodeScalars.split(separator: shield, omittingEmptySubsequences: false)
+            .dropFirst()
+            .map { bytes(String($0)) }
+    }
+
     /// Whether the string was ``shielded(_:)``.
     static func isShielded(_ text: String) -> Bool {
         text.unicodeScalars.first == shield

@@ -6,8 +6,9 @@
 /// The parser takes a word for what it looks like, and three kinds of words are not what they look like:
 ///
 /// - *A job's own arguments.* Options stop at the lease name. The parser would still look through everything behind it for
-///   `--help` when something before it is wrong, and for completion requests always. So what is the job's is shielded; for
-///   that the name must be found, and for that it must be known which options are followed by a value.
+///   `--help` when something before it is wrong, and for completion requests always. So what is the job's is shielded, and
+///   its command is one word; for that the name must be found, and for that it must be known which options are followed by
+///   a value.
 /// - *The value of an option*, which may begin with a dash: it is shielded, too.
 /// - *What is no option at all*, as `-1h` or `-th`. The parser takes each letter of it for an option of its own, and finds
 ///   the `h` of help there: a script would be told that all went well, and nothing would be done. Only `-h` and `--help`
@@ -110,10 +111,11 @@ enum JobArguments {
         return String(hidden)
     }
 
-    /// The name and the command, shielded.
+    /// The name, shielded, and the command as one word.
     private static func job(_ arguments: ArraySlice<String>) -> [String] {
-        var arguments = arguments
-        if arguments.dropFirst().first == "--" { arguments.remove(at: arguments.startIndex + 1) }
-        return arguments.map(ArgumentText.shielded)
+        guard let name = arguments.first else { return [] }
+        var command = arguments.dropFirst()
+        if command.first == "--" { command.removeFirst() }
+        return [ArgumentText.shielded(name)] + (command.isEmpty ? [] : [ArgumentText.joined(command)])
     }
 }

@@ -22,7 +22,7 @@ extension JobRun {
         onWin: JobCommand? = nil,
         onLose: JobCommand? = nil
     ) throws(Failure) {
-        guard let command = JobCommand(arguments.map(ArgumentText.bytes)) else {
+        guard let command = JobCommand(arguments.flatMap(ArgumentText.bytes(ofJoined:))) else {
             throw Failure(ExitStatus.usage, "there is no command to run")
         }
         // A reader of our stderr that has gone away must not end us, and the job with us.
