@@ -193,6 +193,16 @@ def test_revoke_ends_a_tenure(ctl: Ctl, name: str) -> None:
 def test_ping_and_info(ctl: Ctl) -> None:
     ctl.answer("ping")
     assert ctl.answer("info")
+    (figures,) = ctl.json("info")
+    assert isinstance(figures["Leases"]["leases_held"], int), "numbers are numbers"
+    assert isinstance(figures["Server"]["leased_version"], str)
+
+
+def test_a_token_that_nobody_gets_is_given_back(ctl: Ctl, name: str) -> None:
+    with open("/dev/full", "w") as full:
+        assert ctl.spawn("acquire", name, "1h", stdout=full).wait(20) == 74
+    with ctl.daemon.connect() as client:
+        assert client.call("HOLDER", name) is None
 
 
 def test_no_daemon_is_69(tmp_path: Path) -> None:

@@ -246,6 +246,25 @@ def test_a_report_for_a_reader_that_is_not_there_is_an_error(ctl: Ctl, tmp_path:
     assert f"the report {tmp_path / 'fifo'} cannot be written" in done.stderr
 
 
+@pytest.mark.parametrize("target", ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"])
+def test_a_report_to_what_is_open_goes_where_that_stands(ctl: Ctl, tmp_path: Path, name: str, target: str) -> None:
+    log = tmp_path / "log"
+    with log.open("w") as out:
+        out.write("before\n")
+        out.flush()
+        process = ctl.spawn("run", "--try", "--report", target, name, "echo", "job", stdout=out)
+        assert process.wait(20) == 0
+    lines = log.read_text().splitlines()
+    assert lines[:2] == ["before", "job"]
+    assert json.loads(lines[2])["outcome"] == "exited"
+    assert not [path.name for path in tmp_path.iterdir() if "report" in path.name]
+
+
+def test_thousands_of_arguments_are_the_jobs(ctl: Ctl, name: str) -> None:
+    words = [str(number) for number in range(20_000)]
+    assert ctl("run", "--try", name, "sh", "-c", 'echo $#,$1,${20000}', "sh", *words).stdout == "20000,0,19999\n"
+
+
 def test_the_report_is_one_object(ctl: Ctl, tmp_path: Path, name: str) -> None:
     path = tmp_path / "report.json"
 

@@ -38,6 +38,14 @@ struct AcquireCommand: ParsableCommand {
         let lease = try connection.ask { [name, time, owner] client throws(LeaseClientError) in
             try await client.acquire(name, ttl: time.ttl, owner: owner?.text)
         }
-        try output.show(lease.token, fence: lease.fence, name: name)
+        do {
+            try output.show(lease.token, fence: lease.fence, name: name)
+        } catch {
+            // Nobody has the token, so nobody could give the lease back.
+            try? connection.ask { [name] client throws(LeaseClientError) in
+                try await client.release(name, token: lease.token)
+            }
+            throw error
+        }
     }
 }

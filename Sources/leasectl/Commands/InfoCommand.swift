@@ -21,7 +21,7 @@ struct InfoCommand: ParsableCommand {
         if output.json {
             try output.showObject(
                 sections.map { section in
-                    .init(section.name, .object(section.fields.map { .init($0.name, .string($0.value)) }))
+                    .init(section.name, .object(section.fields.map { .init($0.name, Self.json($0.value)) }))
                 }
             )
             return
@@ -38,5 +38,10 @@ struct InfoCommand: ParsableCommand {
                 try Console.writeLine("  \(TextWidth.padded(field.name, to: width))  \(field.value)")
             }
         }
+    }
+    /// A whole number as a number, so that programs can compare it; everything else as text.
+    static func json(_ value: String) -> JSONText {
+        guard let number = Int64(value), "\(number)" == value else { return .string(value) }
+        return .integer(number)
     }
 }

@@ -56,6 +56,9 @@ struct DumpReader {
         switch state {
         case .header:
             guard line == DumpFormat.header else {
+                if line == DumpFormat.header + [UInt8(ascii: "\r")] {
+                    throw refused("has carriage returns at the ends of its lines; import it as it was exported")
+                }
                 throw line.starts(with: DumpFormat.headerStart)
                     ? refused("names another version than \(DumpFormat.version); import it with a newer leasectl")
                     : refused("is not the first line of a dump")

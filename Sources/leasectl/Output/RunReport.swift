@@ -60,12 +60,16 @@ struct RunReport: Hashable, Sendable {
     ///
     /// A link is followed. A file that is there keeps its mode and its owner. Where the folder, the owner or a second name of
     /// the file does not allow that a new file takes its place, the file itself is written; so is what is no regular
-    /// file (`/dev/stdout`, a pipe).
+    /// file, such as a pipe, and what is open already (`/dev/stdout`, `/dev/fd/3`).
     ///
     /// - Throws: ``Failure`` with a sentence that names the file. A file that was there is as it was, if a new one was to
     ///   take its place and the disk has no room for it.
     func write(to path: String) throws(Failure) {
         let bytes = Array((json.text + "\n").utf8)
+        if let descriptor = Self.openDescriptor(named: path) {
+            if let error = Console.write(bytes, to: descriptor) { throw Self.failure(path, error) }
+            return
+        }
         let present = Self.present(at: path)
         if let present, present.status.st_mode & S_IFMT != S_IFREG {
             return try Self.write(bytes, to: path, flags: O_WRONLY, named: path)
@@ -83,6 +87,21 @@ struct RunReport: Hashable, Sendable {
         // protected_regular).
         let flags = O_WRONLY | O_TRUNC | (present == nil ? O_CREAT : 0)
         try Self.write(bytes, to: path, flags: flags, named: path)
+    }
+
+    /// The descriptor of this process that a path names, as `/dev/stdout` and `/dev/fd/3` do.
+    ///
+    /// What is open there is written where it stands: opened anew, a log would be written over from its beginning.
+    private static func openDescriptor(named path: String) -> Int32? {
+        let number: Int32? =
+            switch path {
+            case "/dev/stdout": STDOUT_FILENO
+            case "/dev/stderr": STDERR_FILENO
+            default:
+                ["/dev/fd/", "/proc/self/fd/"].first { path.hasPrefix($0) }.flatMap { Int32(path.dropFirst($0.count)) }
+            }
+        guard let number, fcntl(number, F_GETFD) >= 0 else { return nil }
+        return number
     }
 
     /// The file that is there, with its path without links if that is known.

@@ -40,7 +40,8 @@ struct ImportCommand: ParsableCommand {
                 .init("leases_left_out", .integer(Int64(omitted))),
             ])
         } else if omitted > 0 {
-            try Console.writeLine("\(omitted) leases were left out; --leases imports them")
+            let what = omitted == 1 ? "1 lease was" : "\(omitted) leases were"
+            try Console.writeLine("\(what) left out; --leases imports leases")
         }
     }
 
