@@ -166,3 +166,13 @@ def test_a_denied_reply_is_an_error_of_redis_clients(ruled: Daemon) -> None:
     os.waitpid(child, 0)
     with os.fdopen(reader, "rb") as answer:
         assert answer.read().startswith(b"DENIED uid 65533 may not acquire 'team/a' by access rule 2")
+
+
+def test_a_reload_names_what_waits_for_the_next_start(ruled: Daemon, tmp_path: Path) -> None:
+    reload(ruled, tmp_path, RULES + "stop-timeout: 7s\nsocket-mode: '0600'\nhistory:\n  keep-rows: 10\n")
+    line = next(line for line in ruled.log().splitlines() if "at the next start" in line)
+    assert "socket-mode, stop-timeout" in line
+    with ruled.connect() as client:
+        assert f"socket:{ruled.socket}\r\n" in client.call("INFO", "server").decode()
+    reload(ruled, tmp_path, RULES + "history:\n  keep-rows: 10\n")
+    assert sum("at the next start" in line for line in ruled.log().splitlines()) == 1, "all is as at the start again"

@@ -243,6 +243,20 @@ def test_the_command_line_of_restore(daemon: Daemon, tmp_path: Path) -> None:
     assert restore(Path("/proc/leased.db"), backup).status in {EX_CANTCREAT, EX_NOPERM}
 
 
+@pytest.mark.parametrize("change", [-4000, -1, 1, 4096])
+def test_a_backup_of_another_length_is_not_whole(daemon: Daemon, tmp_path: Path, change: int) -> None:
+    with daemon.connect() as client:
+        for number in range(20):
+            client.call("PUT", f"key{number}", "x" * 3000)
+    backup = backed_up(daemon, tmp_path / "backup")
+    os.truncate(backup, backup.stat().st_size + change)
+    daemon.stop()
+    before = daemon.store.read_bytes()
+    refused = restore(daemon.store, backup)
+    assert refused.status == EX_DATAERR
+    assert daemon.store.read_bytes() == before
+
+
 def test_what_backup_refuses(daemon: Daemon, tmp_path: Path) -> None:
     ctl, backup = Ctl(daemon), tmp_path / "backup"
     backup.write_text("mine")
@@ -253,6 +267,9 @@ def test_what_backup_refuses(daemon: Daemon, tmp_path: Path) -> None:
     backed_up(daemon, backup, "--force")
     assert backup.stat().st_size > 4096
     assert ctl("backup", "--force", str(daemon.store)).returncode == EX_CANTCREAT, "never over the store itself"
+    for beside in ["-wal", "-shm", "-journal", ".lock"]:
+        own = ctl("backup", "--force", f"{daemon.store}{beside}")
+        assert (own.returncode, "the store's own" in own.stderr) == (EX_CANTCREAT, True), "nor over what is beside it"
     assert ctl("backup", str(tmp_path / "no" / "backup")).returncode == EX_CANTCREAT
     assert ctl("backup", "--store", str(tmp_path / "none"), str(tmp_path / "new")).returncode == EX_NOINPUT
     assert ctl("backup", "--store", str(tmp_path), str(tmp_path / "new")).returncode == EX_DATAERR

@@ -198,6 +198,7 @@ def test_a_passed_socket_is_served_and_never_removed(tmp_path: Path, name: str) 
         before = path.stat().st_ino
         with Connection(str(path), timeout=20) as client:
             assert client.call("ACQUIRE", name, "1h") > 0, "the connection that started it is served"
+            assert f"socket:{path}\r\n" in client.call("INFO", "server").decode(), "whatever the configuration says"
         assert notify.wait_for(lambda m: m.fields.get("READY") == "1", 10) is not None
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0

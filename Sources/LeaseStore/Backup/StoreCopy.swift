@@ -103,6 +103,14 @@ struct StoreCopy {
 
     /// An error of SQLite's, for whoever wanted to copy the file.
     static func failure(_ error: any Error, path: String) -> StoreError {
+        if let error = error as? DatabaseError, error.resultCode == .SQLITE_FULL {
+            // The file itself is only read.
+            return StoreError(
+                .ioError,
+                "the disk that \(path) is copied to is full; make room there",
+                underlying: error
+            )
+        }
         let failure = StoreFile.translate(error, path: path)
         switch failure.code {
         case .damaged:
