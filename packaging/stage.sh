@@ -1,7 +1,7 @@
 #!/bin/bash
 # stage.sh PROGRAMS DESTDIR PREFIX: lays out what is installed: programs, units, man pages, completions, documents.
 #
-# PROGRAMS is the folder of the built programs. The units name the programs' places under PREFIX. The configuration goes
+# PROGRAMS is the folder of the built programs. Units and examples name the places under PREFIX. The configuration goes
 # to /etc and is left alone if there is one.
 set -euo pipefail
 umask 022
@@ -13,12 +13,15 @@ share=$destination$prefix/share
 install -D -m 755 "$programs/leased" "$destination$prefix/sbin/leased"
 install -D -m 755 "$programs/leasectl" "$destination$prefix/bin/leasectl"
 
+# relocate FILE…: has them name the places under PREFIX.
+relocate() { sed -i "s,/usr/\(s\?bin/lease\|share/doc/leased\),$prefix/\1,g" "$@"; }
+
 # A unit of /usr/local is found as well as one of /usr.
 for kind in system user; do
     for unit in "$root/systemd/$kind"/*; do
         place=$destination$prefix/lib/systemd/$kind/$(basename "$unit")
         install -D -m 644 "$unit" "$place"
-        sed -i "s,/usr/\(s\?bin/lease\),$prefix/\1,g" "$place"
+        relocate "$place"
     done
 done
 install -D -m 644 "$root/systemd/sysusers.d/leased.conf" "$destination$prefix/lib/sysusers.d/leased.conf"
@@ -41,7 +44,12 @@ done
 documents=$share/doc/leased
 install -d "$documents/examples"
 install -m 644 "$root/README.md" "$root/docs"/*.md "$documents"
+# The pages lie beside one another here; what is in the sources alone is named, and not linked to.
+sed -i -e 's,](docs/,](,g' -e 's,](systemd/examples),](examples/systemd),g' \
+    -e 's,](\(\.\./\)\?systemd/leased\.yaml),](examples/leased.yaml),g' \
+    -e 's,\[\([^]]*\)\](\(examples\|CONTRIBUTING\.md\|\.\./Tests/[^)]*\)),\1,g' "$documents"/*.md
 cp --recursive --no-preserve=mode,ownership "$root/systemd/examples" "$documents/examples/systemd"
+find "$documents/examples/systemd" -type f | while read -r example; do relocate "$example"; done
 install -m 644 "$root/systemd/leased.yaml" "$documents/examples/leased.yaml"
 [[ -e $destination/etc/leased/leased.yaml ]] ||
     install -D -m 644 "$root/systemd/leased.yaml" "$destination/etc/leased/leased.yaml"

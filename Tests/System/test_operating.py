@@ -97,6 +97,7 @@ NOT_THE_DAEMONS = {
     "… is there already; name another file, or have it replaced",
     "… is no regular file; name another one for the backup",
     "… is the store itself; name another file for the backup",
+    "… is the store's own; name another file for the backup",
     "the store has been closed; open it again",
     "the store … has been closed; open it again",
     "the ledger answered something else than it was asked",
@@ -182,6 +183,12 @@ def test_the_exit_codes_are_those_of_the_program() -> None:
     prevented = re.search(r"^RestartPreventExitStatus=(.*)$", unit, re.MULTILINE)
     assert prevented is not None
     assert {row[0] for row in table("code") if row[2] == "no" and row[0] != "0"} == set(prevented[1].split())
+
+
+def test_the_outcomes_are_those_of_the_report() -> None:
+    text = (SOURCES / "leasectl/Output/RunReport.swift").read_text()
+    function = text[text.index("static func outcome(of") :].partition("\n    }\n")[0]
+    assert set(first_column("outcome")) == set(re.findall(r': "(\w+)"', function))
 
 
 # Figures and settings

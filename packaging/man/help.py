@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 import subprocess
 import textwrap
 from typing import Any
@@ -25,6 +26,54 @@ FILES = {
          "The same of a user's own daemon."),
     ],
 }  # fmt: skip
+ENVIRONMENT = {
+    "leased": [
+        ("LEASED_*", "Settings: LEASED_ and a setting's name in capitals, as leased.yaml(5) says. One that is empty, "
+                     "or names no setting, is ignored."),
+        ("XDG_RUNTIME_DIR, XDG_CONFIG_HOME, XDG_STATE_HOME, HOME",
+         "With --user: where socket, configuration and store are, as under Files."),
+        ("LISTEN_FDS, NOTIFY_SOCKET, WATCHDOG_USEC, JOURNAL_STREAM", "Are set by systemd, and are for it to set."),
+    ],
+    "leasectl": [
+        ("LEASED_SOCKET", "The daemon's socket, if neither --socket nor --user is given."),
+        ("XDG_RUNTIME_DIR", "With --user: the folder in which leased/leased.sock is; if it is not set, /run/user/UID."),
+        ("NO_COLOR", "If it is not empty, nothing is coloured."),
+        ("TERM", "If it is not set, or dumb, nothing is coloured either, and never where stdout is no terminal."),
+        ("TMPDIR", "Where import puts a dump aside that comes through a pipe; if it is not set, /var/tmp."),
+        ("PATH", "Where run and elect look for a command without a slash in its name."),
+        ("TZ", "The time zone of the times that are shown."),
+        ("NOTIFY_SOCKET", "With hold --notify: where systemd listens."),
+        ("LEASE_NAME, LEASE_TOKEN, LEASE_OWNER, LEASE_TTL_MS, LEASED_SOCKET",
+         "Are set for the command of run and elect: the lease, its fence, its owner label, its time and the daemon's "
+         "socket."),
+    ],
+}  # fmt: skip
+#: leased(8) has them from the program's own text.
+EXIT_STATUS = {
+    "leasectl": [
+        ("0", "It is done, or the answer is yes."),
+        ("1", "The answer is no, or what was asked for is not there: get, keys tracker, prefix contains, prefix append "
+              "of a child that is there, status --is."),
+        ("64", "Wrong usage, or a value that the daemon does not take, as a time over its longest."),
+        ("65", "What was read is damaged, or too big."),
+        ("66", "The input cannot be read."),
+        ("69", "The daemon cannot be reached, or answers that it cannot: a limit is reached (BUSY), its disk is full "
+               "(IOERR)."),
+        ("70", "Internal error, or the machine refuses what is needed."),
+        ("73", "A file cannot be made, or one is in the way."),
+        ("74", "The output cannot be written."),
+        ("75", "Another holds the lease, or the wait for it ended. With -E another number, with --skip-ok 0."),
+        ("76", "The lease is lost: it was revoked, or the token is not, or no longer, the lease's. A job has been "
+               "stopped."),
+        ("77", "This user may not do this, or may not open the socket."),
+        ("124", "The job was stopped at --at-most."),
+        ("126", "The command cannot be executed."),
+        ("127", "The command is not found."),
+        ("128+N", "Signal N ended the job, or came before there was one."),
+    ],
+}  # fmt: skip
+#: The paragraph of a program's text that is told in a section of its own.
+EXIT_PARAGRAPH = re.compile(r"^Exit (?:codes|status): (.*)$", re.MULTILINE)
 
 
 def dump(program: str) -> Node:
@@ -112,6 +161,17 @@ def subcommands(page: Page, node: Node, path: list[str]) -> None:
             command(page, child, name, common=False)
 
 
+def exit_status(page: Page, program: str, told: str) -> None:
+    """What a program exits with, from the table here or else from its own text."""
+    page.head("Exit status")
+    paragraph = EXIT_PARAGRAPH.search(told)
+    assert paragraph is not None, f"{program} tells its exit codes"
+    for number, text in EXIT_STATUS.get(program) or re.findall(r"(\d+) ([^;]+?)(?:;|\.?$)", paragraph[1]):
+        page.item(rf"\fB{number}\fR", [text[0].upper() + text[1:].rstrip(".") + "."])
+    if program in EXIT_STATUS:
+        page.paragraph("Otherwise run and elect exit with the command's own status.")
+
+
 def page(program: str, section: int) -> Page:
     """The man page of a program."""
     root = dump(program)
@@ -125,7 +185,8 @@ def page(program: str, section: int) -> Page:
     else:
         made.raw(" ".join([rf"\fB{escape(name)}\fR", *(usage(argument) for argument in own)]))
     made.head("Description")
-    discussion(made, root.get("discussion", ""))
+    told = root.get("discussion", "")
+    discussion(made, EXIT_PARAGRAPH.sub("", told))
     made.head("Options")
     if children:
         made.paragraph("These are understood by every command that has a use for them.")
@@ -138,6 +199,10 @@ def page(program: str, section: int) -> Page:
         subcommands(made, root, [name])
     else:
         arguments(made, own)
+    exit_status(made, name, told)
+    made.head("Environment")
+    for variables, text in ENVIRONMENT[name]:
+        made.item(rf"\fB{escape(variables)}\fR", [text])
     if name in FILES:
         made.head("Files")
         for path, text in FILES[name]:

@@ -75,8 +75,9 @@ class Page:
 
     def items(self, terms: list[str], texts: Iterable[str]) -> None:
         """Terms that one explanation is for."""
+        # The indentation is the usual one, also behind bullets, which have another.
         for number, term in enumerate(terms):
-            self.lines += [".TQ" if number else ".TP", term]
+            self.lines += [".TQ" if number else ".TP 7", term]
         for number, text in enumerate(texts):
             self.lines += [".IP"] * (number > 0) + [words(text)]
 
@@ -86,6 +87,14 @@ class Page:
     def example(self, text: str) -> None:
         """Lines as they are."""
         self.lines += [".PP", ".RS 4", ".nf", *(line(each) for each in text.splitlines()), ".fi", ".RE"]
+
+    def more(self, text: str) -> None:
+        """A further paragraph of an item."""
+        self.lines += [".IP", words(text)]
+
+    def item_example(self, text: str) -> None:
+        """Lines as they are, within an item."""
+        self.lines += [".IP", ".nf", *(line(each) for each in text.splitlines()), ".fi"]
 
     def text(self) -> str:
         head = f'.TH "{escape(self.name.upper())}" {self.section} "{day()}" "leased {escape(self.version)}" "leased"'
