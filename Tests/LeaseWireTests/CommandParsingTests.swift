@@ -207,7 +207,15 @@ import Testing
 
     @Test func limitsCanBeSetLower() throws {
         let limits = ValueLimits(name: 4, label: 3, ttl: try TTL(.seconds(60)))
-        #expect(try refusal("HOLDER abcde", limits: limits).code == .tooBig)
+        #expect(try refusal("ACQUIRE abcde 1s", limits: limits).code == .tooBig)
+        // What was brought in under a higher limit can be named.
+        for line in [
+            "HOLDER abcde", "RENEW abcde 7 1s", "RELEASE abcde 7", "CHECK abcde 7", "REVOKE abcde", "TIE abcde 7",
+            "LEASES PREFIX abcde AFTER abcdef", "SUBSCRIBE abcde", "KEYS REMOVE abcde", "PUT a v IF abcde 7",
+        ] {
+            let words = line.split(separator: " ").map { RESPArgument.bytes(ByteBuffer(string: String($0))) }
+            #expect(throws: Never.self) { try Command.parse(RESPFrame(arguments: words), limits: limits) }
+        }
         #expect(try refusal("REVOKE a REASON abcd", limits: limits).code == .tooBig)
         #expect(
             try refusal("ACQUIRE a 61s", limits: limits)

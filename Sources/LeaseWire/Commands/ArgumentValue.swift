@@ -15,33 +15,36 @@ struct ArgumentValue {
     }
 
     /// A lease name.
-    func leaseName() throws(LeaseError) -> LeaseName {
-        guard bytes.readableBytes <= limits.name else {
-            throw LeaseError(
-                .tooBig,
-                "the lease name has \(bytes.readableBytes) bytes; the most is \(limits.name)"
-            )
-        }
+    ///
+    /// - Parameter isNew: whether the command may bring the name in. What is there already can be named, renewed and ended
+    ///   also under a limit that has become lower since.
+    func leaseName(isNew: Bool = false) throws(LeaseError) -> LeaseName {
+        try requireNameLength("lease name", isNew: isNew)
         return try LeaseName(Array(buffer: bytes))
     }
 
-    /// The beginning of lease names; may be empty.
+    /// The beginning of lease names or keys; may be empty.
     func namePrefix() throws(LeaseError) -> [UInt8] {
-        guard bytes.readableBytes <= limits.name else {
-            throw LeaseError(.tooBig, "the prefix has \(bytes.readableBytes) bytes; the most is \(limits.name)")
-        }
+        try requireNameLength("prefix", isNew: false)
         return Array(buffer: bytes)
     }
 
     /// A key of the store; `what` it is to the command, in a sentence.
-    func key(_ what: String = "key") throws(LeaseError) -> Key {
-        guard bytes.readableBytes <= limits.name else {
-            throw LeaseError(.tooBig, "the \(what) has \(bytes.readableBytes) bytes; the most is \(limits.name)")
-        }
+    ///
+    /// - Parameter isNew: whether the command may bring the key in.
+    func key(_ what: String = "key", isNew: Bool = false) throws(LeaseError) -> Key {
+        try requireNameLength(what, isNew: isNew)
         guard bytes.readableBytes > 0 else {
             throw LeaseError(.invalidRequest, "a \(what) has at least one byte, and this one is empty; name one")
         }
         return try Key(Array(buffer: bytes))
+    }
+
+    private func requireNameLength(_ what: String, isNew: Bool) throws(LeaseError) {
+        let most = isNew ? limits.name : LeaseName.maximumLength
+        guard bytes.readableBytes <= most else {
+            throw LeaseError(.tooBig, "the \(what) has \(bytes.readableBytes) bytes; the most is \(most)")
+        }
     }
 
     /// A simple value; may be empty.

@@ -15,7 +15,7 @@ extension CommandTable {
         ) { arguments throws(LeaseError) in
             .acquire(
                 AcquireCommand(
-                    name: try arguments[0].leaseName(),
+                    name: try arguments[0].leaseName(isNew: true),
                     ttl: try arguments[1].ttl(),
                     wait: try arguments["WAIT"]?.waitLimit(),
                     owner: try arguments["OWNER"]?.label(),

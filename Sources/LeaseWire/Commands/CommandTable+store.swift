@@ -18,7 +18,11 @@ extension CommandTable {
         flags: [.write],
         arguments: [.required("key", .key), .required("value"), guarded]
     ) { arguments throws(LeaseError) in
-        .put(key: try arguments[0].key(), value: try arguments[1].simpleValue(), if: try arguments.leaseGuard())
+        .put(
+            key: try arguments[0].key(isNew: true),
+            value: try arguments[1].simpleValue(),
+            if: try arguments.leaseGuard()
+        )
     }
 
     private static let get = CommandSpec(
@@ -56,8 +60,8 @@ extension CommandTable {
                 arguments: [.required("key", .key), .required("child"), guarded]
             ) { arguments throws(LeaseError) in
                 .prefixAppend(
-                    key: try arguments[0].key(),
-                    child: try arguments[1].key("child"),
+                    key: try arguments[0].key(isNew: true),
+                    child: try arguments[1].key("child", isNew: true),
                     if: try arguments.leaseGuard()
                 )
             },

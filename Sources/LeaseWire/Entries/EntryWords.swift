@@ -63,7 +63,7 @@ struct EntryWords {
         guard index < count else { return nil }
         entry += 1
         guard keyword(Keyword.self) == .key else { throw refused("is not KEY, with which an entry begins") }
-        let key = try valueBehindKeyword { value throws(LeaseError) in try value.key() }
+        let key = try valueBehindKeyword { value throws(LeaseError) in try value.key(isNew: true) }
         var entry = StoreEntry(key: key)
         while index < count, let keyword = keyword(Keyword.self), keyword != .key {
             switch keyword {
@@ -74,7 +74,9 @@ struct EntryWords {
                     Array(try value.simpleValue().readableBytesView)
                 }
             case .child:
-                let child = try valueBehindKeyword { value throws(LeaseError) in try value.key("child") }
+                let child = try valueBehindKeyword { value throws(LeaseError) in
+                    try value.key("child", isNew: true)
+                }
                 entry.children.append(child)
             case .lease:
                 guard entry.lease == nil else { throw refused("came twice") }

@@ -4,7 +4,8 @@ package import LeaseCore
 ///
 /// A value over its limit is answered `TOOBIG`, a TTL `BADTTL`.
 package struct ValueLimits: Hashable, Sendable {
-    /// The most bytes of a lease name, a key or a child; at most ``LeaseName/maximumLength``.
+    /// The most bytes of a lease name, a key or a child that a command brings in; at most ``LeaseName/maximumLength``, which
+    /// is the limit of those that are there already.
     package var name: Int
     /// The most bytes of an owner label or a reason; at most ``Label/maximumLength``.
     package var label: Int

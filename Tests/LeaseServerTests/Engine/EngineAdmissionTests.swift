@@ -63,7 +63,7 @@ import Testing
                 engine.apply(configuration)
             }
             await #expect(throws: LeaseError.self) { try await bench.connect(uid: 1000) }
-            try await bench.send("HOLDER \(String(repeating: "n", count: 17))\r\nPING\r\n", from: client)
+            try await bench.send("ACQUIRE \(String(repeating: "n", count: 17)) 30s\r\nPING\r\n", from: client)
             let output = try await bench.output(of: client)
             #expect(output.hasPrefix("-TOOBIG "))
             #expect(output.hasSuffix("+PONG\r\n"))
