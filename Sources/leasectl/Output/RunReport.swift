@@ -91,7 +91,8 @@ struct RunReport: Hashable, Sendable {
 
     /// The descriptor of this process that a path names, as `/dev/stdout` and `/dev/fd/3` do.
     ///
-    /// What is open there is written where it stands: opened anew, a log would be written over from its beginning.
+    /// What is open there is written where it stands: opened anew, a log would be written over from its beginning. Those that
+    /// this program has opened for itself are closed on exec, and nobody's to name.
     private static func openDescriptor(named path: String) -> Int32? {
         let number: Int32? =
             switch path {
@@ -100,7 +101,7 @@ struct RunReport: Hashable, Sendable {
             default:
                 ["/dev/fd/", "/proc/self/fd/"].first { path.hasPrefix($0) }.flatMap { Int32(path.dropFirst($0.count)) }
             }
-        guard let number, fcntl(number, F_GETFD) >= 0 else { return nil }
+        guard let number, fcntl(number, F_GETFD) == 0 else { return nil }
         return number
     }
 

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -98,6 +99,13 @@ ssize_t write(int file, const void *bytes, size_t size)
     NEXT(write);
     count(WRITES);
     return next(file, bytes, size);
+}
+
+ssize_t send(int socket, const void *bytes, size_t size, int flags)
+{
+    NEXT(send);
+    count(WRITES);
+    return next(socket, bytes, size, flags);
 }
 
 int timerfd_settime(int file, int flags, const struct itimerspec *new_value, struct itimerspec *old_value)
