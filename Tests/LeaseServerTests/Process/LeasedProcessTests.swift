@@ -148,10 +148,11 @@ import Testing
     @Test func reloadTakesOverLimitsAndTheLogAndAWrongFileChangesNothing() async throws {
         let (child, client) = try await startReady()
         let name = String(repeating: "n", count: 20)
-        #expect(try await client.ask("HOLDER \(name)").isNull)
+        #expect(try await client.ask("PUT \(name) value").text == "OK")
         folder.write("log-level: debug\nlimits:\n  name-bytes: 16\n", to: "leased.yaml")
         child.signal(SIGHUP)
-        try await eventually("the limit is taken over") { try await client.ask("HOLDER \(name)").errorWord == "TOOBIG" }
+        try await eventually("the limit is taken over") { try await client.ask("PUT \(name) v").errorWord == "TOOBIG" }
+        #expect(try await client.ask("DELETE \(name)").integer == 1, "what is there already can be named")
         try await eventually("the level is taken over") {
             _ = try RawClient(path: socket)
             return child.output.contains("connected")
@@ -159,7 +160,7 @@ import Testing
         folder.write("log-level: debug\nlimits:\n  name-bytes: none\n", to: "leased.yaml")
         child.signal(SIGHUP)
         try await eventually("the refusal is told") { child.output.contains("not reloaded") }
-        #expect(try await client.ask("HOLDER \(name)").errorWord == "TOOBIG")
+        #expect(try await client.ask("PUT \(name) v").errorWord == "TOOBIG")
         child.signal(SIGTERM)
         #expect(await child.exitCode() == 0)
     }
