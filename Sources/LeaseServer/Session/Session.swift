@@ -138,16 +138,15 @@ final class Session {
 
     /// Writes bytes behind all that was written before.
     ///
-    /// The socket is given them by send(2), and takes them as long as the client reads. What it does not take is left to the
-    /// channel, and so is all that comes behind it, until that is written; an error, too, is the channel's to find.
+    /// The socket, which does not block, is given them by write(2), and takes them as long as the client reads; the process
+    /// ignores SIGPIPE. What it does not take is left to the channel, and so is all that comes behind it, until that is written;
+    /// an error, too, is the channel's to find.
     ///
     /// Returns `nil` if the socket has taken all of it, otherwise what becomes of the rest.
     func write(_ bytes: ByteBuffer) -> EventLoopFuture<Void>? {
         var rest = bytes
         if writesUnderWay == 0, let descriptor, channel.isActive, rest.readableBytes > 0 {
-            let count = rest.withUnsafeReadableBytes {
-                send(descriptor, $0.baseAddress, $0.count, Int32(MSG_DONTWAIT | MSG_NOSIGNAL))
-            }
+            let count = rest.withUnsafeReadableBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
             rest.moveReaderIndex(forwardBy: max(count, 0))
             guard rest.readableBytes > 0 else { return nil }
         }
