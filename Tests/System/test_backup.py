@@ -267,9 +267,12 @@ def test_what_backup_refuses(daemon: Daemon, tmp_path: Path) -> None:
     backed_up(daemon, backup, "--force")
     assert backup.stat().st_size > 4096
     assert ctl("backup", "--force", str(daemon.store)).returncode == EX_CANTCREAT, "never over the store itself"
-    for beside in ["-wal", "-shm", "-journal", ".lock"]:
-        own = ctl("backup", "--force", f"{daemon.store}{beside}")
-        assert (own.returncode, "the store's own" in own.stderr) == (EX_CANTCREAT, True), "nor over what is beside it"
+    linked = tmp_path / "linked"
+    linked.symlink_to(daemon.store.parent)
+    for store in [daemon.store, linked / daemon.store.name]:
+        for beside in ["-wal", "-shm", "-journal", ".lock"]:
+            own = ctl("backup", "--force", f"{store}{beside}")
+            assert (own.returncode, "the store's own" in own.stderr) == (EX_CANTCREAT, True), "nor over what is beside it"
     assert ctl("backup", str(tmp_path / "no" / "backup")).returncode == EX_CANTCREAT
     assert ctl("backup", "--store", str(tmp_path / "none"), str(tmp_path / "new")).returncode == EX_NOINPUT
     assert ctl("backup", "--store", str(tmp_path), str(tmp_path / "new")).returncode == EX_DATAERR

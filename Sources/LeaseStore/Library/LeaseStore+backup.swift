@@ -1,5 +1,4 @@
 import CLinux
-import Foundation
 import GRDB
 import Glibc
 import LeaseCore
@@ -61,8 +60,16 @@ extension LeaseStore {
         }
     }
 
-    /// A path without links, as SQLite takes it for the names beside a file; as far as there is something there.
+    /// A path without links, as SQLite takes it for the names beside a file; of a file that is not there its folder's.
     private static func resolved(_ path: String) -> String {
-        URL(fileURLWithPath: path).resolvingSymlinksInPath().path
+        if let resolved = realPath(path) { return resolved }
+        let folder = Folder.path(of: path)
+        return "\(realPath(folder) ?? folder)/\(path.split(separator: "/").last ?? "")"
+    }
+
+    private static func realPath(_ path: String) -> String? {
+        guard let resolved = realpath(path, nil) else { return nil }
+        defer { free(resolved) }
+        return String(cString: resolved)
     }
 }
