@@ -1,5 +1,6 @@
 """`leasectl`'s verbs for scripts, through the shared daemon."""
 
+import json
 import os
 import re
 import socket
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from conftest import MakeDaemon
 from harness import binaries
 from harness.ctl import Ctl
 from harness.daemon import Daemon
@@ -196,6 +198,23 @@ def test_ping_and_info(ctl: Ctl) -> None:
     (figures,) = ctl.json("info")
     assert isinstance(figures["Leases"]["leases_held"], int), "numbers are numbers"
     assert isinstance(figures["Server"]["leased_version"], str)
+
+
+def test_lists_of_any_length_come_whole_where_the_limits_are_low(make_daemon: MakeDaemon, name: str) -> None:
+    low = make_daemon(environment={"LEASED_LIMITS_LIST_ELEMENTS": "100"}).start()
+    ctl = Ctl(low)
+    names = [f"{name}/{number:03}" for number in range(250)]
+    with low.connect() as client:
+        for each in names:
+            client.call("ACQUIRE", each, "1h")
+            client.call("PREFIX", "APPEND", "parent", each)
+    assert [entry["name"] for entry in ctl.json("list")] == names
+    _, *rows = ctl.answer("keys", "list", name).splitlines()
+    assert [row.split()[0] for row in rows] == names
+    assert ctl.answer("prefix", "list", "parent").split() == names
+    assert ctl("keys", "range", "0", "0").stdout.count("\n") == 251
+    exported = [json.loads(line) for line in ctl("export").stdout.splitlines()]
+    assert len({entry["key"] for entry in exported if "key" in entry}) == 251
 
 
 def test_a_token_that_nobody_gets_is_given_back(ctl: Ctl, name: str) -> None:

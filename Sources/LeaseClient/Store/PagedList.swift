@@ -3,8 +3,8 @@
 ///     for try await key in client.allKeys(prefix: Array("user/".utf8)) { … }
 ///
 /// Each page is a snapshot of its own, and begins behind the last element of the one before. A daemon whose limits on lists
-/// are lower than a page is asked for shorter ones. A loop over it ends with a
-/// ``LeaseClientError`` if a page cannot be had; each new loop begins anew.
+/// are lower than a page is asked for shorter ones. A loop over it ends with a ``LeaseClientError`` if a page cannot be had;
+/// each new loop begins anew.
 public struct PagedList<Element: Sendable>: AsyncSequence, Sendable {
     /// What a loop may end with.
     public typealias Failure = LeaseClientError
@@ -45,7 +45,8 @@ public struct PagedList<Element: Sendable>: AsyncSequence, Sendable {
             if position == page.count {
                 guard !isLastPage else { return nil }
                 let last = page.last
-                page = try await pageSize.page { [fetch] count throws(LeaseClientError) in try await fetch(last, count)
+                page = try await pageSize.page { [fetch] count throws(LeaseClientError) in
+                    try await fetch(last, count)
                 }
                 position = 0
                 isLastPage = page.count < pageSize.count

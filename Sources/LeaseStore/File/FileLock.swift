@@ -29,11 +29,7 @@ package struct FileLock: ~Copyable {
     package init(path: String) throws(Failure) {
         let descriptor = clinux_open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard descriptor >= 0 else { throw .failed(call: "open", errno: errno) }
-        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-            let reason = errno
-            defer { close(descriptor) }
-            throw reason == EWOULDBLOCK ? .held(by: Self.pid(in: descriptor)) : .failed(call: "flock", errno: reason)
-        }
+        try Self.lock(descriptor) { Self.pid(in: descriptor) }
         if let reason = Self.foreignness(of: descriptor) {
             close(descriptor)
             throw .foreign(reason)
@@ -53,11 +49,7 @@ package struct FileLock: ~Copyable {
     package init(of path: String) throws(Failure) {
         let descriptor = clinux_open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0)
         guard descriptor >= 0 else { throw .failed(call: "open", errno: errno) }
-        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-            let reason = errno
-            close(descriptor)
-            throw reason == EWOULDBLOCK ? .held(by: nil) : .failed(call: "flock", errno: reason)
-        }
+        try Self.lock(descriptor) { nil }
         self.path = path
         self.descriptor = descriptor
     }
@@ -73,6 +65,15 @@ package struct FileLock: ~Copyable {
     /// If that fails they are told that they may not, and by what name.
     func give(to owner: FileOwner) {
         _ = fchown(descriptor, owner.uid, owner.gid)
+    }
+
+    /// Takes the lock of an open file, or closes it; `holder` tells whose it is.
+    private static func lock(_ descriptor: Int32, holder: () -> Int32?) throws(Failure) {
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+            let reason = errno
+            defer { close(descriptor) }
+            throw reason == EWOULDBLOCK ? .held(by: holder()) : .failed(call: "flock", errno: reason)
+        }
     }
 
     private static func foreignness(of descriptor: Int32) -> String? {

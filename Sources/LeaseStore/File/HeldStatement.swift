@@ -59,7 +59,7 @@ final class HeldStatement {
     func runWhole(binding bind: (inout StatementBinder) -> Void) throws {
         var binder = StatementBinder(statement: statement)
         bind(&binder)
-        guard binder.code == SQLITE_OK else { throw Self.error(binder.code) }
+        try binder.requireBound()
         let code = sqlite3_step(statement)
         defer { sqlite3_reset(statement) }
         guard code == SQLITE_DONE || code == SQLITE_ROW else { throw Self.error(code, on: connection) }
@@ -133,27 +133,23 @@ final class HeldStatement {
         switch value {
         case .integer(let number):
             binder.integer(index, number)
-            guard binder.code == SQLITE_OK else { throw Self.error(binder.code) }
+            try binder.requireBound()
             try withBound(following, index: index + 1, body)
         case .blob(let bytes):
             try bytes.withUnsafeBytes { buffer in
                 binder.blob(index, inPlace: buffer)
-                guard binder.code == SQLITE_OK else { throw Self.error(binder.code) }
+                try binder.requireBound()
                 try withBound(following, index: index + 1, body)
             }
         }
     }
 
-    /// What SQLite says of a call that has just failed.
+    /// What SQLite says of a step that has just failed.
     private static func error(_ code: Int32, on connection: OpaquePointer) -> DatabaseError {
         DatabaseError(
             resultCode: ResultCode(rawValue: sqlite3_extended_errcode(connection)),
             message: String(cString: sqlite3_errmsg(connection))
         )
-    }
-
-    private static func error(_ code: Int32) -> DatabaseError {
-        DatabaseError(resultCode: ResultCode(rawValue: code), message: "a value was not bound")
     }
 }
 
@@ -164,7 +160,7 @@ final class HeldStatement {
 struct StatementBinder {
     fileprivate let statement: OpaquePointer?
     /// The code of the last binding that failed.
-    fileprivate private(set) var code = SQLITE_OK
+    private var code = SQLITE_OK
 
     fileprivate init(statement: OpaquePointer?) {
         self.statement = statement
@@ -172,6 +168,12 @@ struct StatementBinder {
 
     private mutating func note(_ code: Int32) {
         if code != SQLITE_OK { self.code = code }
+    }
+
+    fileprivate func requireBound() throws {
+        guard code == SQLITE_OK else {
+            throw DatabaseError(resultCode: ResultCode(rawValue: code), message: "a value was not bound")
+        }
     }
 
     /// SQLite's mark for bytes that it is to copy: all ones in place of a function (sqlite.org/c3ref/c_static.html).

@@ -34,9 +34,9 @@ final class StoreFile {
             try Self.makeFolder(of: path)
             lock = try Self.takeLock(beside: path)
             if FileManager.default.fileExists(atPath: path) {
-                try Self.requireRegularFile(path)
+                let size = try Self.requireRegularFile(path)
                 ownLock = try Self.takeLock(of: path)
-                inspection = try Self.inspect(path, keyHash: keyHash)
+                inspection = try Self.inspect(path, size: size, keyHash: keyHash)
             } else {
                 try Self.makeFile(path)
                 ownLock = try Self.takeLock(of: path)
@@ -191,7 +191,8 @@ final class StoreFile {
         _ = Glibc.close(descriptor)
     }
 
-    private static func requireRegularFile(_ path: String) throws(StoreError) {
+    /// Demands a regular file that may be read and written; returns its size.
+    private static func requireRegularFile(_ path: String) throws(StoreError) -> Int {
         guard access(path, R_OK | W_OK) == 0 else {
             throw StoreError(.denied, "the store \(path) may not be read and written: \(systemMessage(errno))")
         }
@@ -199,17 +200,14 @@ final class StoreFile {
         guard stat(path, &information) == 0, information.st_mode & S_IFMT == S_IFREG else {
             throw StoreError(.notAStore, "\(path) is no regular file; name another one for the store")
         }
+        return information.st_size
     }
 
     /// Looks at an existing file without changing it.
     ///
     /// Returns the connection that it used and has closed, if it used one.
-    private static func inspect(_ path: String, keyHash: KeyHash) throws -> DatabaseQueue? {
-        var information = stat()
-        guard stat(path, &information) == 0 else {
-            throw StoreError(.denied, "the store \(path) cannot be looked at: \(systemMessage(errno))")
-        }
-        guard information.st_size > 0 else {
+    private static func inspect(_ path: String, size: Int, keyHash: KeyHash) throws -> DatabaseQueue? {
+        guard size > 0 else {
             // SQLite takes an empty file for a new database, and removes the log of what it was.
             var log = stat()
             guard stat(path + "-wal", &log) != 0 || log.st_size == 0 else {
@@ -217,7 +215,7 @@ final class StoreFile {
             }
             return nil
         }
-        let isChecked = information.st_size <= checkedSize
+        let isChecked = size <= checkedSize
         do {
             return try inspect(path, keyHash: keyHash, isChecked: isChecked, isReadOnly: true)
         } catch let error as DatabaseError where error.extendedResultCode == .SQLITE_READONLY_ROLLBACK {

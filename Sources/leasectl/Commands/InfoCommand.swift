@@ -39,6 +39,7 @@ struct InfoCommand: ParsableCommand {
             }
         }
     }
+
     /// A whole number as a number, so that programs can compare it; everything else as text.
     static func json(_ value: String) -> JSONText {
         guard let number = Int64(value), "\(number)" == value else { return .string(value) }

@@ -161,19 +161,28 @@ import Testing
         #expect(await #expect(throws: LeaseClientError.self) { try await call.value }?.code == .cancelled)
     }
 
-    @Test func aGrantThatTheCancelledNeverHeardOfIsReleased() async throws {
-        let daemon = try await FakeDaemon()
-        let client = LeaseClient(of: daemon)
-        let call = Task { [name, ttl] in try await client.acquire(name, ttl: ttl, wait: .forever, owner: "me") }
-        let acquire = await daemon.next("ACQUIRE")
-        call.cancel()
-        await daemon.next("HOLDER").reply(try status("backup", token: token(7), fence: token(7)))
+    /// Tells the client, which asks, that the lease is held; expects that it finds out by its request, and gives it back.
+    private func expectRelease(
+        asked holder: FakeDaemon.Incoming,
+        for acquire: FakeDaemon.Incoming,
+        of daemon: FakeDaemon
+    ) async throws {
+        holder.reply(try status("backup", token: token(7), fence: token(7)))
         let repetition = await daemon.next("ACQUIRE")
         #expect(repetition.text == acquire.text.filter { $0 != "WAIT" && $0 != "FOREVER" })
         repetition.reply(.integer(7))
         let release = await daemon.next("RELEASE")
         #expect(release.text == ["RELEASE", "backup", "7"])
         release.reply(.simpleString("OK"))
+    }
+
+    @Test func aGrantThatTheCancelledNeverHeardOfIsReleased() async throws {
+        let daemon = try await FakeDaemon()
+        let client = LeaseClient(of: daemon)
+        let call = Task { [name, ttl] in try await client.acquire(name, ttl: ttl, wait: .forever, owner: "me") }
+        let acquire = await daemon.next("ACQUIRE")
+        call.cancel()
+        try await expectRelease(asked: await daemon.next("HOLDER"), for: acquire, of: daemon)
         #expect(await #expect(throws: LeaseClientError.self) { try await call.value }?.code == .cancelled)
     }
 
@@ -195,13 +204,7 @@ import Testing
         // Another attempt may have been under way.
         if incoming.text.contains("WAIT") { incoming = await daemon.next() }
         #expect(incoming.text == ["HOLDER", "backup"])
-        incoming.reply(try status("backup", token: token(7), fence: token(7)))
-        let repetition = await daemon.next("ACQUIRE")
-        #expect(repetition.text == acquire.text.filter { $0 != "WAIT" && $0 != "FOREVER" })
-        repetition.reply(.integer(7))
-        let release = await daemon.next("RELEASE")
-        #expect(release.text == ["RELEASE", "backup", "7"])
-        release.reply(.simpleString("OK"))
+        try await expectRelease(asked: incoming, for: acquire, of: daemon)
         await #expect(throws: LeaseClientError.self) { try await call.value }
     }
 

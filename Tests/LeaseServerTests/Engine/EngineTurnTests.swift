@@ -8,6 +8,13 @@ import Testing
 
 /// What one turn does, in which order.
 @Suite struct EngineTurnTests {
+    /// How many events each commit of the scripted store had.
+    private func commitSizes(of bench: EngineBench) async -> [Int] {
+        await bench.script { store in
+            store.calls.compactMap { call in if case .commit(let count) = call { count } else { nil } }
+        }
+    }
+
     @Test func commandsOfATurnAreOneCommitAndAllRepliesComeAfterIt() async throws {
         try await EngineBench.with { bench in
             var clients: [SessionID] = []
@@ -46,10 +53,7 @@ import Testing
                 engine.onLoop { bench.receive("ACQUIRE late 30s\r\n", from: late, on: $0) }
             }
             try await bench.turns(1)
-            let made = await bench.script { store in
-                store.calls.compactMap { call in if case .commit(let count) = call { count } else { nil } }
-            }
-            #expect(made == commits)
+            #expect(await commitSizes(of: bench) == commits)
             #expect(try await bench.output(of: late) == ":\(101 + clients)\r\n")
         }
     }
@@ -72,10 +76,7 @@ import Testing
                 engine.onLoop { bench.receive("ACQUIRE late 30s\r\n", from: late, on: $0) }
             }
             try await bench.turns(1)
-            let made = await bench.script { store in
-                store.calls.compactMap { call in if case .commit(let count) = call { count } else { nil } }
-            }
-            #expect(made == [2, 2, 2, 1])
+            #expect(await commitSizes(of: bench) == [2, 2, 2, 1])
         }
     }
 
