@@ -47,6 +47,8 @@ actor Engine {
     /// The sessions with something to write at the end of the turn.
     var turn: [Session] = []
     var isTurnScheduled = false
+    /// What was read last from those who had just been answered.
+    var readBuffer = ByteBuffer()
     /// What the turn has done by now.
     var load = TurnLoad()
     /// Whether a turn is past its commit: nothing is decided until it is over, so that folding finds no batch.
@@ -275,12 +277,18 @@ actor Engine {
 
     /// Bytes have come.
     func received(_ bytes: ByteBuffer, from id: SessionID) {
+        guard let session = sessions[id] else { return }
+        received(bytes, from: session)
+    }
+
+    /// Bytes have come from a session that is there.
+    func received(_ bytes: ByteBuffer, from session: Session) {
         switch state {
         case .running, .lastLook: hasRead = true
         case .draining, .failed, .closed: return
         }
         // Nothing that comes by a tie means anything.
-        guard let session = sessions[id], !session.isTie else { return }
+        guard !session.isTie else { return }
         gathering.join(&session.lastTurn)
         var bytes = bytes
         if session.input.readableBytes == 0 {

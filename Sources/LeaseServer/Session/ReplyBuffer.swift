@@ -59,4 +59,14 @@ struct ReplyBuffer {
         defer { bytes = ByteBuffer() }
         return bytes
     }
+
+    /// Has what was taken, and is written, hold the next replies, unless somebody else has it still or it is large.
+    mutating func reuse(_ taken: inout ByteBuffer) {
+        guard taken.capacity <= Self.mostKept, size == 0 else { return }
+        taken.clear()
+        swap(&bytes, &taken)
+    }
+
+    /// How many bytes are kept for the next replies of a session.
+    private static let mostKept = 512
 }

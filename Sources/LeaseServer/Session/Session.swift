@@ -102,9 +102,12 @@ final class Session {
     /// A session that is cut is read on as long as there is less than this to be done.
     private static let readAhead = 64 << 10
 
+    /// Whether the client reads what it is sent: a channel that has nothing to write is not asked.
+    private var isWritable: Bool { descriptor != nil && writesUnderWay == 0 || channel.isWritable }
+
     /// Whether commands were left for a later turn, and can be answered now.
     var hasMore: Bool {
-        isCut && !isWaiting && !isEnding && channel.isWritable
+        isCut && !isWaiting && !isEnding && isWritable
     }
 
     /// Whether the connection has nothing more to say: it was ended, or the client has closed its side and everything
@@ -116,7 +119,7 @@ final class Session {
     /// Whether the socket is to be read on: a client that takes no replies, or waits for one, is not read, and neither is
     /// one that sends faster than its share of the turns is.
     var isReadable: Bool {
-        !isWaiting && !isEnding && !isInputClosed && channel.isWritable
+        !isWaiting && !isEnding && !isInputClosed && isWritable
             && (!isCut || input.readableBytes < Self.readAhead)
     }
 
@@ -132,6 +135,26 @@ final class Session {
 
     func reply(_ error: LeaseError) {
         reply { $0.writeError(error, to: &$1) }
+    }
+
+    // MARK: - Reading
+
+    /// How many bytes are read at once at the most.
+    static let readSize = 4 << 10
+
+    /// Reads what the client has sent by now, by read(2) and past the channel, in place of what `buffer` holds.
+    ///
+    /// Whoever has the buffer's last bytes keeps them. What is over ``readSize`` stays in the socket. That the client sends no
+    /// more, or is gone, is left to the channel to find.
+    ///
+    /// Returns whether there was something.
+    func read(into buffer: inout ByteBuffer) -> Bool {
+        guard let descriptor, channel.isActive else { return false }
+        buffer.clear(minimumCapacity: Self.readSize)
+        let count = buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: Self.readSize) {
+            max(Glibc.read(descriptor, $0.baseAddress, Self.readSize), 0)
+        }
+        return count > 0
     }
 
     // MARK: - Writing

@@ -62,6 +62,31 @@ import Testing
         #expect(String(buffer: buffer.take()) == refused)
     }
 
+    @Test func whatIsWrittenHoldsTheNextRepliesAndLeavesWhoeverHasItAlone() {
+        var buffer = filled([("+PONG\r\n", false)])
+        var taken = buffer.take()
+        let held = taken
+        buffer.reuse(&taken)
+        #expect(buffer.size == 0)
+        buffer.add { $0.writeString(":2\r\n") }
+        #expect(String(buffer: held) == "+PONG\r\n")
+        var second = buffer.take()
+        let capacity = second.capacity
+        buffer.reuse(&second)
+        #expect(buffer.take().capacity == capacity)
+    }
+
+    @Test func repliesThatCameMeanwhileAndLongBuffersAreNotTouched() {
+        var buffer = filled([("+PONG\r\n", false)])
+        var taken = buffer.take()
+        buffer.add { $0.writeString("+NEXT\r\n") }
+        buffer.reuse(&taken)
+        #expect(String(buffer: buffer.take()) == "+NEXT\r\n")
+        var long = ByteBuffer(repeating: 0, count: 1 << 20)
+        buffer.reuse(&long)
+        #expect(buffer.take().capacity == 0)
+    }
+
     @Test func sizeIsThatOfAllReplies() {
         var buffer = filled([(":1\r\n", true), ("+PONG\r\n", false)])
         #expect(buffer.size == 11)

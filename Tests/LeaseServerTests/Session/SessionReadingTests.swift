@@ -1,0 +1,65 @@
+import Glibc
+import NIOCore
+import Testing
+
+@testable import LeaseServer
+
+/// What a session reads from its socket past the channel: what is there, once, and in order.
+@Suite struct SessionReadingTests {
+    @Test func whatTheClientHasSentIsReadOnce() async throws {
+        try await SocketSession.with { connection in
+            try await connection.setChannelReads(false)
+            #expect(try await connection.readSession().read == nil)
+            connection.send("PING\r\n")
+            connection.send("TOKEN\r\n")
+            #expect(try await connection.readSession().read == "PING\r\nTOKEN\r\n")
+            #expect(try await connection.readSession().read == nil)
+        }
+    }
+
+    @Test func whoHasTheBufferKeepsWhatItHolds() async throws {
+        try await SocketSession.with { connection in
+            try await connection.setChannelReads(false)
+            connection.send("new")
+            let (read, earlier) = try await connection.readSession(after: "half a command")
+            #expect(read == "new")
+            #expect(earlier == "half a command")
+        }
+    }
+
+    @Test func whatIsOverTheSizeStaysForTheNextRead() async throws {
+        try await SocketSession.with { connection in
+            try await connection.setChannelReads(false)
+            connection.send(String(repeating: "x", count: Session.readSize) + "rest")
+            #expect(try await connection.readSession().read?.utf8.count == Session.readSize)
+            #expect(try await connection.readSession().read == "rest")
+        }
+    }
+
+    @Test func theEndIsLeftToTheChannel() async throws {
+        try await SocketSession.with { connection in
+            let last = try await connection.readSession {
+                connection.send("last")
+                shutdown(connection.client, Int32(SHUT_WR))
+            }
+            #expect(last.read == "last")
+            #expect(try await connection.readSession().read == nil)
+            try await connection.channel.closeFuture.get()
+        }
+    }
+
+    @Test func nothingIsReadFromADescriptorThatIsClosed() async throws {
+        try await SocketSession.with { connection in
+            try await connection.channel.close()
+            // Whoever is given the number next.
+            var ends: [Int32] = [-1, -1]
+            let result = socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0, &ends)
+            try #require(result == 0)
+            defer { ends.forEach { close($0) } }
+            for end in ends { #expect(write(end, "x", 1) == 1) }
+            #expect(try await connection.readSession().read == nil)
+            var byte: UInt8 = 0
+            for end in ends { #expect(recv(end, &byte, 1, Int32(MSG_DONTWAIT)) == 1) }
+        }
+    }
+}
