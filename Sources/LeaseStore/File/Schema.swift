@@ -25,6 +25,9 @@ enum Schema {
         migrator.registerMigration("4 revokers") { database in
             try database.execute(sql: "ALTER TABLE leases ADD COLUMN revoker INTEGER")
         }
+        migrator.registerMigration("5 values by row") { database in
+            try database.execute(sql: moveValues)
+        }
         return migrator
     }
 
@@ -95,6 +98,23 @@ enum Schema {
     private static let addAttachments = """
         ALTER TABLE leases ADD COLUMN attachment INTEGER NOT NULL DEFAULT 0;
         ALTER TABLE leases ADD COLUMN is_overdue INTEGER NOT NULL DEFAULT 0;
+        """
+
+    /// Gives each value a row, so that its key is found in an index of keys alone.
+    ///
+    /// In a table without row ids each key that a search passes is read together with its value, and one of many large values is
+    /// found through all of them (sqlite.org/withoutrowid.html).
+    private static let moveValues = """
+        ALTER TABLE simple_entries RENAME TO values_by_key;
+
+        CREATE TABLE simple_entries (
+            id    INTEGER NOT NULL PRIMARY KEY,
+            key   BLOB NOT NULL UNIQUE,
+            value BLOB NOT NULL
+        ) STRICT;
+
+        INSERT INTO simple_entries (key, value) SELECT key, value FROM values_by_key ORDER BY key;
+        DROP TABLE values_by_key;
         """
 
     private static let createStore = """

@@ -98,7 +98,15 @@ import Testing
         let queue = try DatabaseQueue(path: backup)
         try queue.write { database in
             try database.execute(sql: "ALTER TABLE leases DROP COLUMN revoker")
-            try database.execute(sql: "DELETE FROM grdb_migrations WHERE identifier = '4 revokers'")
+            try database.execute(
+                sql: """
+                    CREATE TABLE values_by_key (key BLOB NOT NULL PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
+                    INSERT INTO values_by_key SELECT key, value FROM simple_entries;
+                    DROP TABLE simple_entries;
+                    ALTER TABLE values_by_key RENAME TO simple_entries;
+                    """
+            )
+            try database.execute(sql: "DELETE FROM grdb_migrations WHERE identifier > '4'")
         }
         try queue.close()
         let report = try restore()

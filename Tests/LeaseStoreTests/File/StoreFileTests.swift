@@ -326,7 +326,7 @@ import Testing
         #expect(mode == "wal")
     }
 
-    @Test func everyTableIsStrictAndKeyedByWhatItIs() throws {
+    @Test func everyTableIsStrictAndKeyedByWhatItIsButForTheJournalAndTheValues() throws {
         let ledger = try open()
         defer { ledger.abandon() }
         try ledger.file.pool.read { database in
@@ -338,7 +338,9 @@ import Testing
             for table in tables {
                 #expect(!table.contains("AUTOINCREMENT"))
                 #expect(table.contains("STRICT"))
-                #expect(table.contains("WITHOUT ROWID") || table.contains("lease_journal"))
+                // A value may be large, and is not read on the way to another key.
+                let hasRows = table.contains("lease_journal") || table.contains("simple_entries")
+                #expect(table.contains("WITHOUT ROWID") != hasRows)
             }
             #expect(try Int32.fetchOne(database, sql: "PRAGMA application_id") == 0x4C53_4544)
             #expect(
