@@ -71,7 +71,14 @@ extension LeaseClient.Configuration {
         }
         let number = (error as? IOError)?.errnoCode
         let reason = number.map { String(cString: strerror($0)) } ?? "\(error)"
-        let hint = LeaseClientError.isClosedToUser(number) ? "the socket's group may" : "is leased running?"
+        let hint =
+            if LeaseClientError.isClosedToUser(number) {
+                "the socket's group may"
+            } else if LeaseClientError.isShortage(number) {
+                "close something, or raise what this process may use (ulimit)"
+            } else {
+                "is leased running?"
+            }
         let message = "cannot connect to \(socketPath): \(reason); \(hint)"
         return LeaseClientError(.connectionFailed, message, underlyingError: error)
     }

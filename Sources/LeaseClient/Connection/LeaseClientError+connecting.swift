@@ -15,6 +15,16 @@ extension LeaseClientError {
         code == .connectionFailed && Self.isClosedToUser((underlyingError as? IOError)?.errnoCode)
     }
 
+    /// Whether the daemon was not reached because this process, or the machine, has no descriptor or no memory left for a connection.
+    package var isOwnShortage: Bool {
+        code == .connectionFailed && Self.isShortage((underlyingError as? IOError)?.errnoCode)
+    }
+
+    /// Whether connect(2), or socket(2) before it, failed for want of descriptors or memory.
+    static func isShortage(_ error: CInt?) -> Bool {
+        [EMFILE, ENFILE, ENOMEM, ENOBUFS].contains(error)
+    }
+
     /// Whether connect(2) failed since it was not permitted.
     static func isClosedToUser(_ error: CInt?) -> Bool {
         error == EACCES || error == EPERM

@@ -61,8 +61,8 @@ struct AcquireAttempt: Sendable {
                 try? await Task.sleep(until: end.map { min($0, due) } ?? due, clock: .continuous)
                 step = Task.isCancelled ? .fail(.cancelled) : state.next(now: .now)
             case .fail(let error):
-                if mayBeGranted { await attempt.clearUp() }
-                throw error
+                guard mayBeGranted, let fence = await attempt.clearUp(), error.code == .cancelled else { throw error }
+                throw .cancelled(returning: fence)
             }
         }
     }
@@ -134,27 +134,29 @@ struct AcquireAttempt: Sendable {
             if mayAskAgain, error.code.answer == nil, !Task.isCancelled {
                 throw LeaseClientError(.connectionClosed, error.message, underlyingError: error)
             }
-            if error.code != .expired { await client.giveBack(name, fence: fence, token: fence) }
-            throw error
+            guard error.code != .expired else { throw error }
+            await client.giveBack(name, fence: fence, token: fence)
+            throw error.code == .cancelled ? .cancelled(returning: fence) : error
         }
     }
 
-    /// Releases what was granted without an answer, if the daemon can be asked.
+    /// Releases what was granted without an answer, if the daemon can be asked, and returns its fence.
     ///
     /// Only the request id tells whether a lease that is held is this attempt's: its repetition is answered with the token,
     /// or with a conflict.
-    private func clearUp() async {
+    private func clearUp() async -> Token? {
         let patience = client.configuration.connectTimeout
         guard
             let holder = try? await client.answer(to: .holder(name).shielded, timeout: patience),
             (try? holder.status()) != nil
-        else { return }
+        else { return nil }
         let repetition = OutgoingCommand.acquire(name, ttl: ttl, owner: owner, request: request).shielded
         guard
             let answer = try? await client.answer(to: repetition, timeout: patience),
             let token = try? answer.token(of: "ACQUIRE")
-        else { return }
+        else { return nil }
         await client.giveBack(name, fence: token, token: token)
+        return token
     }
 }
 

@@ -142,7 +142,8 @@ import Testing
         await acquire.connectionEnd()
         // Perhaps the daemon was killed just after a grant: the client looks.
         await daemon.next("HOLDER").reply(.null)
-        #expect(await #expect(throws: LeaseClientError.self) { try await call.value }?.code == .cancelled)
+        let error = await #expect(throws: LeaseClientError.self) { try await call.value }
+        #expect(error?.code == .cancelled && error?.returnedFence == nil)
     }
 
     @Test func aGrantThatCrossesTheCancellationIsReleased() async throws {
@@ -158,7 +159,8 @@ import Testing
         release.reply(.simpleString("OK"))
         await end.hangUp()
         await daemon.next("HOLDER").reply(.null)
-        #expect(await #expect(throws: LeaseClientError.self) { try await call.value }?.code == .cancelled)
+        let error = await #expect(throws: LeaseClientError.self) { try await call.value }
+        #expect(try error?.code == .cancelled && error?.returnedFence == token(7))
     }
 
     /// Tells the client, which asks, that the lease is held; expects that it finds out by its request, and gives it back.
@@ -183,7 +185,8 @@ import Testing
         let acquire = await daemon.next("ACQUIRE")
         call.cancel()
         try await expectRelease(asked: await daemon.next("HOLDER"), for: acquire, of: daemon)
-        #expect(await #expect(throws: LeaseClientError.self) { try await call.value }?.code == .cancelled)
+        let error = await #expect(throws: LeaseClientError.self) { try await call.value }
+        #expect(try error?.code == .cancelled && error?.returnedFence == token(7))
     }
 
     /// That a daemon has no room, or its disk none, says nothing of what it granted before.
