@@ -37,4 +37,20 @@ struct Leasectl: ParsableCommand {
             ImportCommand.self, BackupCommand.self,
         ]
     )
+
+    func run() throws {
+        throw Failure.missingCommand(of: Self.self)
+    }
+}
+
+extension Failure {
+    /// A command that is only there for those under it was given without one: an empty variable in a script, say.
+    static func missingCommand(of command: any ParsableCommand.Type) -> Failure {
+        let names = command.configuration.subcommands.map { $0._commandName }
+        let path = command == Leasectl.self ? "leasectl" : "leasectl \(command._commandName)"
+        return Failure(
+            ExitStatus.usage,
+            "no command was given; name one of \(names.joined(separator: ", ")), or see \(path) --help"
+        )
+    }
 }

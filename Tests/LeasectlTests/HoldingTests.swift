@@ -42,7 +42,7 @@ import Testing
             (.abandoning, .refused(held), [.finish(.interrupted(SIGTERM))]),
             (.abandoning, .signal(SIGINT), [.finish(.interrupted(SIGINT))]),
             (.abandoning, .lost(loss), []),
-            (.abandoning, .released(.released), [.finish(.interrupted(SIGTERM))]),
+            (.abandoning, .released(.released), [.finish(.released(.released))]),
             (.holding, .granted(grant), []),
             (.holding, .refused(held), []),
             (.holding, .signal(SIGHUP), [.release]),

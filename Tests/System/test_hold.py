@@ -65,6 +65,17 @@ def test_each_signal_ends_the_wait(ctl: Ctl, judge: Connection, name: str, short
     assert held["token"] == token
 
 
+def test_a_signal_as_soon_as_others_see_it_held_releases(ctl: Ctl, judge: Connection, name: str) -> None:
+    """Held for all the world, and not heard of yet by the holder: some milliseconds."""
+    for _ in range(8):
+        process = ctl.spawn("hold", name, start_new_session=True)
+        while judge.call("HOLDER", name) is None:
+            assert process.poll() is None
+        process.send_signal(signal.SIGTERM)
+        assert finish(process) == (0, "", "")
+        assert judge.call("HOLDER", name) is None
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_holds_until_a_signal_and_releases(ctl: Ctl, judge: Connection, name: str, number: int) -> None:
     process = ctl.spawn("hold", *SHORT, name, start_new_session=True)

@@ -224,6 +224,34 @@ def test_a_token_that_nobody_gets_is_given_back(ctl: Ctl, name: str) -> None:
         assert client.call("HOLDER", name) is None
 
 
+def test_a_renewal_whose_token_nobody_gets_names_it(ctl: Ctl, name: str) -> None:
+    token = ctl.answer("acquire", name, "1h")
+    with open("/dev/full", "w") as full:
+        process = ctl.spawn("renew", name, token, "1h", stdout=full)
+        _, complaint = process.communicate(timeout=20)
+    assert process.returncode == 74
+    (newest,) = re.findall(r"its token is (\d+)", complaint)
+    assert ctl.answer("release", name, newest) == ""
+
+
+@pytest.mark.parametrize("words", [[], ["keys"], ["prefix"]], ids=["leasectl", "keys", "prefix"])
+def test_no_command_is_no_success(words: list[str]) -> None:
+    """An empty variable in a script, say."""
+    done = subprocess.run([binaries.path("leasectl"), *words], capture_output=True, text=True, timeout=20)
+    assert (done.returncode, done.stdout) == (EX_USAGE, "")
+    assert "no command was given" in done.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="takes /proc away: root alone can")
+@pytest.mark.parametrize("words", [["run", "--try", "x", "true"], ["check", "x", "1"], ["get", "x"]])
+def test_without_proc_nothing_looks_done(words: list[str]) -> None:
+    script = 'mount -t tmpfs none /proc && exec "$@"'
+    command = ["unshare", "-m", "sh", "-c", script, "sh", binaries.path("leasectl"), *words]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=20)
+    assert (done.returncode, done.stdout) == (70, "")
+    assert "/proc" in done.stderr
+
+
 def test_no_daemon_is_69(tmp_path: Path) -> None:
     for arguments in (["ping"], ["acquire", "x", "30s"], ["list"], ["run", "--try", "x", "true"]):
         verb, *rest = arguments

@@ -35,6 +35,32 @@ def test_of_two_one_runs_and_the_other_is_75(ctl: Ctl, tmp_path: Path, name: str
     assert other.has_told("started")
 
 
+def test_no_time_to_wait_is_not_to_wait(ctl: Ctl, name: str) -> None:
+    token = ctl.answer("acquire", name, "1h")
+    refused = ctl("run", "--wait", "0s", name, "true")
+    assert refused.returncode == 75
+    assert "held by" in refused.stderr
+    ctl.answer("release", name, token)
+    assert ctl("run", "--wait", "0s", name, "true").returncode == 0
+
+
+def test_too_few_descriptors_are_no_daemon_that_is_away(ctl: Ctl, tmp_path: Path, name: str) -> None:
+    """Whatever it comes to lack them for: at once, and with no lease left behind."""
+    ran = tmp_path / "ran"
+    limits = range(14, 25)
+    for limit in limits:
+        ctl.wrapper = ["sh", "-c", f'ulimit -n {limit}; exec "$@"', "sh"]
+        done = ctl("run", "--try", "--if-unreachable", "run", name, "touch", str(ran))
+        assert done.returncode in {0, 70}, (limit, done.stderr)
+        assert ran.exists() == (done.returncode == 0), limit
+        ran.unlink(missing_ok=True)
+        with ctl.daemon.connect() as judge:
+            assert judge.call("HOLDER", name) is None, limit
+        if done.returncode == 0:
+            break
+        assert limit != limits[-1], "the last limit is enough"
+
+
 def test_the_environment_of_the_job(ctl: Ctl, tmp_path: Path, name: str) -> None:
     job = Job(tmp_path, 'env | grep "^LEASE" >environment; tell written 1; wait_for_go')
     ctl.environment = {

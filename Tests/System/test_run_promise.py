@@ -20,7 +20,7 @@ from harness.clock import eventually, now, pass_instant
 from harness.ctl import Ctl, Job, alive, finish, gone
 from harness.daemon import Daemon
 from harness.holding import tie
-from harness.processes import of_threads
+from harness.processes import of_program, of_threads
 from harness.resp import Connection
 from harness.waiting import await_waiters, free, join, unanswered, waiters
 from test_terminal import shell
@@ -257,6 +257,37 @@ def test_the_whole_tree_is_dead_before_anyone_else_is_granted(
         assert now() - started >= 1, "the grace was kept"
         assert now() - started < 15
     assert process.wait(20) == 76
+
+
+#: A process that is another one each 300 µs: it forks and ends, and its child goes on. After half a minute it is over.
+RUNAWAY = """
+#include <signal.h>
+#include <time.h>
+#include <unistd.h>
+
+int main(void) {
+    signal(SIGTERM, SIG_IGN);
+    setsid();
+    for (time_t end = time(NULL) + 30; time(NULL) < end; usleep(300)) {
+        if (fork() > 0) _exit(0);
+    }
+}
+"""
+
+
+def test_what_forks_and_ends_without_end_is_killed(
+    ctl: Ctl, judge: Connection, tmp_path: Path, name: str
+) -> None:
+    """Faster than a list of all processes is read."""
+    source, program = tmp_path / "runaway.c", tmp_path / "runaway"
+    source.write_text(RUNAWAY)
+    subprocess.run(["gcc", "-Wall", "-Werror", "-O1", "-o", str(program), str(source)], check=True)
+    process = ctl.spawn("run", "--ttl", "3s", "--grace", "300ms", name, "sh", "-c", f"{program} & exit 0")
+    eventually(lambda: of_program(program), 20, "the runaway")
+    ctl.answer("revoke", "--after", "1h", name)
+    assert process.wait(20) == 76
+    assert not of_program(program)
+    assert judge.call("HOLDER", name) is None
 
 
 def test_revoked_jobs_that_heed_term_end_at_once(ctl: Ctl, judge: Connection, tmp_path: Path, name: str) -> None:

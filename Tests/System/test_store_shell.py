@@ -232,6 +232,17 @@ def test_a_dump_is_lines_of_json_with_a_header_and_a_checksum(make_daemon: MakeD
     assert base64.b64encode(EVERY_BYTE).decode() in texts, "values are base64"
 
 
+def test_a_dump_without_leases_has_the_rest(ctl: Ctl, client: Connection, name: str) -> None:
+    client.call("PUT", f"{name}/both", "value")
+    for lease in ("both", "lease"):
+        client.call("ACQUIRE", f"{name}/{lease}", "1h")
+    _, *body, last = [json.loads(line) for line in out(ctl, "export", "--no-leases", name).splitlines()]
+    assert [sorted(entry) for entry in body] == [["key", "value"]], "a key that has a lease alone is left out"
+    assert last["entries"] == 1
+    assert out(ctl, "export", "--leases", name).count(b'"lease"') == 2
+    assert out(ctl, "export", name).count(b'"lease"') == 2
+
+
 def test_a_dump_goes_from_one_daemon_to_another(make_daemon: MakeDaemon, tmp_path: Path) -> None:
     origin, by_file, by_pipe = (make_daemon().start() for _ in range(3))
     entries = plant(origin, random.Random(seed()))

@@ -31,6 +31,12 @@ struct RenewCommand: ParsableCommand {
         let newest = try connection.ask { [name, token, time] client throws(LeaseClientError) in
             try await client.renew(name, token: token, ttl: time.ttl)
         }
-        try output.show(newest, name: name)
+        do {
+            try output.show(newest, name: name)
+        } catch {
+            // The old token is used up, so that without this one the lease could only be left to its TTL.
+            let reason = error.message.isEmpty ? "nobody reads stdout" : error.message
+            throw Failure(error.status, "\(reason); lease '\(name)' is renewed, and its token is \(newest)")
+        }
     }
 }

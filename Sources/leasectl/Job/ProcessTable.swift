@@ -53,10 +53,7 @@ enum ProcessTable {
         defer { closedir(folder) }
         var entries: [ProcessEntry] = []
         while let item = readdir(folder) {
-            let name = withUnsafeBytes(of: &item.pointee.d_name) {
-                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            guard let process = pid_t(name), let entry = entry(process) else { continue }
+            guard let process = pid_t(name(of: item)), let entry = entry(process) else { continue }
             entries.append(entry)
         }
         return entries
@@ -64,12 +61,44 @@ enum ProcessTable {
 
     /// One process, or `nil` if it is gone.
     static func entry(_ process: pid_t) -> ProcessEntry? {
-        let file = open("/proc/\(process)/stat", O_RDONLY | O_CLOEXEC)
-        guard file >= 0 else { return nil }
+        ProcessEntry(stat: contents(of: "/proc/\(process)/stat"))
+    }
+
+    /// The children of a process, by the lists of its threads (proc(5), `/proc/tid/children`); those that have ended and were not waited for
+    /// are among them.
+    ///
+    /// Empty if the kernel makes no such lists.
+    static func children(ofThreadsOf process: pid_t) -> Set<pid_t> {
+        let path = "/proc/\(process)/task"
+        guard let folder = opendir(path) else { return [] }
+        defer { closedir(folder) }
+        var children: Set<pid_t> = []
+        while let item = readdir(folder) {
+            let name = Self.name(of: item)
+            guard pid_t(name) != nil else { continue }
+            let text = contents(of: "\(path)/\(name)/children")
+            let words = text.split(separator: UInt8(ascii: " "))
+            children.formUnion(words.compactMap { pid_t(String(decoding: $0, as: UTF8.self)) })
+        }
+        return children
+    }
+
+    /// The bytes of a file, or none if it cannot be read.
+    private static func contents(of path: String) -> [UInt8] {
+        let file = open(path, O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { return [] }
         defer { close(file) }
-        var buffer = [UInt8](repeating: 0, count: 1024)
-        let count = read(file, &buffer, buffer.count)
-        return count > 0 ? ProcessEntry(stat: Array(buffer[..<count])) : nil
+        var contents: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        while true {
+            let count = read(file, &buffer, buffer.count)
+            guard count > 0 else { return contents }
+            contents += buffer[..<count]
+        }
+    }
+
+    private static func name(of item: UnsafeMutablePointer<dirent>) -> String {
+        withUnsafeBytes(of: &item.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
     }
 
     /// The descendants of a process among the entries, without it, and without the `excluded` and theirs.

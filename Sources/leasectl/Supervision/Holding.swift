@@ -54,8 +54,9 @@ struct Holding: Hashable, Sendable {
         case (.acquiring, .signal(let signal)):
             self.signal = signal
             return enter(.abandoning, .abandon)
-        case (.abandoning, .refused), (.abandoning, .released):
-            return enter(.finished, .finish(.interrupted(signal)))
+        case (.abandoning, .refused): return enter(.finished, .finish(.interrupted(signal)))
+        // It was granted when the signal came: others have seen it held.
+        case (.abandoning, .released(let result)): return enter(.finished, .finish(.released(result)))
         // The caller is in a hurry, and the daemon does not answer.
         case (.abandoning, .signal(let signal)): return enter(.finished, .finish(.interrupted(signal)))
         case (.holding, .signal): return enter(.releasing, .release)

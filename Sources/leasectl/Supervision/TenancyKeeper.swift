@@ -23,7 +23,7 @@ struct TenancyKeeper: Sendable {
         do throws(LeaseClientError) {
             (lease, tie, owner) = try await acquire()
         } catch {
-            post(.refused(Refusal(error)))
+            post(error.returnedFence == nil ? .refused(Refusal(error)) : .released(.released))
             return
         }
         let descriptor = tie.flatMap { TieDescriptor.copy(of: $0.descriptor) }
@@ -84,7 +84,7 @@ struct TenancyKeeper: Sendable {
                 let tie = try await client.tie(lease)
                 guard !Task.isCancelled else {
                     await giveBack(lease)
-                    throw LeaseClientError(.cancelled, "the call was cancelled")
+                    throw LeaseClientError(.cancelled, "the call was cancelled", returnedFence: lease.fence)
                 }
                 return tie
             } catch {
@@ -148,7 +148,8 @@ extension LeaseClientError {
     /// Whether the same may be answered otherwise in a moment.
     var isPassing: Bool {
         switch code {
-        case .connectionFailed, .connectionClosed, .timedOut, .busy, .ioError, .unavailable: true
+        case .connectionFailed: !isOwnShortage
+        case .connectionClosed, .timedOut, .busy, .ioError, .unavailable: true
         default: false
         }
     }

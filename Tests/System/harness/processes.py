@@ -15,3 +15,15 @@ def of_threads(pid: int, file: str) -> dict[int, str]:
         except (FileNotFoundError, ProcessLookupError):
             continue
     return found
+
+
+def of_program(program: Path) -> list[int]:
+    """The processes that execute a file, as far as they stay for as long as they are looked at."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if (process / "exe").readlink() == program:
+                found.append(int(process.name))
+        except (FileNotFoundError, ProcessLookupError, PermissionError):
+            continue
+    return found

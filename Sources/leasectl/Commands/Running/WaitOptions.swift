@@ -5,7 +5,7 @@ import LeaseClient
 struct WaitOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "Wait at most so long for the lease; then exit 75 (default: wait for any time).",
+            "Wait at most so long for the lease; then exit 75 (default: wait for any time). 0s is --try.",
             valueName: "duration"
         ),
         transform: ArgumentValue.duration
@@ -17,9 +17,8 @@ struct WaitOptions: ParsableArguments {
 
     func validate() throws {
         if triesOnce, wait != nil { throw ValidationError("--wait and --try exclude each other; give one of them") }
-        if let wait, wait <= .zero { throw ValidationError("--wait is more than no time; --try does not wait") }
     }
 
     /// As the client library takes it.
-    var leaseWait: LeaseWait { triesOnce ? .none : wait.map { .upTo($0) } ?? .forever }
+    var leaseWait: LeaseWait { triesOnce || wait == .zero ? .none : wait.map { .upTo($0) } ?? .forever }
 }

@@ -15,6 +15,7 @@ struct ExportCommand: ParsableCommand {
 
                 leasectl export > dump.ndjson
                 leasectl export user/ > users.ndjson
+                leasectl export --no-leases > values.ndjson
             """
     )
 
@@ -23,6 +24,9 @@ struct ExportCommand: ParsableCommand {
 
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var format: BytesOptions
+
+    @Flag(inversion: .prefixedNo, help: "Leases, too, with their tokens and the time that is left.")
+    var leases = true
 
     @Argument(help: "Only keys that begin so.")
     var prefix: String?
@@ -39,7 +43,12 @@ struct ExportCommand: ParsableCommand {
             defer { progress.end() }
             var piece = writer.header()
             var entries = client.entries(prefix: prefix).makeAsyncIterator()
-            while let entry = try await Failure.mapped({ () throws(LeaseClientError) in try await entries.next() }) {
+            while var entry = try await Failure.mapped({ () throws(LeaseClientError) in try await entries.next() }) {
+                if !leases {
+                    entry.lease = nil
+                    // A key that has nothing else is none of the dump's.
+                    guard entry.value != nil || !entry.children.isEmpty else { continue }
+                }
                 piece += writer.line(entry)
                 progress.advance(by: 1)
                 guard piece.count >= Self.pieceSize else { continue }

@@ -15,6 +15,10 @@ struct KeysCommand: ParsableCommand {
             """,
         subcommands: [List.self, Range.self, Tracker.self, Remove.self]
     )
+
+    func run() throws {
+        throw Failure.missingCommand(of: Self.self)
+    }
 }
 
 extension KeysCommand {

@@ -15,6 +15,10 @@ struct PrefixCommand: ParsableCommand {
             """,
         subcommands: [Append.self, List.self, Contains.self, Remove.self]
     )
+
+    func run() throws {
+        throw Failure.missingCommand(of: Self.self)
+    }
 }
 
 /// A key and one of its children.
