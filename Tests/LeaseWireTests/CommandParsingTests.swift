@@ -141,9 +141,12 @@ import Testing
         ("HELLO 3 SETNAME \u{2028}", #"the client name '\xe2\x80\xa8' has characters beyond ASCII; leave them out"#),
         ("CLIENT SETINFO LIB-NAME 'a b'", "the client attribute 'a b' has blanks; leave them out"),
         ("CLIENT SETINFO x y", "unrecognized option 'x'; say LIB-NAME or LIB-VER"),
-        ("LEASES COUNT 0", "'0' is not a count; a count is a positive integer"),
-        ("LEASES COUNT -1", "'-1' is not a count; a count is a positive integer"),
-        ("LEASES COUNT 9223372036854775808", "'9223372036854775808' is not a count; a count is a positive integer"),
+        ("LEASES COUNT 0", "'0' is not a count; a count is an integer from 1 to 9223372036854775807"),
+        ("LEASES COUNT -1", "'-1' is not a count; a count is an integer from 1 to 9223372036854775807"),
+        (
+            "LEASES COUNT 9223372036854775808",
+            "'9223372036854775808' is not a count; a count is an integer from 1 to 9223372036854775807"
+        ),
         ("HOLDER \"\"", "a lease name has at least one byte, and this one is empty; name one"),
     ]
 
@@ -226,11 +229,10 @@ import Testing
 
     @Test func anArgumentOverItsLimitIsTooBigWhereverItStands() {
         let word = RESPArgument.bytes(ByteBuffer(string: "HOLDER"))
-        for arguments in [
-            [word, .oversized(length: 9)], [.oversized(length: 9)], [word, word, .oversized(length: 9)],
-        ] {
+        let long = RESPArgument.oversized(length: 9, limit: 8)
+        for arguments in [[word, long], [long], [word, word, long]] {
             let error = #expect(throws: LeaseError.self) { try Command.parse(RESPFrame(arguments: arguments)) }
-            #expect(error?.code == .tooBig)
+            #expect(error == LeaseError(.tooBig, "an argument has 9 bytes; the most is 8"))
         }
     }
 

@@ -47,7 +47,7 @@ import Testing
         let input = encoded("ECHO", "elevenbytes", "x") + encoded("PING")
         let expected = [
             RESPFrame(arguments: [
-                .bytes(ByteBuffer(string: "ECHO")), .oversized(length: 11), .bytes(ByteBuffer(string: "x")),
+                .bytes(ByteBuffer(string: "ECHO")), .oversized(length: 11, limit: 10), .bytes(ByteBuffer(string: "x")),
             ]),
             frame("PING"),
         ]
@@ -59,7 +59,9 @@ import Testing
     @Test func anInlineWordOverTheBulkLimitIsDroppedToo() {
         let parsed = Parsed(whole: Array("ECHO elevenbytes\n".utf8), limits: FrameLimits(bulk: 10))
         #expect(
-            parsed.frames == [RESPFrame(arguments: [.bytes(ByteBuffer(string: "ECHO")), .oversized(length: 11)])]
+            parsed.frames == [
+                RESPFrame(arguments: [.bytes(ByteBuffer(string: "ECHO")), .oversized(length: 11, limit: 10)])
+            ]
         )
     }
 
@@ -75,7 +77,7 @@ import Testing
             buffer.clear()
         }
         buffer.writeString("\r\n")
-        #expect(try parser.next(from: &buffer)?.arguments.last == .oversized(length: 5_000_000))
+        #expect(try parser.next(from: &buffer)?.arguments.last == .oversized(length: 5_000_000, limit: 1000))
     }
 
     /// Arguments that shared the read buffer's storage would make each write to the buffer copy it, and a single byte

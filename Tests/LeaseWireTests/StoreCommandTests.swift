@@ -92,7 +92,7 @@ import Testing
             "KEYS RANGE 0 18446744073709551616",
             "'18446744073709551616' is not a hash; a hash is an integer from 0 to 18446744073709551615"
         ),
-        ("KEYS LIST COUNT 0", "'0' is not a count; a count is a positive integer"),
+        ("KEYS LIST COUNT 0", "'0' is not a count; a count is an integer from 1 to 9223372036854775807"),
     ]
 
     @Test(arguments: misfits) func aMisfitIsExplained(line: String, message: String) throws {

@@ -194,9 +194,12 @@ extension LeaseRules {
 
         private func conflict(with tenure: Tenure) -> LeaseError {
             let left = tenure.remaining(at: now.boot).wholeMilliseconds
+            let advice =
+                tenure.isOverdue(at: now.boot)
+                ? "and on as long as its processes live; wait for it, or have it revoked" : "more; try again later"
             return LeaseError(
                 .conflict,
-                "lease '\(name)' is held by '\(tenure.holder.owner)' for \(left) ms more; try again later"
+                "lease '\(name)' is held by '\(tenure.holder.owner)' for \(left) ms \(advice)"
             )
         }
 

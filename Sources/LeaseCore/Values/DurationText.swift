@@ -79,7 +79,7 @@ public enum DurationText {
             .invalidRequest,
             isBareNumber
                 ? "'\(quoted)' has no unit; say for example \(text.prefix(20))s"
-                : "'\(quoted)' is not a duration; write an integer and a unit of ms, s, m, h, d, as in 500ms, 30s or 1m30s"
+                : "'\(quoted)' is not a duration; write integers with the units d, h, m, s, ms, each once at the most and in this order, as in 500ms, 30s or 1m30s"
         )
     }
 }

@@ -124,7 +124,7 @@ struct ArgumentValue {
     /// How many elements a list may have.
     func count() throws(LeaseError) -> Int {
         guard let value = integer(), value >= 1 else {
-            throw LeaseError(.invalidRequest, "\(quoted) is not a count; a count is a positive integer")
+            throw LeaseError(.invalidRequest, "\(quoted) is not a count; a count is an integer from 1 to \(Int64.max)")
         }
         return Int(value)
     }

@@ -69,10 +69,10 @@ extension RESPFrame {
         for index in arguments.indices {
             switch arguments[index] {
             case .bytes: break
-            case .oversized(let length):
+            case .oversized(let length, let limit):
                 throw LeaseError(
                     .tooBig,
-                    "an argument has \(length) bytes, which is over the limit; send a shorter one"
+                    "an argument has \(length) bytes; the most is \(limit)"
                 )
             case .null:
                 throw LeaseError(.invalidRequest, "an argument is null; send an empty string for no bytes")

@@ -105,7 +105,7 @@ package struct RESPCommandParser: Sendable {
             state = .dropping(length: length, rest: rest - dropped)
             guard rest == dropped, buffer.readableBytes >= 2 else { return .starved }
             try readLineEnd(&buffer, length: length)
-            return finish(.oversized(length: length))
+            return finish(.oversized(length: length, limit: limits.bulk))
         case .failed(let error):
             throw error
         }
@@ -218,7 +218,7 @@ package struct RESPCommandParser: Sendable {
         state = .start
         guard !words.isEmpty else { return .again }
         arguments = words.map {
-            $0.count <= limits.bulk ? .bytes(ByteBuffer(bytes: $0)) : .oversized(length: $0.count)
+            $0.count <= limits.bulk ? .bytes(ByteBuffer(bytes: $0)) : .oversized(length: $0.count, limit: limits.bulk)
         }
         return finish()
     }

@@ -27,7 +27,7 @@ import Testing
         let bare = #expect(throws: LeaseError.self) { try DurationText.parse("30") }
         #expect(bare?.message == "'30' has no unit; say for example 30s")
         let other = #expect(throws: LeaseError.self) { try DurationText.parse("soon") }
-        #expect(other?.message.hasPrefix("'soon' is not a duration; write an integer and a unit") == true)
+        #expect(other?.message.hasPrefix("'soon' is not a duration; write integers with the units") == true)
     }
 
     @Test func noTextMakesTheMessageLongOrBreaksItsLine() throws {
