@@ -254,19 +254,28 @@ struct SQLRow {
     fileprivate let statement: OpaquePointer?
 
     func integer(_ column: Int32) -> Int64? {
-        sqlite3_column_type(statement, column) == SQLITE_NULL ? nil : sqlite3_column_int64(statement, column)
+        value(column).map { sqlite3_value_int64($0) }
     }
 
     func bytes(_ column: Int32) -> [UInt8]? {
-        guard sqlite3_column_type(statement, column) != SQLITE_NULL else { return nil }
-        let address = sqlite3_column_blob(statement, column)
-        return Array(UnsafeRawBufferPointer(start: address, count: Int(sqlite3_column_bytes(statement, column))))
+        value(column).map { Array(Self.bytes(of: $0)) }
     }
 
     func text(_ column: Int32) -> String? {
-        guard sqlite3_column_type(statement, column) != SQLITE_NULL else { return nil }
-        let address = sqlite3_column_blob(statement, column)
-        let bytes = UnsafeRawBufferPointer(start: address, count: Int(sqlite3_column_bytes(statement, column)))
-        return String(decoding: bytes, as: UTF8.self)
+        value(column).map { String(decoding: Self.bytes(of: $0), as: UTF8.self) }
+    }
+
+    /// What stands in a column, or `nil` if that is NULL.
+    ///
+    /// The column is looked up once, and its type and its value are asked of it. SQLite lets a value be asked from the thread that
+    /// steps the statement alone (sqlite.org/c3ref/value.html), and no other has it: GRDB gives a connection to one at a time.
+    private func value(_ column: Int32) -> OpaquePointer? {
+        let value = sqlite3_column_value(statement, column)
+        return sqlite3_value_type(value) == SQLITE_NULL ? nil : value
+    }
+
+    private static func bytes(of value: OpaquePointer) -> UnsafeRawBufferPointer {
+        let address = sqlite3_value_blob(value)
+        return UnsafeRawBufferPointer(start: address, count: Int(sqlite3_value_bytes(value)))
     }
 }

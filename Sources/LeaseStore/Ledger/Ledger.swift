@@ -83,8 +83,8 @@ package final class Ledger {
             statements = try file.pool.writeWithoutTransaction {
                 try Statements(on: $0, keyHash: configuration.keyHash)
             }
-            try load()
-            try resume(at: clock.now(), keptTies: keptTies)
+            let returning = try load()
+            try resume(returning, at: clock.now(), keptTies: keptTies)
         } catch {
             throw StoreFile.translate(error, path: path)
         }
@@ -242,7 +242,9 @@ package final class Ledger {
 
     // MARK: - Opening
 
-    private func load() throws {
+    /// Reads the tables and the rows behind them, and returns the leases that a restart may change.
+    private func load() throws -> ReturningLeases {
+        var returning = ReturningLeases(from: clock.now().boot)
         try file.pool.writeWithoutTransaction { database in
             foldedThrough = try Self.integer(Meta.foldedThrough, in: database) ?? 0
             if let last = try Self.integer(Meta.lastToken, in: database) {
@@ -255,6 +257,7 @@ package final class Ledger {
             try all.forEach { row in
                 let (name, tenure) = try LeaseTable.decode(row)
                 tokens.raise(to: tenure.token)
+                returning.note(name, tenure)
                 stored.append((name, LeaseState(tenure: tenure, sequence: 0)))
             }
             leases = LiveLeases(stored)
@@ -288,21 +291,28 @@ package final class Ledger {
                         }
                     }
                 }
+                if let change, let after = change.after {
+                    returning.note(change.name, after.tenure)
+                }
                 unfolded.append(Unfolded.Row(entry, change))
             }
             guard past.haveEnded else { throw MalformedRow(table: "lease_journal") }
         }
         beginBatch()
+        return returning
     }
 
     /// Lets every tenure go on after a restart, or over a reboot, and makes that durable.
-    private func resume(at now: Moment, keptTies: Set<Token>) throws {
+    private func resume(_ returning: ReturningLeases, at now: Moment, keptTies: Set<Token>) throws {
         let identity = try file.pool.read { database in
             try String.fetchOne(database, sql: "SELECT value FROM meta WHERE name = ?", arguments: [Meta.bootIdentity])
         }
         let isSameBoot = identity == clock.bootIdentity
-        let keptTies = keptTies.isEmpty ? [] : keptTies.subtracting(sharedFences())
-        for (name, tenure) in leases.all {
+        let names = isSameBoot ? returning.names(at: now.boot) : nil
+        let returning = names ?? leases.all.map(\.name)
+        let keptTies = keptTies.isEmpty ? [] : keptTies.subtracting(sharedFences(among: returning))
+        for name in returning {
+            guard let tenure = leases[name] else { continue }
             guard isSameBoot || tenure.attachment == .nothing else {
                 // No process outlives its machine.
                 append(.lease(name, fence: tenure.fence, .ended(TenureEnd(.lost))), now)
@@ -330,9 +340,10 @@ package final class Ledger {
 
     /// The fences that more than one tied tenure has, which only an import can have given them: of which one a tie is nobody
     /// knows.
-    private func sharedFences() -> Set<Token> {
+    private func sharedFences(among names: [LeaseName]) -> Set<Token> {
         var (fences, shared): (Set<Token>, Set<Token>) = ([], [])
-        for (_, tenure) in leases.all where tenure.attachment == .tied && !fences.insert(tenure.fence).inserted {
+        for tenure in names.lazy.compactMap({ self.leases[$0] })
+        where tenure.attachment == .tied && !fences.insert(tenure.fence).inserted {
             shared.insert(tenure.fence)
         }
         return shared

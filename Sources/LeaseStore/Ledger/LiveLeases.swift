@@ -27,11 +27,15 @@ struct LiveLeases {
     /// The leases that are held when a store is opened; each name is there once.
     init(_ leases: [(name: LeaseName, state: LeaseState)]) {
         held.reserveCapacity(leases.count)
+        var dues: [Due] = []
+        dues.reserveCapacity(leases.count)
+        // All that is asked of a tenure is asked while it is at hand: in the dictionary's order each is far from the one before.
         for (name, state) in leases {
             held[name] = state
+            if let due = state.tenure.due { dues.append(Due(instant: due, name: name)) }
             count(state.tenure.holder.uid, instead: nil)
         }
-        buildHeap()
+        self.dues = Heap(dues)
     }
 
     /// How many leases are in force.
