@@ -72,6 +72,14 @@ import Testing
         #expect(try parse("EXPORT", "a", "COUNT") == .export(keys: [key, Key("COUNT")]))
     }
 
+    @Test(arguments: [["LEASES"], ["PREFIX", "LIST", "a"], ["KEYS", "LIST"], ["KEYS", "RANGE", "0", "0"]])
+    func behindNoBytesAListBeginsAtItsBeginning(words: [String]) throws {
+        func parsed(_ words: [String]) throws -> Command {
+            try Command.parse(RESPFrame(arguments: words.map { .bytes(ByteBuffer(string: $0)) }))
+        }
+        #expect(try parsed(words + ["AFTER", "", "COUNT", "2"]) == parsed(words + ["COUNT", "2"]))
+    }
+
     static let misfits: [(line: String, message: String)] = [
         ("PUT a", "wrong number of arguments for 'put' command: PUT key value [IF lease token]"),
         ("SET a v NX", "'NX' is no keyword here: SET key value [IF lease token]"),

@@ -92,4 +92,5 @@ def test_options_come_in_any_order(client: Connection, name: str) -> None:
 def test_after_beyond_or_before_the_prefix(client: Connection, name: str) -> None:
     made = fill(client, name, 3)
     assert names(client.leases("PREFIX", name + "/", "AFTER", b"\x00")) == made
+    assert names(client.leases("PREFIX", name + "/", "AFTER", b"")) == made, "a loop over pages can begin with no bytes"
     assert client.leases("PREFIX", name + "/", "AFTER", b"\xff" * 8) == []

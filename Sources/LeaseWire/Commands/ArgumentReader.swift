@@ -48,6 +48,13 @@ struct ArgumentReader {
         firstIndex(behind: keyword).map { ArgumentValue(bytes: bytes(at: $0), limits: limits) }
     }
 
+    /// The place behind which a list is to go on (`AFTER`), or `nil` if it is to begin at its beginning.
+    ///
+    /// So it is with no bytes, which come before every name: a loop over pages can begin with them.
+    var place: ArgumentValue? {
+        self["AFTER"].flatMap { $0.bytes.readableBytes > 0 ? $0 : nil }
+    }
+
     /// The two values behind a keyword that has two, if it is there.
     func pair(behind keyword: String) -> (ArgumentValue, ArgumentValue)? {
         firstIndex(behind: keyword).map { index in

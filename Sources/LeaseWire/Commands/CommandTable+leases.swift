@@ -91,7 +91,7 @@ extension CommandTable {
             .leases(
                 LeasesCommand(
                     prefix: try arguments["PREFIX"]?.namePrefix() ?? [],
-                    after: try arguments["AFTER"]?.leaseName(),
+                    after: try arguments.place?.leaseName(),
                     count: try arguments["COUNT"]?.count()
                 )
             )

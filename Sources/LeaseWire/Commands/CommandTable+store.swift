@@ -76,7 +76,7 @@ extension CommandTable {
                 .prefixList(
                     PrefixListCommand(
                         key: try arguments[0].key(),
-                        after: try arguments["AFTER"]?.key("child"),
+                        after: try arguments.place?.key("child"),
                         count: try arguments["COUNT"]?.count()
                     )
                 )
@@ -125,7 +125,7 @@ extension CommandTable {
                 .keysList(
                     KeysListCommand(
                         prefix: try arguments["PREFIX"]?.namePrefix() ?? [],
-                        after: try arguments["AFTER"]?.key(),
+                        after: try arguments.place?.key(),
                         count: try arguments["COUNT"]?.count()
                     )
                 )
@@ -144,7 +144,7 @@ extension CommandTable {
                     KeysRangeCommand(
                         low: try arguments[0].hash(),
                         high: try arguments[1].hash(),
-                        after: try arguments["AFTER"]?.key(),
+                        after: try arguments.place?.key(),
                         count: try arguments["COUNT"]?.count()
                     )
                 )
