@@ -275,7 +275,8 @@ struct SQLRow {
     }
 
     private static func bytes(of value: OpaquePointer) -> UnsafeRawBufferPointer {
-        let address = sqlite3_value_blob(value)
+        // None for no bytes.
+        guard let address = sqlite3_value_blob(value) else { return UnsafeRawBufferPointer(start: nil, count: 0) }
         return UnsafeRawBufferPointer(start: address, count: Int(sqlite3_value_bytes(value)))
     }
 }

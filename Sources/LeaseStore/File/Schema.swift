@@ -3,7 +3,7 @@ import GRDB
 /// The tables of a store, and how an older file becomes a newer one.
 ///
 /// `lease_journal` is the promise: one row for each thing that happened, in order. `leases` and `key_trackers` are what
-/// the journal's rows up to `meta.folded_through` amount to. `simple_entries` and `prefix_entries` are written at once, in
+/// the journal's rows up to `meta.folded_through` amount to. `simple_entries`, with `large_values`, and `prefix_entries` are written at once, in
 /// the transaction of their batch, and the bits of `key_trackers.kinds` that speak of them, too. Wall clock columns are microseconds since 1970 (`…_us`),
 /// boot clock columns nanoseconds on CLOCK_BOOTTIME (`…_ns`) of the boot that `meta.boot_identity` names.
 enum Schema {
@@ -25,8 +25,8 @@ enum Schema {
         migrator.registerMigration("4 revokers") { database in
             try database.execute(sql: "ALTER TABLE leases ADD COLUMN revoker INTEGER")
         }
-        migrator.registerMigration("5 values by row") { database in
-            try database.execute(sql: moveValues)
+        migrator.registerMigration("5 large values") { database in
+            try database.execute(sql: addLargeValues)
         }
         return migrator
     }
@@ -100,21 +100,24 @@ enum Schema {
         ALTER TABLE leases ADD COLUMN is_overdue INTEGER NOT NULL DEFAULT 0;
         """
 
-    /// Gives each value a row, so that its key is found in an index of keys alone.
+    /// Has large values stand apart from their keys.
     ///
-    /// In a table without row ids each key that a search passes is read together with its value, and one of many large values is
-    /// found through all of them (sqlite.org/withoutrowid.html).
-    private static let moveValues = """
-        ALTER TABLE simple_entries RENAME TO values_by_key;
-
-        CREATE TABLE simple_entries (
+    /// In a table without row ids a search reads each key that it passes together with all that stands beside it, so that a few large
+    /// values would make every key slow to find (sqlite.org/withoutrowid.html). Those of an older file stay where they are until
+    /// they are written anew.
+    private static let addLargeValues = """
+        CREATE TABLE large_values (
             id    INTEGER NOT NULL PRIMARY KEY,
-            key   BLOB NOT NULL UNIQUE,
             value BLOB NOT NULL
         ) STRICT;
 
-        INSERT INTO simple_entries (key, value) SELECT key, value FROM values_by_key ORDER BY key;
-        DROP TABLE values_by_key;
+        ALTER TABLE simple_entries ADD COLUMN large INTEGER;
+
+        CREATE TRIGGER large_value_is_replaced AFTER UPDATE ON simple_entries WHEN old.large IS NOT NULL
+        BEGIN DELETE FROM large_values WHERE id = old.large; END;
+
+        CREATE TRIGGER large_value_is_removed AFTER DELETE ON simple_entries WHEN old.large IS NOT NULL
+        BEGIN DELETE FROM large_values WHERE id = old.large; END;
         """
 
     private static let createStore = """

@@ -308,10 +308,10 @@ package final class Ledger {
             try String.fetchOne(database, sql: "SELECT value FROM meta WHERE name = ?", arguments: [Meta.bootIdentity])
         }
         let isSameBoot = identity == clock.bootIdentity
-        let names = isSameBoot ? returning.names(at: now.boot) : nil
-        let returning = names ?? leases.all.map(\.name)
-        let keptTies = keptTies.isEmpty ? [] : keptTies.subtracting(sharedFences(among: returning))
-        for name in returning {
+        let noted = isSameBoot ? returning.names(at: now.boot) : nil
+        let names = noted ?? leases.all.map(\.name)
+        let keptTies = keptTies.isEmpty ? [] : keptTies.subtracting(sharedFences(among: names))
+        for name in names {
             guard let tenure = leases[name] else { continue }
             guard isSameBoot || tenure.attachment == .nothing else {
                 // No process outlives its machine.

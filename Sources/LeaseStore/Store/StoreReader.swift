@@ -20,7 +20,7 @@ struct StoreReader {
     func answer(to query: StoreQuery) throws -> StoreListing {
         switch query {
         case .value(let key):
-            .value(try one(StoreTables.valueOfKey, .blob(key.bytes)) { $0.bytes(0) } ?? nil)
+            .value(try one(StoreTables.valueOfKey, .blob(key.bytes)) { try StoreTables.value($0) })
         case .contains(let key, let child):
             .flag(try one(StoreTables.childOfKey, .blob(key.bytes), .blob(child.bytes)) { _ in true } ?? false)
         case .leases(let page):
@@ -69,8 +69,9 @@ struct StoreReader {
             var entry = StoreEntry(key: key)
             try meter.count(key.bytes.count)
             try value.forEach(.blob(key.bytes)) { row in
-                entry.value = row.bytes(0)
-                try meter.count(entry.value?.count ?? 0)
+                let bytes = try StoreTables.value(row)
+                entry.value = bytes
+                try meter.count(bytes.count)
             }
             try children.forEach(.blob(key.bytes)) { row in
                 let child = try Self.key(row, 0, of: "prefix_entries")

@@ -1,10 +1,18 @@
 import GRDB
 import LeaseCore
 
-/// The tables `simple_entries` and `prefix_entries`, as the writer keeps them; each key's tracker follows at once.
+/// The tables `simple_entries`, with `large_values`, and `prefix_entries`, as the writer keeps them; each key's tracker follows at once.
+///
+/// A value over ``longestBeside`` is a row of `large_values` that its key's row names: what stands beside a key is read by every search
+/// that passes it. Triggers remove such a row with the last that named it.
 struct StoreTables {
+    /// The most bytes of a value that stands beside its key: with the longest key it fills no more than a page and a half.
+    static let longestBeside = 512
+
     private let selectValue: HeldStatement
     private let upsertValue: HeldStatement
+    private let insertLargeValue: HeldStatement
+    private let upsertLarge: HeldStatement
     private let deleteValue: HeldStatement
     private let selectChild: HeldStatement
     private let selectAnyChild: HeldStatement
@@ -13,14 +21,29 @@ struct StoreTables {
     private let deleteChildren: HeldStatement
     private let trackers: TrackerTable
 
-    static let valueOfKey = "SELECT value FROM simple_entries WHERE key = ?"
+    /// The value, or NULL if the row that it should be in is missing.
+    static let valueOfKey = """
+        SELECT CASE WHEN large IS NULL THEN value ELSE (SELECT value FROM large_values WHERE id = large) END
+        FROM simple_entries WHERE key = ?
+        """
     static let childOfKey = "SELECT 1 FROM prefix_entries WHERE prefix = ? AND child = ?"
 
     init(on database: Database, trackers: TrackerTable) throws {
         self.trackers = trackers
         selectValue = try HeldStatement(Self.valueOfKey, on: database)
         upsertValue = try HeldStatement(
-            "INSERT INTO simple_entries (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+            """
+            INSERT INTO simple_entries (key, value) VALUES (?, ?)
+            ON CONFLICT (key) DO UPDATE SET value = excluded.value, large = NULL
+            """,
+            on: database
+        )
+        insertLargeValue = try HeldStatement("INSERT INTO large_values (value) VALUES (?)", on: database)
+        upsertLarge = try HeldStatement(
+            """
+            INSERT INTO simple_entries (key, value, large) VALUES (?, x'', last_insert_rowid())
+            ON CONFLICT (key) DO UPDATE SET value = excluded.value, large = excluded.large
+            """,
             on: database
         )
         deleteValue = try HeldStatement("DELETE FROM simple_entries WHERE key = ?", on: database)
@@ -36,8 +59,8 @@ struct StoreTables {
 
     func finalize() {
         for statement in [
-            selectValue, upsertValue, deleteValue, selectChild, selectAnyChild, insertChild, deleteChild,
-            deleteChildren,
+            selectValue, upsertValue, insertLargeValue, upsertLarge, deleteValue, selectChild, selectAnyChild,
+            insertChild, deleteChild, deleteChildren,
         ] {
             statement.finalize()
         }
@@ -48,7 +71,15 @@ struct StoreTables {
     /// The key's simple value, or `nil` if it has none.
     func value(of key: Key) throws -> [UInt8]? {
         var value: [UInt8]?
-        try selectValue.forEach(.blob(key.bytes)) { value = $0.bytes(0) }
+        try selectValue.forEach(.blob(key.bytes)) { value = try Self.value($0) }
+        return value
+    }
+
+    /// The value in a row of ``valueOfKey``.
+    ///
+    /// - Throws: ``MalformedRow`` if it is missing: the file is damaged.
+    static func value(_ row: SQLRow) throws -> [UInt8] {
+        guard let value = row.bytes(0) else { throw MalformedRow(table: "large_values") }
         return value
     }
 
@@ -65,7 +96,12 @@ struct StoreTables {
     // MARK: - Changing
 
     func put(_ value: [UInt8], for key: Key) throws {
-        try upsertValue.run(.blob(key.bytes), .blob(value))
+        if value.count > Self.longestBeside {
+            try insertLargeValue.run(.blob(value))
+            try upsertLarge.run(.blob(key.bytes))
+        } else {
+            try upsertValue.run(.blob(key.bytes), .blob(value))
+        }
         try trackers.add(.simple, to: key.bytes)
     }
 

@@ -73,7 +73,7 @@ import Testing
         #expect(steps > 1)
         let copy = try StoreCopy(of: file)
         defer { copy.close() }
-        let values = try copy.read { try Data.fetchAll($0, sql: "SELECT DISTINCT value FROM simple_entries") }
+        let values = try copy.read { try Data.fetchAll($0, sql: "SELECT DISTINCT value FROM large_values") }
         #expect(values.map { $0.first } == [0])
         #expect(try copy.read { try String.fetchOne($0, sql: "PRAGMA integrity_check") } == "ok")
     }

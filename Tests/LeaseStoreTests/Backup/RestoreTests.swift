@@ -100,10 +100,10 @@ import Testing
             try database.execute(sql: "ALTER TABLE leases DROP COLUMN revoker")
             try database.execute(
                 sql: """
-                    CREATE TABLE values_by_key (key BLOB NOT NULL PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
-                    INSERT INTO values_by_key SELECT key, value FROM simple_entries;
-                    DROP TABLE simple_entries;
-                    ALTER TABLE values_by_key RENAME TO simple_entries;
+                    DROP TRIGGER large_value_is_replaced;
+                    DROP TRIGGER large_value_is_removed;
+                    DROP TABLE large_values;
+                    ALTER TABLE simple_entries DROP COLUMN large;
                     """
             )
             try database.execute(sql: "DELETE FROM grdb_migrations WHERE identifier > '4'")

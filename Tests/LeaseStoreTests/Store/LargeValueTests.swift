@@ -42,6 +42,29 @@ import Testing
         #expect(pages < 300)
     }
 
+    @Test func aLargeValueThatIsMissingIsDamageAndNoEmptyValue() throws {
+        try bench.ledger.file.pool.write { try $0.execute(sql: "DELETE FROM large_values") }
+        #expect(throws: (any Error).self) { try bench.ask(.get(Key("key 1"))) }
+        #expect(throws: MalformedRow.self) {
+            try bench.read { try $0.answer(to: .export([Key("key 1")], at: bench.clock.now())) }
+        }
+    }
+
+    @Test func whatTakesThePlaceOfALargeValueLeavesNothingOfIt() throws {
+        func largeValues() throws -> Int? {
+            try bench.ledger.file.pool.read { try Int.fetchOne($0, sql: "SELECT count(*) FROM large_values") }
+        }
+        let edge = [UInt8](repeating: 1, count: StoreTables.longestBeside)
+        try bench.ask(.put(Key("key 0"), edge))
+        try bench.ask(.put(Key("key 1"), edge + [1]))
+        try bench.ask(.delete(Key("key 2")))
+        try bench.ask(.removeKeys([Key("key 3")]))
+        try bench.ledger.commit()
+        #expect(try bench.ask(.get(Key("key 0"))) == .value(edge))
+        #expect(try bench.ask(.get(Key("key 1"))) == .value(edge + [1]))
+        #expect(try largeValues() == 13)
+    }
+
     @Test func anExportOfKeysWithoutValuesReadsNone() throws {
         let keys = try (0..<1000).map { try Key("nothing \($0)") }
         let pages = try pagesRead { _ = try $0.answer(to: .export(keys, at: bench.clock.now())) }

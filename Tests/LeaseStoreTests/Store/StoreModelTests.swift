@@ -125,8 +125,17 @@ import Testing
     /// What a restart leaves as it was: values and children.
     private func expectTables(of ledger: Ledger, _ model: StoreModel, _ place: Comment) throws {
         let (values, children) = try ledger.file.pool.read { database in
-            let values = try Row.fetchAll(database, sql: "SELECT key, value FROM simple_entries")
+            let sql = """
+                SELECT key, coalesce(l.value, e.value) AS value
+                FROM simple_entries e LEFT JOIN large_values l ON l.id = large
+                """
+            let values = try Row.fetchAll(database, sql: sql)
                 .map { (try Key(Array($0["key"] as Data)), Array($0["value"] as Data)) }
+            // Each large value is named by one key, and no other is there.
+            let large = try Int64.fetchAll(database, sql: "SELECT id FROM large_values ORDER BY id")
+            let named = "SELECT large FROM simple_entries WHERE large IS NOT NULL ORDER BY large"
+            #expect(try Int64.fetchAll(database, sql: named) == large, place)
+            #expect(large.count == values.filter { $0.1.count > StoreTables.longestBeside }.count, place)
             let children = try Row.fetchAll(database, sql: "SELECT prefix, child FROM prefix_entries")
                 .map { (try Key(Array($0["prefix"] as Data)), try Key(Array($0["child"] as Data))) }
             return (values, children)

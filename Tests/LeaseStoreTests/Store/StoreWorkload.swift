@@ -116,7 +116,9 @@ struct StoreWorkload {
     }
 
     private mutating func value() -> [UInt8] {
-        let length = generator.oneIn(20) ? 9000 : Int.random(in: 0...6, using: &generator)
+        let longest = StoreTables.longestBeside
+        let long = [longest, longest + 1, 2 * longest, 9000].randomElement(using: &generator) ?? 9000
+        let length = generator.oneIn(5) ? long : Int.random(in: 0...6, using: &generator)
         return (0..<length).map { _ in UInt8.random(in: 0...255, using: &generator) }
     }
 }
