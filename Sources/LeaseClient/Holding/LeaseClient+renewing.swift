@@ -170,18 +170,21 @@ extension LeaseClient {
     ///
     /// If its token is not the newest one, because the job renewed by itself or a renewal was cut off, the newest one of
     /// the same tenure is used. It is tried within a limit of time; if it cannot be done, the lease ends by its TTL.
-    func giveBack(_ name: LeaseName, fence: Token, token: Token) async {
+    ///
+    /// Returns whether the daemon has confirmed it.
+    @discardableResult
+    func giveBack(_ name: LeaseName, fence: Token, token: Token) async -> Bool {
         var token = token
         while true {
             do {
                 try await release(.release(name, token: token).shielded, timeout: configuration.connectTimeout)
-                return
+                return true
             } catch {
                 guard
                     error.code == .expired,
                     let answer = try? await answer(to: .holder(name).shielded, timeout: configuration.connectTimeout),
                     let newest = try? answer.status(), newest.fence == fence, newest.token > token
-                else { return }
+                else { return false }
                 token = newest.token
             }
         }

@@ -98,22 +98,26 @@ public struct LeaseClientError: Error, Sendable, CustomStringConvertible {
     /// What the failure came from, if it came from elsewhere: for example the error of connect(2).
     public let underlyingError: (any Error)?
 
-    /// The fence of a grant that came although the call was cancelled, and that the client gave back.
+    /// The fence of a grant that came although the call was cancelled, and that the client has given back.
     ///
-    /// `nil` if there was none, as far as the client knows.
+    /// `nil` if there was none, as far as the client knows, or if the daemon has not confirmed that it is free again.
     public let returnedFence: Token?
 
     /// Creates an error.
-    public init(
-        _ code: Code,
-        _ message: String,
-        underlyingError: (any Error)? = nil,
-        returnedFence: Token? = nil
-    ) {
+    public init(_ code: Code, _ message: String, underlyingError: (any Error)? = nil) {
+        self.init(code, message, underlyingError: underlyingError, returnedFence: nil)
+    }
+
+    private init(_ code: Code, _ message: String, underlyingError: (any Error)?, returnedFence: Token?) {
         self.code = code
         self.message = message
         self.underlyingError = underlyingError
         self.returnedFence = returnedFence
+    }
+
+    /// The task was cancelled when the lease was granted already, which was given back.
+    static func cancelled(returning fence: Token) -> LeaseClientError {
+        LeaseClientError(.cancelled, cancelled.message, underlyingError: nil, returnedFence: fence)
     }
 
     /// An error that the daemon answered, or that it would have: the same code and sentence.
@@ -128,11 +132,6 @@ public struct LeaseClientError: Error, Sendable, CustomStringConvertible {
 extension LeaseClientError {
     /// The task was cancelled.
     static let cancelled = LeaseClientError(.cancelled, "the call was cancelled")
-
-    /// The task was cancelled when the lease was granted already, which was given back.
-    static func cancelled(returning fence: Token) -> LeaseClientError {
-        LeaseClientError(.cancelled, cancelled.message, returnedFence: fence)
-    }
 
     /// The client was closed by its own side.
     static let closed = LeaseClientError(.connectionClosed, "the client is closed")

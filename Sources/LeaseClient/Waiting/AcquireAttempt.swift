@@ -135,12 +135,12 @@ struct AcquireAttempt: Sendable {
                 throw LeaseClientError(.connectionClosed, error.message, underlyingError: error)
             }
             guard error.code != .expired else { throw error }
-            await client.giveBack(name, fence: fence, token: fence)
-            throw error.code == .cancelled ? .cancelled(returning: fence) : error
+            let isReturned = await client.giveBack(name, fence: fence, token: fence)
+            throw isReturned && Task.isCancelled ? .cancelled(returning: fence) : error
         }
     }
 
-    /// Releases what was granted without an answer, if the daemon can be asked, and returns its fence.
+    /// Releases what was granted without an answer, if the daemon can be asked, and returns its fence if it has confirmed that.
     ///
     /// Only the request id tells whether a lease that is held is this attempt's: its repetition is answered with the token,
     /// or with a conflict.
@@ -148,15 +148,16 @@ struct AcquireAttempt: Sendable {
         let patience = client.configuration.connectTimeout
         guard
             let holder = try? await client.answer(to: .holder(name).shielded, timeout: patience),
-            (try? holder.status()) != nil
+            let status = try? holder.status()
         else { return nil }
         let repetition = OutgoingCommand.acquire(name, ttl: ttl, owner: owner, request: request).shielded
         guard
             let answer = try? await client.answer(to: repetition, timeout: patience),
             let token = try? answer.token(of: "ACQUIRE")
         else { return nil }
-        await client.giveBack(name, fence: token, token: token)
-        return token
+        let isReturned = await client.giveBack(name, fence: token, token: token)
+        // Another fence is that of a new grant: whoever held the lease has just left.
+        return isReturned && token == status.fence ? token : nil
     }
 }
 
