@@ -6,11 +6,8 @@ Trampoline.runIfAsked(count: CommandLine.argc, arguments: CommandLine.unsafeArgv
 StartState.recordOfThisProcess()
 StandardStreams.holdClosedOnes()
 
-guard CommandLine.argc > 0 else {
-    // Swift's runtime finds them in /proc/self/cmdline; without it a command of any kind would look like none.
-    Console.complain("the arguments cannot be read: mount /proc")
-    exit(ExitStatus.internalError)
-}
+ArgumentText.requireArguments(count: CommandLine.argc)
+
 let arguments = ArgumentText.strings(count: CommandLine.argc, CommandLine.unsafeArgv).dropFirst()
 do {
     var command = try Leasectl.parseAsRoot(JobArguments.shielded(Array(arguments)))

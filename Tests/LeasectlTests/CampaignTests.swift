@@ -66,7 +66,7 @@ import Testing
         var campaign = Campaign(backoff: .zero, isOnce: false)
         _ = campaign.ended(.ended(.exited(1)), wasGranted: true, stopSignal: nil)
         let step = campaign.ended(Self.refusal(kind), wasGranted: false, stopSignal: nil)
-        let isAway = kind == .unreachable || kind == .unable || kind == .closed
+        let isAway = kind == .unreachable || kind == .unable || kind == .closed || kind == .shortage
         #expect(step == (isAway ? .campaign(after: Campaign.leastPause) : .finish))
     }
 

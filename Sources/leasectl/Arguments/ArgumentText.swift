@@ -13,6 +13,15 @@ enum ArgumentText {
     private static let shield: Unicode.Scalar = "\u{10FE00}"
     private static let firstEscape: UInt32 = 0x10FF00
 
+    /// Ends the process if its arguments are not to be had: a command of any kind would look like none.
+    ///
+    /// Swift's runtime finds them in /proc/self/cmdline.
+    static func requireArguments(count: Int32) {
+        guard count < 1 else { return }
+        Console.complain("the arguments cannot be read; mount /proc")
+        exit(ExitStatus.internalError)
+    }
+
     /// The string that stands for the bytes.
     static func string(_ bytes: some Sequence<UInt8>) -> String {
         var text = String.UnicodeScalarView()

@@ -10,7 +10,7 @@ extension Refusal {
             case .denied: .denied
             case .badTTL, .invalidRequest, .tooBig: .usage
             case .connectionFailed where error.isSocketClosedToUser: .closed
-            case .connectionFailed where error.isOwnShortage: .internalError
+            case .connectionFailed where error.isOwnShortage: .shortage
             case .connectionFailed, .connectionClosed, .timedOut: .unreachable
             case .busy, .ioError, .unavailable: .unable
             default: .internalError

@@ -47,6 +47,13 @@ struct ProcessEntry: Hashable, Sendable {
 /// A listing is no snapshot: processes come and go while it is read. Whoever acts on it reads it again until it has
 /// nothing more to act on.
 enum ProcessTable {
+    /// Whether /proc is that of this process's PID namespace: in another one the numbers there are those of others.
+    static var showsThisProcess: Bool {
+        var target = [CChar](repeating: 0, count: 32)
+        let count = readlink("/proc/self", &target, target.count)
+        return count > 0 && target[..<count].elementsEqual("\(getpid())".utf8.map { CChar($0) })
+    }
+
     /// Every process that could be read.
     static func all() -> [ProcessEntry] {
         guard let folder = opendir("/proc") else { return [] }
@@ -61,32 +68,36 @@ enum ProcessTable {
 
     /// One process, or `nil` if it is gone.
     static func entry(_ process: pid_t) -> ProcessEntry? {
-        ProcessEntry(stat: contents(of: "/proc/\(process)/stat"))
+        contents(of: "/proc/\(process)/stat").flatMap(ProcessEntry.init(stat:))
     }
 
     /// The children of a process, by the lists of its threads (proc(5), `/proc/tid/children`); those that have ended and were not waited for
     /// are among them.
     ///
-    /// Empty if the kernel makes no such lists.
-    static func children(ofThreadsOf process: pid_t) -> Set<pid_t> {
+    /// Returns `nil` if the kernel makes no such lists.
+    static func children(of process: pid_t) -> Set<pid_t>? {
         let path = "/proc/\(process)/task"
-        guard let folder = opendir(path) else { return [] }
+        guard let folder = opendir(path) else { return nil }
         defer { closedir(folder) }
         var children: Set<pid_t> = []
         while let item = readdir(folder) {
             let name = Self.name(of: item)
             guard pid_t(name) != nil else { continue }
-            let text = contents(of: "\(path)/\(name)/children")
+            guard let text = contents(of: "\(path)/\(name)/children") else {
+                // A thread may have ended meanwhile; the one that bears the process's number stays.
+                guard name == "\(process)" else { continue }
+                return nil
+            }
             let words = text.split(separator: UInt8(ascii: " "))
             children.formUnion(words.compactMap { pid_t(String(decoding: $0, as: UTF8.self)) })
         }
         return children
     }
 
-    /// The bytes of a file, or none if it cannot be read.
-    private static func contents(of path: String) -> [UInt8] {
+    /// The bytes of a file, or `nil` if it cannot be opened.
+    private static func contents(of path: String) -> [UInt8]? {
         let file = open(path, O_RDONLY | O_CLOEXEC)
-        guard file >= 0 else { return [] }
+        guard file >= 0 else { return nil }
         defer { close(file) }
         var contents: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 4096)

@@ -80,20 +80,20 @@ struct ProcessTree {
     /// Kills those that become children of this process, until none has for a while.
     ///
     /// A process that forks and ends hands its child on to this one, again and again, faster than a list of all processes is read;
-    /// that of the children alone is read faster. A child that was not waited for keeps its number.
+    /// that of the children alone is read faster. A child keeps its number until it is waited for, which nobody does meanwhile: this
+    /// thread alone waits.
     private func killArrivals() {
         let start = BootClock.now()
         var lastArrival = start
         var killed = foreign
         var now = start
-        while now < start.advanced(by: Self.longestPursuit), now < lastArrival.advanced(by: Self.quietTime) {
-            let children = ProcessTable.children(ofThreadsOf: root)
+        while now < start.advanced(by: Self.longestPursuit), now < lastArrival.advanced(by: Self.quietTime),
+            let children = ProcessTable.children(of: root)
+        {
             for child in children where killed.insert(child).inserted {
                 Glibc.kill(child, SIGKILL)
                 lastArrival = now
             }
-            // A child that has been waited for since has left its number to others: of those that are gone nothing is kept.
-            killed.formIntersection(children.union(foreign))
             now = BootClock.now()
         }
     }

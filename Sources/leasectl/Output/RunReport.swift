@@ -51,7 +51,7 @@ struct RunReport: Hashable, Sendable {
             case .unable: "unable"
             case .closed, .denied: "denied"
             case .usage: "usage"
-            case .internalError: "error"
+            case .shortage, .internalError: "error"
             }
         }
     }

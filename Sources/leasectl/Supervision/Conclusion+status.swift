@@ -61,7 +61,7 @@ extension Refusal.Kind {
         case .unreachable, .unable: ExitStatus.unavailable
         case .closed, .denied: ExitStatus.denied
         case .usage: ExitStatus.usage
-        case .internalError: ExitStatus.internalError
+        case .shortage, .internalError: ExitStatus.internalError
         }
     }
 }

@@ -29,7 +29,7 @@ struct TenancyKeeper: Sendable {
         let descriptor = tie.flatMap { TieDescriptor.copy(of: $0.descriptor) }
         guard tie == nil || descriptor != nil else {
             await giveBack(lease)
-            post(.refused(Refusal(kind: .internalError, message: "no descriptor is left for the tie of the lease")))
+            post(.refused(Refusal(kind: .shortage, message: "no descriptor is left for the tie of the lease")))
             return
         }
         post(.granted(grant(lease, owner), tie: descriptor))
@@ -80,22 +80,23 @@ struct TenancyKeeper: Sendable {
         /// What the daemon last said against it.
         var refusal: LeaseClientError?
         while true {
+            let tie: LeaseTie
             do throws(LeaseClientError) {
-                let tie = try await client.tie(lease)
-                guard !Task.isCancelled else {
-                    await giveBack(lease)
-                    throw LeaseClientError(.cancelled, "the call was cancelled", returnedFence: lease.fence)
-                }
-                return tie
+                tie = try await client.tie(lease)
             } catch {
-                guard error.isPassing, error.code != .busy, !Task.isCancelled, .now < lease.deadline else {
+                let mayPass = error.isPassing && error.code != .busy && !error.isOwnShortage
+                guard mayPass, !Task.isCancelled, .now < lease.deadline else {
                     if error.code != .expired { await giveBack(lease) }
                     // It was refused for as long as the lease lasted: another grant would fare no better.
                     throw error.code == .expired ? refusal ?? error : error
                 }
                 refusal = error.code.answer == nil ? nil : error
                 try? await Task.sleep(for: Self.pause)
+                continue
             }
+            guard Task.isCancelled else { return tie }
+            await giveBack(lease)
+            throw LeaseClientError(.cancelled, "the call was cancelled")
         }
     }
 
@@ -148,8 +149,7 @@ extension LeaseClientError {
     /// Whether the same may be answered otherwise in a moment.
     var isPassing: Bool {
         switch code {
-        case .connectionFailed: !isOwnShortage
-        case .connectionClosed, .timedOut, .busy, .ioError, .unavailable: true
+        case .connectionFailed, .connectionClosed, .timedOut, .busy, .ioError, .unavailable: true
         default: false
         }
     }

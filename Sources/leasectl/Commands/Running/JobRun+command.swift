@@ -25,6 +25,12 @@ extension JobRun {
         guard let command = JobCommand(arguments.flatMap(ArgumentText.bytes(ofJoined:))) else {
             throw Failure(ExitStatus.usage, "there is no command to run")
         }
+        guard ProcessTable.showsThisProcess else {
+            throw Failure(
+                ExitStatus.internalError,
+                "/proc is that of another PID namespace, so that the job's processes cannot be told; mount it anew (unshare --mount-proc)"
+            )
+        }
         // A reader of our stderr that has gone away must not end us, and the job with us.
         clinux_set_signal_ignored(SIGPIPE, 1)
         inbox = try Failure.refused { () throws(SpawnFailure) in

@@ -25,7 +25,11 @@ struct ExportCommand: ParsableCommand {
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var format: BytesOptions
 
-    @Flag(inversion: .prefixedNo, help: "Leases, too, with their tokens and the time that is left.")
+    @Flag(
+        inversion: .prefixedNo,
+        exclusivity: .exclusive,
+        help: "Leases, too, with their tokens and the time that is left."
+    )
     var leases = true
 
     @Argument(help: "Only keys that begin so.")
