@@ -193,14 +193,8 @@ extension LeaseRules {
         // MARK: - The refusals
 
         private func conflict(with tenure: Tenure) -> LeaseError {
-            let left = tenure.remaining(at: now.boot).wholeMilliseconds
-            let advice =
-                tenure.isOverdue(at: now.boot)
-                ? "and on as long as its processes live; wait for it, or have it revoked" : "more; try again later"
-            return LeaseError(
-                .conflict,
-                "lease '\(name)' is held by '\(tenure.holder.owner)' for \(left) ms \(advice)"
-            )
+            let advice = tenure.isOverdue(at: now.boot) ? "wait for it, or have it revoked" : "try again later"
+            return LeaseError(.conflict, "\(tenure.account(of: name, at: now.boot)); \(advice)")
         }
 
         private func expired(_ token: Token) -> LeaseError {

@@ -62,6 +62,13 @@ extension Tenure {
         max(now.duration(to: nearestEnd), .zero)
     }
 
+    /// Who holds the lease, and for how long, in a sentence.
+    package func account(of name: LeaseName, at now: BootInstant) -> String {
+        let left = remaining(at: now).wholeMilliseconds
+        let end = isOverdue(at: now) ? "\(left) ms and on as long as its processes live" : "\(left) ms more"
+        return "lease '\(name)' is held by '\(holder.owner)' for \(end)"
+    }
+
     private var nearestEnd: BootInstant {
         guard let revocation else { return deadline.boot }
         return min(deadline.boot, revocation.end.boot)

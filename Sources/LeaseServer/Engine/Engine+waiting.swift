@@ -126,8 +126,7 @@ extension Engine {
     /// Who holds a lease, and for how long.
     private func held(_ name: LeaseName, now: Moment) -> String {
         guard let tenure = backend.tenure(of: name) else { return "lease '\(name)' is about to be granted" }
-        let left = tenure.remaining(at: now.boot).wholeMilliseconds
-        return "lease '\(name)' is held by '\(tenure.holder.owner)' for \(left) ms more"
+        return tenure.account(of: name, at: now.boot)
     }
 
     // MARK: - The end of a wait
