@@ -20,8 +20,10 @@ extension Engine {
         case .release(let name, let token):
             perform(.release(token: token), on: name, session, now)
         case .check(let name, let token):
+            endIfLost(name, now: now)
             perform(.check(token: token), on: name, session, now)
         case .holder(let name):
+            endIfLost(name, now: now)
             perform(.holder, on: name, session, now)
         case .revoke(let command):
             revoke(command, for: session, now: now)

@@ -244,6 +244,17 @@ extension Engine {
         return slice.map(\.key)
     }
 
+    /// Ends a tenure that has lost what it hung on, for whoever asks about the lease: its holder is gone, and whoever saw that go may
+    /// not find it held.
+    ///
+    /// Its own tokens can still move it, in the turn of the loss, to another connection.
+    func endIfLost(_ name: LeaseName, now: Moment) {
+        guard !holdings.lost.isEmpty, let fence = holdings.lost[name], schedule.maySweep(now: now.boot),
+            !attachments.contains(where: { $0.name == name })
+        else { return }
+        _ = backend.perform(.lose(fence: fence), on: name, by: .daemon, now: now)
+    }
+
     /// A waited grant's reply could not be written: nobody knows of the tenure, and it ends at once.
     func lose(_ undelivered: [(name: LeaseName, fence: Token)]) {
         guard !undelivered.isEmpty else { return }

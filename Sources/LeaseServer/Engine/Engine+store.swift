@@ -79,6 +79,7 @@ extension Engine {
         _ session: Session,
         _ now: Moment
     ) -> Bool {
+        if let guarded { endIfLost(guarded.lease, now: now) }
         switch backend.perform(request, if: guarded, by: session.caller, now: now) {
         case .success(let answer):
             session.replyOnCommit { encoder, buffer in

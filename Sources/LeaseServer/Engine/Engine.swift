@@ -173,11 +173,12 @@ actor Engine {
     }
 
     private func startTimers() async throws {
-        wakeUp = try await LoopWakeUp.start(on: eventLoop) { [unowned self] in
-            assumeIsolated { $0.scheduleTurn() }
+        // What the loop has of them may outlive the engine, as when the daemon ends for a failed sync.
+        wakeUp = try await LoopWakeUp.start(on: eventLoop) { [weak self] in
+            self?.assumeIsolated { $0.scheduleTurn() }
         }
-        timer = try await DeadlineTimer.start(on: eventLoop) { [unowned self] in
-            assumeIsolated { $0.timerFired() }
+        timer = try await DeadlineTimer.start(on: eventLoop) { [weak self] in
+            self?.assumeIsolated { $0.timerFired() }
         }
         // The first turn sets it to what the store brought along.
         scheduleTurn()
@@ -190,12 +191,15 @@ actor Engine {
         case admitted(SessionID)
         /// Over a limit: the error is its only reply.
         case refused(LeaseError)
+        /// A sync has failed: it is closed without a word.
+        case unanswered
     }
 
     /// Takes a connection in, if its limits allow.
     func connected(_ channel: any Channel, peer: PeerCredentials) -> Admission {
         guard state == .running else {
             counters.refusedConnections += 1
+            if state == .failed { return .unanswered }
             return .refused(LeaseError(.busy, "the daemon is stopping; try again later"))
         }
         let limits = configuration.limits
@@ -520,6 +524,7 @@ actor Engine {
         state = .failed
         self.failure = failure
         turn = []
+        stopTimers()
         dropConnections()
         backend.abandon()
         failed(failure)
@@ -563,13 +568,17 @@ actor Engine {
     ///
     /// - Throws: ``StoreError`` if that failed; what was answered is durable all the same.
     func close() throws(StoreError) {
+        stopTimers()
+        guard state != .failed else { return }
+        state = .closed
+        try backend.close()
+    }
+
+    private func stopTimers() {
         timer?.stop()
         wakeUp?.stop()
         // Their descriptors may be somebody else's soon.
         timer = nil
         wakeUp = nil
-        guard state != .failed else { return }
-        state = .closed
-        try backend.close()
     }
 }

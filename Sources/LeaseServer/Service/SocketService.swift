@@ -120,6 +120,8 @@ public struct SocketService: Service {
             var reply = ByteBuffer()
             RESPEncoder().writeError(error, to: &reply)
             try channel.pipeline.syncOperations.addHandler(RefusalHandler(reply: reply))
+        case .unanswered:
+            throw ChannelError.ioOnClosedChannel
         }
     }
 }

@@ -1,5 +1,6 @@
 import LeaseCore
 import Synchronization
+import NIOCore
 import Testing
 
 @testable import LeaseServer
@@ -63,7 +64,9 @@ import Testing
             }
             #expect(bench.reportedFailures == [.syncFailed])
             #expect(await bench.script { $0.calls } == [.perform("a"), .commit(1), .abandon])
-            await #expect(throws: LeaseError.self) { try await bench.connect() }
+            // Nobody is answered any more, and the loop calls the engine no more.
+            await #expect(throws: ChannelError.self) { try await bench.connect() }
+            #expect(await bench.engine.run { $0.timer == nil && $0.wakeUp == nil })
         }
     }
 

@@ -102,6 +102,45 @@ import Testing
         }
     }
 
+    /// Whoever has seen the holder go asks in the same turn in which the daemon does.
+    @Test func inTheTurnOfTheCloseALostTenureIsInNobodysWay() async throws {
+        try await EngineBench.withLedger { bench in
+            let holder = try await bench.connect()
+            let token = try await bench.acquire("x 30s BIND", by: holder)
+            let other = try await bench.connect()
+            try await bench.turn { engine in
+                bench.hangUp(holder, on: engine)
+                let lines = ["CHECK x \(token)", "HOLDER x", "PUT k v IF x \(token)", "ACQUIRE x 30s BIND", "GET k"]
+                bench.receive(lines.map { $0 + "\r\n" }.joined(), from: other, on: engine)
+            }
+            let answers = try await bench.output(of: other).split(separator: "\r\n")
+            let others = answers.map { $0.prefix(8) }.filter { !$0.hasPrefix(":") }
+            #expect(others == ["-EXPIRED", "$-1", "-EXPIRED", "$-1"])
+            let next = try #require(answers[3].dropFirst().split(separator: " ").first.flatMap { Int64($0) })
+            #expect(next > token)
+            try await bench.turns(3)
+            #expect(try await bench.tenure("x")?.fence.rawValue == next)
+            #expect(await bench.engine.run { $0.holdings.lost.isEmpty && $0.holdings.count == 1 })
+        }
+    }
+
+    @Test func inTheTurnOfTheCloseTheLineComesBeforeWhoeverAsks() async throws {
+        try await EngineBench.withLedger { bench in
+            let holder = try await bench.connect()
+            _ = try await bench.acquire("x 30s BIND", by: holder)
+            let waiter = try await bench.connect()
+            #expect(try await bench.ask("ACQUIRE x 30s WAIT FOREVER", from: waiter) == "")
+            let other = try await bench.connect()
+            try await bench.turn { engine in
+                bench.hangUp(holder, on: engine)
+                bench.receive("ACQUIRE x 30s\r\n", from: other, on: engine)
+            }
+            let granted = try await bench.token(of: waiter)
+            #expect(try await bench.output(of: other).hasPrefix("-CONFLICT"))
+            #expect(try await bench.tenure("x")?.fence.rawValue == granted)
+        }
+    }
+
     @Test func aTenureWhoseMoveIsRefusedInTheTurnOfTheCloseIsLostLater() async throws {
         for keyword in ["BIND", "UNBIND"] {
             try await EngineBench.withLedger { bench in

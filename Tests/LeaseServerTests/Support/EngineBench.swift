@@ -207,6 +207,8 @@ final class EngineBench: Sendable {
                 connection.channel.close(promise: nil)
                 connection.channel.embeddedEventLoop.run()
                 throw error
+            case .unanswered:
+                throw ChannelError.ioOnClosedChannel
             }
         }
         try await turns(1)
