@@ -261,6 +261,33 @@ def test_a_damaged_file_is_refused_and_left_alone(make_daemon: MakeDaemon, name:
     assert daemon.store.read_bytes() == damaged
 
 
+@pytest.mark.parametrize("nth", [1, 2, 4, 5, 9, 17, 33])
+@pytest.mark.parametrize("until", ["", "+"], ids=["once", "from then on"])
+def test_a_page_that_cannot_be_read_is_no_damage(make_daemon: MakeDaemon, name: str, nth: int, until: str) -> None:
+    """systemd tries again: the disk may give it, and the file is whole."""
+    daemon = make_daemon().start()
+    with daemon.connect() as client:
+        for i in range(300):
+            client.call("PUT", f"{name}/{i}", "x" * 400)
+    daemon.stop()
+    fault = f"inject=read,pread64:error=EIO:when={nth}{until}"
+    daemon.prefix = ["strace", "-f", "-qq", "-o", "/dev/null", "-P", str(daemon.store), "-e", fault]
+    daemon.spawn()
+    try:
+        daemon.await_ready()
+    except AssertionError:
+        assert daemon.wait() == EX_IOERR
+        said = daemon.log()
+        assert "cannot be read" in said or "disk I/O error" in said
+        assert "damaged" not in said
+    else:
+        daemon.stop()
+    daemon.prefix = []
+    daemon.start()
+    with daemon.connect() as client:
+        assert client.call("GET", f"{name}/299") == b"x" * 400
+
+
 def test_damage_in_the_leases_is_never_taken_for_free_leases(make_daemon: MakeDaemon, name: str) -> None:
     daemon = make_daemon().start()
     with daemon.connect() as client:

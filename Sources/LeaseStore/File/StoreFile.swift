@@ -222,6 +222,25 @@ final class StoreFile {
             // A transaction of the time before its log was cut short: a store in the making. What it holds can be seen
             // once SQLite has rolled that back, as it does for whoever opens the file.
             return try inspect(path, keyHash: keyHash, isChecked: isChecked, isReadOnly: false)
+        } catch {
+            guard translate(error, path: path).code == .damaged else { throw error }
+            // SQLite says the same of a page that the disk did not give (SQLITE_IOERR_CORRUPTFS), and the file may be whole.
+            try requireReadable(path)
+            return try inspect(path, keyHash: keyHash, isChecked: isChecked, isReadOnly: true)
+        }
+    }
+
+    /// Reads the file from end to end, as it is.
+    private static func requireReadable(_ path: String) throws(StoreError) {
+        let file = open(path, O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { throw unreadable(path, String(cString: strerror(errno))) }
+        defer { Glibc.close(file) }
+        var piece = [UInt8](repeating: 0, count: 1 << 20)
+        while true {
+            let count = read(file, &piece, piece.count)
+            if count < 0, errno == EINTR { continue }
+            guard count >= 0 else { throw unreadable(path, String(cString: strerror(errno))) }
+            guard count > 0 else { return }
         }
     }
 
@@ -253,7 +272,9 @@ final class StoreFile {
             try requireKnownSchema(of: database, path: path)
             if isChecked {
                 let verdict = try String.fetchOne(database, sql: "PRAGMA quick_check(1)") ?? "no answer"
-                guard verdict == "ok" else { throw damaged(path, verdict) }
+                guard verdict == "ok" else {
+                    throw isUnreadable(verdict) ? unreadable(path, verdict) : damaged(path, verdict)
+                }
             }
             guard try StoreCopy.backupTime(database) == nil else {
                 throw StoreError(
@@ -341,6 +362,20 @@ final class StoreFile {
         StoreError(
             .damaged,
             "the store \(path) is damaged (\(detail)); restore a backup, or move the file away to begin anew"
+        )
+    }
+
+    /// Whether a check could not read a page, which says nothing of what the page holds: it names SQLite's code.
+    private static func isUnreadable(_ verdict: String) -> Bool {
+        let tails = verdict.split(separator: "error code=").dropFirst()
+        let codes = tails.compactMap { Int32($0.prefix(while: \.isNumber)) }
+        return codes.contains { ResultCode(rawValue: $0).primaryResultCode == .SQLITE_IOERR }
+    }
+
+    private static func unreadable(_ path: String, _ detail: String) -> StoreError {
+        StoreError(
+            .ioError,
+            "the store \(path) cannot be read (\(detail)); the kernel's log tells what is wrong with the disk"
         )
     }
 
