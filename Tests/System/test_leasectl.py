@@ -252,6 +252,20 @@ def test_without_proc_nothing_looks_done(words: list[str]) -> None:
     assert "/proc" in done.stderr
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="makes a PID namespace: root alone can")
+def test_a_job_is_not_run_where_its_processes_cannot_be_told(ctl: Ctl, tmp_path: Path, name: str) -> None:
+    """In a PID namespace with another one's /proc, the numbers there are those of other processes."""
+    ran = tmp_path / "ran"
+    ctl.wrapper = ["unshare", "--pid", "--fork"]
+    refused = ctl("run", "--try", "--if-unreachable", "run", name, "touch", str(ran))
+    assert refused.returncode == 70
+    assert "/proc" in refused.stderr
+    assert not ran.exists()
+    ctl.wrapper += ["--mount-proc"]
+    assert ctl("run", "--try", name, "touch", str(ran)).returncode == 0
+    assert ran.exists()
+
+
 def test_no_daemon_is_69(tmp_path: Path) -> None:
     for arguments in (["ping"], ["acquire", "x", "30s"], ["list"], ["run", "--try", "x", "true"]):
         verb, *rest = arguments

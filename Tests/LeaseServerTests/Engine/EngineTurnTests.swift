@@ -338,8 +338,8 @@ import Testing
 
     // MARK: Work that is left over
 
-    /// What a turn leaves over waits until the sockets have been seen to: a loop that still has something to execute sees
-    /// to none.
+    /// What a turn leaves over waits until the sockets have been seen to: a loop that still has something to execute
+    /// sees to none.
     @Test func longFoldingLetsTheSocketsBeSeenTo() async throws {
         try await EngineBench.with { bench in
             await bench.script { $0.addBacklog(Schedule.foldBacklog + 20 * Int64(Schedule.foldSlice)) }

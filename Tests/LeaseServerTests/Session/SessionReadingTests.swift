@@ -52,9 +52,7 @@ import Testing
         try await SocketSession.with { connection in
             try await connection.channel.close()
             // Whoever is given the number next.
-            var ends: [Int32] = [-1, -1]
-            let result = socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0, &ends)
-            try #require(result == 0)
+            let ends = try SocketSession.pair()
             defer { ends.forEach { close($0) } }
             for end in ends { #expect(write(end, "x", 1) == 1) }
             #expect(try await connection.readSession().read == nil)

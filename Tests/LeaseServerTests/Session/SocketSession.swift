@@ -39,10 +39,7 @@ final class SocketSession: Sendable {
     }
 
     private init() async throws {
-        var ends: [Int32] = [-1, -1]
-        let kind = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
-        let result = socketpair(AF_UNIX, kind, 0, &ends)
-        try #require(result == 0)
+        let ends = try Self.pair()
         client = ends[1]
         let channel = try await ClientBootstrap(group: group)
             .channelInitializer { [counted] in $0.pipeline.addHandler(counted) }
@@ -60,6 +57,15 @@ final class SocketSession: Sendable {
             )
             return NIOLoopBound(session, eventLoop: channel.eventLoop)
         }.get()
+    }
+
+    /// Two sockets that are connected to each other.
+    static func pair() throws -> [Int32] {
+        var ends: [Int32] = [-1, -1]
+        let kind = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
+        let result = socketpair(AF_UNIX, kind, 0, &ends)
+        try #require(result == 0)
+        return ends
     }
 
     private func end() async throws {
@@ -95,8 +101,8 @@ final class SocketSession: Sendable {
         try await channel.setOption(.autoRead, value: reads).get()
     }
 
-    /// What the session reads into a buffer that holds `earlier`, or `nil` if there is nothing; and that buffer as somebody who
-    /// holds it still sees it.
+    /// What the session reads into a buffer that holds `earlier`, or `nil` if there is nothing; and that buffer as
+    /// somebody who holds it still sees it.
     ///
     /// `work` comes before it, and the channel in between to nothing.
     func readSession(

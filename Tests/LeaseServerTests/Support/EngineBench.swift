@@ -10,8 +10,8 @@ import Testing
 
 @testable import LeaseServer
 
-/// An engine on an event loop of its own, with a scripted store, a clock that stands still, and connections that the test
-/// itself reads and writes.
+/// An engine on an event loop of its own, with a scripted store, a clock that stands still, and connections that the
+/// test itself reads and writes.
 ///
 /// What one ``turn(_:)`` does is one turn of the engine.
 final class EngineBench: Sendable {
@@ -160,7 +160,8 @@ final class EngineBench: Sendable {
 
     /// Lets the turns that are under way end, `count` one after the other.
     ///
-    /// A turn that leaves work over has the wake-up call the next one, so that hops do not count turns; see ``settle(_:)``.
+    /// A turn that leaves work over has the wake-up call the next one, so that hops do not count turns; see
+    /// ``settle(_:)``.
     func turns(_ count: Int) async throws {
         for _ in 0..<count * 2 {
             try await group.next().submit {}.get()

@@ -216,8 +216,8 @@ import Testing
         #expect(try restore().replaced == replaced + "-2")
     }
 
-    /// The log of a killed daemon lies beside the file, and the disk does not take what it holds: SQLite would replay it
-    /// into the restored file.
+    /// The log of a killed daemon lies beside the file, and the disk does not take what it holds: SQLite would replay
+    /// it into the restored file.
     @Test func aLogThatCannotBeCarriedOverGoesWithItsStore() throws {
         let live = try StoreFolder()
         let ledger = try Ledger(path: live.store, configuration: LedgerConfiguration(), clock: clock)

@@ -5,7 +5,8 @@ import Testing
 
 @testable import LeaseStore
 
-/// Random histories against a model in plain dictionaries, looked at through every list, over crashes and refused commits.
+/// Random histories against a model in plain dictionaries, looked at through every list, over crashes and refused
+/// commits.
 ///
 /// `LEASED_SEED=n swift test --filter StoreModelTests` plays one again.
 @Suite struct StoreModelTests {
