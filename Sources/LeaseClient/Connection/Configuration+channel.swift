@@ -14,8 +14,8 @@ internal import NIOPosix
 extension LeaseClient.Configuration {
     /// Opens a connection to the daemon.
     ///
-    /// A full queue of connections refuses at once (connect(2), EAGAIN): until the time for connecting is up it is tried
-    /// again.
+    /// A full queue of connections refuses at once (connect(2), EAGAIN): until the time for connecting is up it is
+    /// tried again.
     ///
     /// - Parameters:
     ///   - readsByItself: whether it reads whenever there is something; otherwise only when it is told to.

@@ -15,7 +15,8 @@ extension LeaseClientError {
         code == .connectionFailed && Self.isClosedToUser((underlyingError as? IOError)?.errnoCode)
     }
 
-    /// Whether the daemon was not reached because this process, or the machine, has no descriptor or no memory left for a connection.
+    /// Whether the daemon was not reached because this process, or the machine, has no descriptor or no memory left for
+    /// a connection.
     package var isOwnShortage: Bool {
         code == .connectionFailed && Self.isShortage((underlyingError as? IOError)?.errnoCode)
     }

@@ -4,8 +4,8 @@ internal import LeaseWire
 extension LeaseClient {
     /// Renews a lease: its time begins anew.
     ///
-    /// If its token is not the newest one any more, somebody else may have renewed, the job perhaps: the newest one of the
-    /// same tenure is used.
+    /// If its token is not the newest one any more, somebody else may have renewed, the job perhaps: the newest one of
+    /// the same tenure is used.
     ///
     /// - Parameter ttl: the new TTL; by default the lease's own.
     /// - Returns: the lease with its new token and deadline.
@@ -47,8 +47,8 @@ extension LeaseClient {
     /// It ends when the last process that has inherited ``LeaseTie/descriptor`` is gone, by a release, or by force.
     /// Earlier bindings and ties mean nothing any more.
     ///
-    /// A cancelled call still waits for the answer, at most ``Configuration/connectTimeout``, since giving up a tie that was
-    /// made would end the tenure.
+    /// A cancelled call still waits for the answer, at most ``Configuration/connectTimeout``, since giving up a tie
+    /// that was made would end the tenure.
     ///
     /// - Throws: ``LeaseClientError``: ``LeaseClientError/Code/expired`` if the tenure is over,
     ///   ``LeaseClientError/Code/busy`` if there are too many ties.
@@ -168,8 +168,8 @@ extension LeaseClient {
 
     /// Gives a lease back, also in a task that was cancelled.
     ///
-    /// If its token is not the newest one, because the job renewed by itself or a renewal was cut off, the newest one of
-    /// the same tenure is used. It is tried within a limit of time; if it cannot be done, the lease ends by its TTL.
+    /// If its token is not the newest one, because the job renewed by itself or a renewal was cut off, the newest one
+    /// of the same tenure is used. It is tried within a limit of time; if it cannot be done, the lease ends by its TTL.
     ///
     /// Returns whether the daemon has confirmed it.
     @discardableResult
@@ -200,8 +200,8 @@ extension LeaseClient {
         }
     }
 
-    /// Until when a grant or a renewal holds, never too late: counted from the send of the request, or, when its answer may
-    /// be late, from a `CHECK` of what is left.
+    /// Until when a grant or a renewal holds, never too late: counted from the send of the request, or, when its answer
+    /// may be late, from a `CHECK` of what is left.
     func deadline(
         of name: LeaseName,
         token: Token,

@@ -2,9 +2,9 @@
 ///
 ///     for try await key in client.allKeys(prefix: Array("user/".utf8)) { … }
 ///
-/// Each page is a snapshot of its own, and begins behind the last element of the one before. A daemon whose limits on lists
-/// are lower than a page is asked for shorter ones. A loop over it ends with a ``LeaseClientError`` if a page cannot be had;
-/// each new loop begins anew.
+/// Each page is a snapshot of its own, and begins behind the last element of the one before. A daemon whose limits on
+/// lists are lower than a page is asked for shorter ones. A loop over it ends with a ``LeaseClientError`` if a page
+/// cannot be had; each new loop begins anew.
 public struct PagedList<Element: Sendable>: AsyncSequence, Sendable {
     /// What a loop may end with.
     public typealias Failure = LeaseClientError

@@ -43,7 +43,8 @@ struct AcquireAttempt: Sendable {
         var attempt = self
         var state = WaitState(wait, mayBeAway: mayBeAway, now: .now)
         var step = state.next(now: .now)
-        /// Whether the daemon may have granted without anybody hearing of it: it stopped, or was given up, before it answered.
+        /// Whether the daemon may have granted without anybody hearing of it: it stopped, or was given up, before it
+        /// answered.
         var mayBeGranted = false
         while true {
             switch step {
@@ -140,10 +141,11 @@ struct AcquireAttempt: Sendable {
         }
     }
 
-    /// Releases what was granted without an answer, if the daemon can be asked, and returns its fence if it has confirmed that.
+    /// Releases what was granted without an answer, if the daemon can be asked, and returns its fence if it has
+    /// confirmed that.
     ///
-    /// Only the request id tells whether a lease that is held is this attempt's: its repetition is answered with the token,
-    /// or with a conflict.
+    /// Only the request id tells whether a lease that is held is this attempt's: its repetition is answered with the
+    /// token, or with a conflict.
     private func clearUp() async -> Token? {
         let patience = client.configuration.connectTimeout
         guard

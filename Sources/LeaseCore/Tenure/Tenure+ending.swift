@@ -30,8 +30,8 @@ public struct TenureEnd: Hashable, Sendable {
 extension Tenure {
     /// Whether, and how, the tenure has ended by time: at the instant `now >= end`, and not before.
     ///
-    /// The only place where a deadline is compared with a clock. A tied tenure passes its deadline and is held on; only a
-    /// revocation ends it by time. Of two ends the nearer counts; a revocation that comes at the very instant of the
+    /// The only place where a deadline is compared with a clock. A tied tenure passes its deadline and is held on; only
+    /// a revocation ends it by time. Of two ends the nearer counts; a revocation that comes at the very instant of the
     /// deadline is the end by force that it was announced to be.
     public func ending(at now: BootInstant) -> TenureEnd? {
         if let revocation, now >= revocation.end.boot, attachment == .tied || revocation.end.boot <= deadline.boot {

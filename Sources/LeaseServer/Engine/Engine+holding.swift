@@ -6,9 +6,10 @@ import NIOCore
 
 /// Bound and tied tenures: what becomes of a tenure when the connection that it hangs on is gone.
 ///
-/// A bound tenure's connection is one like any other. A tie is a connection that means nothing but itself: it is neither
-/// read nor written after its `OK`, and ends when the last process that holds the other end is gone. The kernel says so by
-/// EPOLLHUP; that the client has shut down its writing side, which a tie's client does, is not the end (epoll_ctl(2)).
+/// A bound tenure's connection is one like any other. A tie is a connection that means nothing but itself: it is
+/// neither read nor written after its `OK`, and ends when the last process that holds the other end is gone. The kernel
+/// says so by EPOLLHUP; that the client has shut down its writing side, which a tie's client does, is not the end
+/// (epoll_ctl(2)).
 extension Engine {
     /// A change of what a tenure hangs on, to be entered when the turn is durable.
     typealias AttachmentChange = (name: LeaseName, attachment: Attachment, session: Session)
@@ -229,8 +230,8 @@ extension Engine {
 
     /// Ends, in this turn, tenures that have lost what they hung on, up to a slice; returns which.
     ///
-    /// One that was bound or tied anew in this turn, or unbound, is not lost with the connection that it hung on before,
-    /// unless the turn is refused: it stays until that is known.
+    /// One that was bound or tied anew in this turn, or unbound, is not lost with the connection that it hung on
+    /// before, unless the turn is refused: it stays until that is known.
     func endLost(now: Moment) -> [LeaseName] {
         guard !holdings.lost.isEmpty, schedule.maySweep(now: now.boot) else { return [] }
         let moved = Set(attachments.map(\.name))
@@ -244,8 +245,8 @@ extension Engine {
         return slice.map(\.key)
     }
 
-    /// Ends a tenure that has lost what it hung on, for whoever asks about the lease: its holder is gone, and whoever saw that go may
-    /// not find it held.
+    /// Ends a tenure that has lost what it hung on, for whoever asks about the lease: its holder is gone, and whoever
+    /// saw that go may not find it held.
     ///
     /// Its own tokens can still move it, in the turn of the loss, to another connection.
     func endIfLost(_ name: LeaseName, now: Moment) {

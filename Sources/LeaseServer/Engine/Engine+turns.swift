@@ -225,11 +225,11 @@ extension Engine {
         return sessions
     }
 
-    /// Reads on from those who have just been answered: of many clients most have sent their next command by the time that all
-    /// are answered, and reading it at once saves the loop's way to it.
+    /// Reads on from those who have just been answered: of many clients most have sent their next command by the time
+    /// that all are answered, and reading it at once saves the loop's way to it.
     ///
-    /// It ends where a few in a row have sent nothing yet, since those behind them were answered later. Who is not read here is found by
-    /// the loop, which looks at every socket before the turn ends.
+    /// It ends where a few in a row have sent nothing yet, since those behind them were answered later. Who is not read
+    /// here is found by the loop, which looks at every socket before the turn ends.
     private func readOn(from answered: [Session]) {
         guard answered.count >= Self.fewestToReadOn, state == .running, !isTurnScheduled else { return }
         // The wake-up calls the turn that follows, and not the loop itself, which would see to no socket.

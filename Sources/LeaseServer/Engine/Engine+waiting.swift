@@ -194,7 +194,8 @@ extension Engine {
 
     // MARK: - Grants
 
-    /// Grants the leases that have become free in this turn, each to the first in its line; then serves what was put off.
+    /// Grants the leases that have become free in this turn, each to the first in its line; then serves what was put
+    /// off.
     ///
     /// Returns the leases whose tenures have ended in this turn.
     func grantFreed(now: Moment) -> [LeaseName] {
@@ -217,7 +218,8 @@ extension Engine {
         return freed + grantLines(now: now)
     }
 
-    /// Grants what a refused commit has left free, once the store may be tried again, and before anybody who came later.
+    /// Grants what a refused commit has left free, once the store may be tried again, and before anybody who came
+    /// later.
     private func grantUnserved(now: Moment) {
         guard !unserved.isEmpty, schedule.maySweep(now: now.boot) || !putOffRequests.isEmpty else { return }
         let names = unserved

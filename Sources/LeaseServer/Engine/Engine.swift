@@ -11,11 +11,11 @@ import NIOCore
 ///     sockets → parse → decide ─┼→ one commit a turn ───┼→ replies → sockets
 ///     timer   → expire ─────────┘                       └→ next wake-up, folding
 ///
-/// All that is read in one turn is decided in order and committed together at the turn's end; then all replies go out, one
-/// flush a connection. A turn of several clients looks at the sockets again before it ends. While the disk syncs, the next
-/// turn gathers in the socket buffers. If the store refuses the commit, every reply that rested on it is `IOERR`; if a
-/// sync fails, nobody is answered, the connections are closed, and ``failure`` ends the process: the file decides at the next
-/// start.
+/// All that is read in one turn is decided in order and committed together at the turn's end; then all replies go out,
+/// one flush a connection. A turn of several clients looks at the sockets again before it ends. While the disk syncs,
+/// the next turn gathers in the socket buffers. If the store refuses the commit, every reply that rested on it is
+/// `IOERR`; if a sync fails, nobody is answered, the connections are closed, and ``failure`` ends the process: the file
+/// decides at the next start.
 ///
 /// The engine's executor is the event loop of all connections. There is no lock, and nothing to lock: a turn is never
 /// interrupted.

@@ -10,8 +10,8 @@ public import ServiceLifecycle
 /// Accepts connections and hands them to the engine.
 ///
 /// Each connection belongs to who opened it, as the kernel tells at accept. One over a limit gets one `BUSY` and is
-/// closed. At a graceful shutdown it stops accepting, and removes the socket if it was its own; the connections that are
-/// there are the engine's to end.
+/// closed. At a graceful shutdown it stops accepting, and removes the socket if it was its own; the connections that
+/// are there are the engine's to end.
 public struct SocketService: Service {
     private let server: LeaseServer
     private let listener: UnixListener
@@ -126,7 +126,8 @@ public struct SocketService: Service {
     }
 }
 
-/// Nobody can connect any more, and nobody asked for that: accepting a connection has failed in a way that does not pass.
+/// Nobody can connect any more, and nobody asked for that: accepting a connection has failed in a way that does not
+/// pass.
 public struct ListeningEnded: Error, CustomStringConvertible {
     /// What has happened.
     public var description: String { "the socket takes no connections any more; start the daemon again" }

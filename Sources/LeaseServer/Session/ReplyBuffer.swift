@@ -60,7 +60,8 @@ struct ReplyBuffer {
         return bytes
     }
 
-    /// Has what was taken, and is written, hold the next replies, unless it is large; whoever else has it keeps what it holds.
+    /// Has what was taken, and is written, hold the next replies, unless it is large; whoever else has it keeps what it
+    /// holds.
     mutating func reuse(_ taken: inout ByteBuffer) {
         guard taken.capacity <= Self.mostKept, size == 0 else { return }
         taken.clear()

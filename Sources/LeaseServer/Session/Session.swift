@@ -116,8 +116,8 @@ final class Session {
         isEnding || (isInputClosed && !isWaiting && !isCut && !isHeld && !isTie)
     }
 
-    /// Whether the socket is to be read on: a client that takes no replies, or waits for one, is not read, and neither is
-    /// one that sends faster than its share of the turns is.
+    /// Whether the socket is to be read on: a client that takes no replies, or waits for one, is not read, and neither
+    /// is one that sends faster than its share of the turns is.
     var isReadable: Bool {
         !isWaiting && !isEnding && !isInputClosed && isWritable
             && (!isCut || input.readableBytes < Self.readAhead)
@@ -144,8 +144,8 @@ final class Session {
 
     /// Reads what the client has sent by now, by read(2) and past the channel, in place of what `buffer` holds.
     ///
-    /// Whoever has the buffer's last bytes keeps them. What is over ``readSize`` stays in the socket. That the client sends no
-    /// more, or is gone, is left to the channel to find.
+    /// Whoever has the buffer's last bytes keeps them. What is over ``readSize`` stays in the socket. That the client
+    /// sends no more, or is gone, is left to the channel to find.
     ///
     /// Returns whether there was something.
     func read(into buffer: inout ByteBuffer) -> Bool {
@@ -161,9 +161,9 @@ final class Session {
 
     /// Writes bytes behind all that was written before.
     ///
-    /// The socket, which does not block, is given them by write(2), and takes them as long as the client reads; the process
-    /// ignores SIGPIPE. What it does not take is left to the channel, and so is all that comes behind it, until that is written;
-    /// an error, too, is the channel's to find.
+    /// The socket, which does not block, is given them by write(2), and takes them as long as the client reads; the
+    /// process ignores SIGPIPE. What it does not take is left to the channel, and so is all that comes behind it, until
+    /// that is written; an error, too, is the channel's to find.
     ///
     /// Returns `nil` if the socket has taken all of it, otherwise what becomes of the rest.
     func write(_ bytes: ByteBuffer) -> EventLoopFuture<Void>? {

@@ -4,9 +4,9 @@ import Glibc
 /// A lock file that this process owns for as long as the value lives: flock(2), exclusive, not waited for.
 ///
 /// A lock on a file beside the thing that it guards, since SQLite's own fcntl locks are dropped by any close of the
-/// database in the process, and a socket's path cannot be locked at all. The file holds its owner's pid, for the message
-/// to whoever comes second, and is never removed: a removed lock file can be locked twice. What has another name, as by a
-/// link, has another file beside it: ``init(of:)`` locks the thing itself.
+/// database in the process, and a socket's path cannot be locked at all. The file holds its owner's pid, for the
+/// message to whoever comes second, and is never removed: a removed lock file can be locked twice. What has another
+/// name, as by a link, has another file beside it: ``init(of:)`` locks the thing itself.
 package struct FileLock: ~Copyable {
     /// Why a lock was not had.
     package enum Failure: Error {
@@ -25,7 +25,8 @@ package struct FileLock: ~Copyable {
     /// Takes the lock, making its file with mode 0600 if it is missing.
     ///
     /// In a folder that others may write to they could have put something else there. What is no regular file with this
-    /// one name, of this user or root's, is left as it is; root takes those of other users, too, whose stores it restores.
+    /// one name, of this user or root's, is left as it is; root takes those of other users, too, whose stores it
+    /// restores.
     package init(path: String) throws(Failure) {
         let descriptor = clinux_open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard descriptor >= 0 else { throw .failed(call: "open", errno: errno) }
@@ -44,8 +45,8 @@ package struct FileLock: ~Copyable {
 
     /// Takes the lock of a file that is there for something else, and leaves its content alone.
     ///
-    /// It is the file's by whatever name it is reached. A database's must be had before SQLite opens it and given back after
-    /// SQLite has closed it: any close of the file gives back SQLite's own locks.
+    /// It is the file's by whatever name it is reached. A database's must be had before SQLite opens it and given back
+    /// after SQLite has closed it: any close of the file gives back SQLite's own locks.
     package init(of path: String) throws(Failure) {
         let descriptor = clinux_open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0)
         guard descriptor >= 0 else { throw .failed(call: "open", errno: errno) }

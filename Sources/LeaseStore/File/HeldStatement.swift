@@ -9,8 +9,8 @@ import LeaseCore
 /// (`Database.sqliteConnection`), through SQLite's C interface. A held statement is used only where GRDB gives out the
 /// connection, so two threads are never in it.
 ///
-/// Values in arrays are bound as SQLITE_STATIC: their bytes stay where they are until the statement has run, which is why
-/// each call takes its values with it. A ``StatementBinder`` has SQLite copy the few bytes of a label.
+/// Values in arrays are bound as SQLITE_STATIC: their bytes stay where they are until the statement has run, which is
+/// why each call takes its values with it. A ``StatementBinder`` has SQLite copy the few bytes of a label.
 final class HeldStatement {
     private let connection: OpaquePointer
     private var statement: OpaquePointer?
@@ -30,8 +30,8 @@ final class HeldStatement {
 
     /// Frees the statement, so that its connection can be closed; nothing may be called on it afterwards.
     ///
-    /// A statement that is let go is freed as well, as when an opening fails halfway: the connection then lives on until
-    /// the last one is (sqlite.org/c3ref/close.html, `sqlite3_close_v2`).
+    /// A statement that is let go is freed as well, as when an opening fails halfway: the connection then lives on
+    /// until the last one is (sqlite.org/c3ref/close.html, `sqlite3_close_v2`).
     func finalize() {
         sqlite3_finalize(statement)
         statement = nil
@@ -155,8 +155,8 @@ final class HeldStatement {
 
 /// Binds values to a statement by their places, from 1 on.
 ///
-/// A statement whose values were not all bound, for want of memory, is not run: it would write NULL in the place of what is
-/// missing.
+/// A statement whose values were not all bound, for want of memory, is not run: it would write NULL in the place of
+/// what is missing.
 struct StatementBinder {
     fileprivate let statement: OpaquePointer?
     /// The code of the last binding that failed.
@@ -267,8 +267,9 @@ struct SQLRow {
 
     /// What stands in a column, or `nil` if that is NULL.
     ///
-    /// The column is looked up once, and its type and its value are asked of it. SQLite lets a value be asked from the thread that
-    /// steps the statement alone (sqlite.org/c3ref/value.html), and no other has it: GRDB gives a connection to one at a time.
+    /// The column is looked up once, and its type and its value are asked of it. SQLite lets a value be asked from the
+    /// thread that steps the statement alone (sqlite.org/c3ref/value.html), and no other has it: GRDB gives a
+    /// connection to one at a time.
     private func value(_ column: Int32) -> OpaquePointer? {
         let value = sqlite3_column_value(statement, column)
         return sqlite3_value_type(value) == SQLITE_NULL ? nil : value

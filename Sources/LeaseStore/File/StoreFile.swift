@@ -6,10 +6,11 @@ import LeaseCore
 
 /// The file: opened, checked and set up so that a COMMIT is a promise.
 ///
-/// The order keeps its hands off a file that is not ours. A lock file beside it first, and a lock on the file itself, which
-/// may have other names, so that one process alone goes on. Then a look through a read-only connection: is it a database, ours, undamaged, of a release that we know? Only then
-/// the writer, the migrations, and a check that the settings which durability rests on are really in force: GRDB's WAL
-/// mode sets `synchronous` to NORMAL after `prepareDatabase`, which would lose granted leases at a power loss.
+/// The order keeps its hands off a file that is not ours. A lock file beside it first, and a lock on the file itself,
+/// which may have other names, so that one process alone goes on. Then a look through a read-only connection: is it a
+/// database, ours, undamaged, of a release that we know? Only then the writer, the migrations, and a check that the
+/// settings which durability rests on are really in force: GRDB's WAL mode sets `synchronous` to NORMAL after
+/// `prepareDatabase`, which would lose granted leases at a power loss.
 ///
 /// The writer never checkpoints inside COMMIT (`wal_autocheckpoint = 0`): that would stall a turn for milliseconds. A
 /// ``Checkpointer`` does it beside.
@@ -43,9 +44,10 @@ final class StoreFile {
             }
             pool = try DatabasePool(path: path, configuration: Self.writerConfiguration())
             try pool.writeWithoutTransaction { database in
-                // Of KiB, as it is negative: values are read and written by the writer, and the journal needs a few pages.
-                // Deleted content is overwritten where that writes no page more. Debian's library, by default, also fills
-                // pages that have become free with zeros, so that the removal of history writes as much as it removes.
+                // Of KiB, as it is negative: values are read and written by the writer, and the journal needs a few
+                // pages. Deleted content is overwritten where that writes no page more. Debian's library, by default,
+                // also fills pages that have become free with zeros, so that the removal of history writes as much as
+                // it removes.
                 try database.execute(
                     sql: "PRAGMA synchronous = FULL; PRAGMA cache_size = -16384; PRAGMA secure_delete = FAST"
                 )
@@ -224,7 +226,8 @@ final class StoreFile {
             return try inspect(path, keyHash: keyHash, isChecked: isChecked, isReadOnly: false)
         } catch {
             guard translate(error, path: path).code == .damaged else { throw error }
-            // SQLite says the same of a page that the disk did not give (SQLITE_IOERR_CORRUPTFS), and the file may be whole.
+            // SQLite says the same of a page that the disk did not give (SQLITE_IOERR_CORRUPTFS), and the file may be
+            // whole.
             try requireReadable(path)
             return try inspect(path, keyHash: keyHash, isChecked: isChecked, isReadOnly: true)
         }

@@ -8,10 +8,10 @@ package import LeaseCore
 ///     commit                               the batch's rows in one transaction: the promise behind every answer
 ///     fold                                 now and then, the journal's effects into the tables, in slices
 ///
-/// A batch is all that was decided since the last ``commit()``. Answers of a batch may be given out when it has returned,
-/// and not before. If it throws ``CommitFailure/refused(_:)`` nothing of the batch happened: the leases in memory and the
-/// token sequence are as they were before it. If it throws ``CommitFailure/unknown(_:)`` nobody knows what the disk
-/// holds, and the ledger must not be used again.
+/// A batch is all that was decided since the last ``commit()``. Answers of a batch may be given out when it has
+/// returned, and not before. If it throws ``CommitFailure/refused(_:)`` nothing of the batch happened: the leases in
+/// memory and the token sequence are as they were before it. If it throws ``CommitFailure/unknown(_:)`` nobody knows
+/// what the disk holds, and the ledger must not be used again.
 ///
 /// Each row's place, `seq`, is given here, from max(last row, folded_through) + 1. Left to SQLite it would begin at 1
 /// again once retention has emptied the history, and a replay would take a new grant for one that is folded.
@@ -177,7 +177,8 @@ package final class Ledger {
         return token
     }
 
-    /// Ends up to `limit` tenures whose time has come, or notes that they are overdue, and tells whether there are more.
+    /// Ends up to `limit` tenures whose time has come, or notes that they are overdue, and tells whether there are
+    /// more.
     package func expire(now: Moment, limit: Int) -> Bool {
         for _ in 0..<limit {
             guard let first = leases.earliestDue(), first.instant <= now.boot, let tenure = leases[first.name] else {
@@ -338,8 +339,8 @@ package final class Ledger {
         beginBatch()
     }
 
-    /// The fences that more than one tied tenure has, which only an import can have given them: of which one a tie is nobody
-    /// knows.
+    /// The fences that more than one tied tenure has, which only an import can have given them: of which one a tie is
+    /// nobody knows.
     private func sharedFences(among names: [LeaseName]) -> Set<Token> {
         var (fences, shared): (Set<Token>, Set<Token>) = ([], [])
         for tenure in names.lazy.compactMap({ self.leases[$0] })

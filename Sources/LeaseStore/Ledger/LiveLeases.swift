@@ -4,10 +4,10 @@ import LeaseCore
 /// The leases in force, in memory: by name, by the instant at which time next does something to them, and counted by
 /// user.
 ///
-/// These instants stand in a heap that is cleaned late. Each tenure that has one has at least one entry at or before it,
-/// so that the heap never shows an instant too late; a renewal, which moves it later, leaves its entry where it is. An
-/// entry that comes up and no longer tells its tenure's instant is thrown away, or moved to it. When more than half of
-/// the heap is such left-overs, it is built anew, so that it stays in proportion to the leases.
+/// These instants stand in a heap that is cleaned late. Each tenure that has one has at least one entry at or before
+/// it, so that the heap never shows an instant too late; a renewal, which moves it later, leaves its entry where it is.
+/// An entry that comes up and no longer tells its tenure's instant is thrown away, or moved to it. When more than half
+/// of the heap is such left-overs, it is built anew, so that it stays in proportion to the leases.
 struct LiveLeases {
     private struct Due: Comparable {
         let instant: BootInstant
@@ -29,7 +29,8 @@ struct LiveLeases {
         held.reserveCapacity(leases.count)
         var dues: [Due] = []
         dues.reserveCapacity(leases.count)
-        // All that is asked of a tenure is asked while it is at hand: in the dictionary's order each is far from the one before.
+        // All that is asked of a tenure is asked while it is at hand: in the dictionary's order each is far from the
+        // one before.
         for (name, state) in leases {
             held[name] = state
             if let due = state.tenure.due { dues.append(Due(instant: due, name: name)) }

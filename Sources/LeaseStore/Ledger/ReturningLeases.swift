@@ -1,7 +1,7 @@
 import LeaseCore
 
-/// The leases that a restart may change, noted while they are read: of a million most have more time left than a restart
-/// gives, and hang on nothing.
+/// The leases that a restart may change, noted while they are read: of a million most have more time left than a
+/// restart gives, and hang on nothing.
 ///
 /// A lease that has ended since it was noted may be among them.
 struct ReturningLeases {

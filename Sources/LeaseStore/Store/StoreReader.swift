@@ -3,9 +3,9 @@ import LeaseCore
 
 /// The answers to queries, out of one snapshot.
 ///
-/// Every list is entered through an index where it begins and left where it ends: what is read is in proportion to what is
-/// answered, not to what the store holds. Where leases have a part in it, the journal's tail is read, too, so that it shows
-/// all kinds as of one commit (``JournalTail``).
+/// Every list is entered through an index where it begins and left where it ends: what is read is in proportion to what
+/// is answered, not to what the store holds. Where leases have a part in it, the journal's tail is read, too, so that
+/// it shows all kinds as of one commit (``JournalTail``).
 struct StoreReader {
     let database: Database
     let keyHash: KeyHash

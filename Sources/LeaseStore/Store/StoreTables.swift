@@ -1,12 +1,14 @@
 import GRDB
 import LeaseCore
 
-/// The tables `simple_entries`, with `large_values`, and `prefix_entries`, as the writer keeps them; each key's tracker follows at once.
+/// The tables `simple_entries`, with `large_values`, and `prefix_entries`, as the writer keeps them; each key's tracker
+/// follows at once.
 ///
-/// A value over ``longestBeside`` is a row of `large_values` that its key's row names: what stands beside a key is read by every search
-/// that passes it. Triggers remove such a row with the last that named it.
+/// A value over ``longestBeside`` is a row of `large_values` that its key's row names: what stands beside a key is read
+/// by every search that passes it. Triggers remove such a row with the last that named it.
 struct StoreTables {
-    /// The most bytes of a value that stands beside its key: with the longest key it fills no more than a page and a half.
+    /// The most bytes of a value that stands beside its key: with the longest key it fills no more than a page and a
+    /// half.
     static let longestBeside = 512
 
     private let selectValue: HeldStatement

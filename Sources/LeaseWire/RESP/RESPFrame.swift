@@ -18,7 +18,8 @@ package struct RESPFrame: Hashable, Sendable {
 package enum RESPArgument: Hashable, Sendable {
     /// The bytes. A slice of the read buffer where that was possible.
     case bytes(ByteBuffer)
-    /// An argument over its limit, which is `limit` bytes, with the length that was announced. Its bytes were dropped as they came.
+    /// An argument over its limit, which is `limit` bytes, with the length that was announced. Its bytes were dropped
+    /// as they came.
     case oversized(length: Int, limit: Int)
     /// A null bulk string (`$-1`), which no command takes.
     case null

@@ -4,11 +4,11 @@ import LeaseCore
 /// Arguments are bytes, strings are Unicode: a way there and back that loses nothing.
 ///
 /// The parser of options takes strings, and Swift repairs what is not UTF-8, so `leasectl acquire $'\xff' 30s` would
-/// name another lease than it says. Hence each byte that belongs to no valid UTF-8 becomes a private-use character of its
-/// own, U+10FF00 plus the byte, and the bytes of one of these very characters are taken apart in the same way.
+/// name another lease than it says. Hence each byte that belongs to no valid UTF-8 becomes a private-use character of
+/// its own, U+10FF00 plus the byte, and the bytes of one of these very characters are taken apart in the same way.
 ///
-/// A second use of private characters: ``shielded(_:)`` puts U+10FE00 before an argument that belongs to a job, or is the
-/// value of an option, so that the parser never takes it for an option of `leasectl`.
+/// A second use of private characters: ``shielded(_:)`` puts U+10FE00 before an argument that belongs to a job, or is
+/// the value of an option, so that the parser never takes it for an option of `leasectl`.
 enum ArgumentText {
     private static let shield: Unicode.Scalar = "\u{10FE00}"
     private static let firstEscape: UInt32 = 0x10FF00

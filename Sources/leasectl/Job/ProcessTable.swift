@@ -21,8 +21,8 @@ struct ProcessEntry: Hashable, Sendable {
 
     /// Reads the text of `/proc/PID/stat`, or `nil` if it is none.
     ///
-    /// The command name stands in parentheses and may hold blanks and parentheses itself, so the fields are counted from
-    /// the last closing one.
+    /// The command name stands in parentheses and may hold blanks and parentheses itself, so the fields are counted
+    /// from the last closing one.
     init?(stat: [UInt8]) {
         guard let open = stat.firstIndex(of: UInt8(ascii: "(")),
             let close = stat.lastIndex(of: UInt8(ascii: ")")),
@@ -71,8 +71,8 @@ enum ProcessTable {
         contents(of: "/proc/\(process)/stat").flatMap(ProcessEntry.init(stat:))
     }
 
-    /// The children of a process, by the lists of its threads (proc(5), `/proc/tid/children`); those that have ended and were not waited for
-    /// are among them.
+    /// The children of a process, by the lists of its threads (proc(5), `/proc/tid/children`); those that have ended
+    /// and were not waited for are among them.
     ///
     /// Returns `nil` if the kernel makes no such lists.
     static func children(of process: pid_t) -> Set<pid_t>? {

@@ -7,8 +7,9 @@ import LeaseCore
 /// `leasectl` is a child subreaper, so a descendant whose parent has ended becomes its child, whatever sessions and
 /// groups it has moved to; no descendant gets out of the tree. The tree is empty exactly when there is no child left.
 ///
-/// Children that were there before the job are not the job's, and are left alone: those that an earlier job of an election
-/// has left, with `--release main`. Children that `leasectl` was started with are none of its own (``StandIn``).
+/// Children that were there before the job are not the job's, and are left alone: those that an earlier job of an
+/// election has left, with `--release main`. Children that `leasectl` was started with are none of its own
+/// (``StandIn``).
 struct ProcessTree {
     private let root: pid_t
     private var foreign: Set<pid_t>
@@ -47,11 +48,11 @@ struct ProcessTree {
         return !ProcessTable.all().contains { $0.parent == root && !foreign.contains($0.process) }
     }
 
-    /// Asks each process to end that has not been asked yet; after the first time only those that were there before, and that
-    /// a listing has missed.
+    /// Asks each process to end that has not been asked yet; after the first time only those that were there before,
+    /// and that a listing has missed.
     ///
-    /// What a process starts after it was asked is how it ends: the cleaning up of a shell's trap is made of processes. A
-    /// stopped process is continued: it could not act on the signal otherwise.
+    /// What a process starts after it was asked is how it ends: the cleaning up of a shell's trap is made of processes.
+    /// A stopped process is continued: it could not act on the signal otherwise.
     mutating func terminate() {
         let isFirst = terminationTicks == nil
         let begin = terminationTicks ?? Self.ticks(at: BootClock.now())
@@ -79,9 +80,9 @@ struct ProcessTree {
 
     /// Kills those that become children of this process, until none has for a while.
     ///
-    /// A process that forks and ends hands its child on to this one, again and again, faster than a list of all processes is read;
-    /// that of the children alone is read faster. A child keeps its number until it is waited for, which nobody does meanwhile: this
-    /// thread alone waits.
+    /// A process that forks and ends hands its child on to this one, again and again, faster than a list of all
+    /// processes is read; that of the children alone is read faster. A child keeps its number until it is waited for,
+    /// which nobody does meanwhile: this thread alone waits.
     private func killArrivals() {
         let start = BootClock.now()
         var lastArrival = start

@@ -58,9 +58,9 @@ struct RunReport: Hashable, Sendable {
 
     /// Puts the report into the file: whole or not at all, for whoever reads it meanwhile, wherever that can be done.
     ///
-    /// A link is followed. A file that is there keeps its mode and its owner. Where the folder, the owner or a second name of
-    /// the file does not allow that a new file takes its place, the file itself is written; so is what is no regular
-    /// file, such as a pipe, and what is open already (`/dev/stdout`, `/dev/fd/3`).
+    /// A link is followed. A file that is there keeps its mode and its owner. Where the folder, the owner or a second
+    /// name of the file does not allow that a new file takes its place, the file itself is written; so is what is no
+    /// regular file, such as a pipe, and what is open already (`/dev/stdout`, `/dev/fd/3`).
     ///
     /// - Throws: ``Failure`` with a sentence that names the file. A file that was there is as it was, if a new one was to
     ///   take its place and the disk has no room for it.
@@ -91,8 +91,8 @@ struct RunReport: Hashable, Sendable {
 
     /// The descriptor of this process that a path names, as `/dev/stdout` and `/dev/fd/3` do.
     ///
-    /// What is open there is written where it stands: opened anew, a log would be written over from its beginning. Those that
-    /// this program has opened for itself are closed on exec, and nobody's to name.
+    /// What is open there is written where it stands: opened anew, a log would be written over from its beginning.
+    /// Those that this program has opened for itself are closed on exec, and nobody's to name.
     private static func openDescriptor(named path: String) -> Int32? {
         let number: Int32? =
             switch path {
@@ -107,8 +107,8 @@ struct RunReport: Hashable, Sendable {
 
     /// The file that is there, with its path without links if that is known.
     ///
-    /// The kernel follows the links, and so keeps to its rule on those that others have laid in a shared folder (proc(5),
-    /// protected_symlinks); realpath(3) would not.
+    /// The kernel follows the links, and so keeps to its rule on those that others have laid in a shared folder
+    /// (proc(5), protected_symlinks); realpath(3) would not.
     private static func present(at path: String) -> (status: stat, path: String?)? {
         let descriptor = clinux_open_path(path)
         guard descriptor >= 0 else { return nil }
@@ -122,8 +122,8 @@ struct RunReport: Hashable, Sendable {
         return (status, isSame ? String(validatingCString: name) : nil)
     }
 
-    /// Where a new file is to be put, or `nil` if it cannot take the place of what is there: a file with a second name, or
-    /// a link that leads nowhere.
+    /// Where a new file is to be put, or `nil` if it cannot take the place of what is there: a file with a second name,
+    /// or a link that leads nowhere.
     private static func target(of path: String, _ present: (status: stat, path: String?)?) -> String? {
         if let present {
             return present.status.st_nlink == 1 ? present.path : nil

@@ -42,7 +42,8 @@ struct Campaign: Hashable, Sendable {
         // Trying again would not make the command executable.
         case .notStarted: return .finish
         case .notAcquired(let refusal):
-            // A socket that is made anew may be closed to this user for a moment, and others may take all descriptors for one.
+            // A socket that is made anew may be closed to this user for a moment, and others may take all descriptors
+            // for one.
             guard hasLed, [.unreachable, .unable, .closed, .shortage].contains(refusal.kind) else { return .finish }
             return .campaign(after: max(backoff, Self.leastPause))
         }

@@ -27,7 +27,8 @@ struct Refusal: Hashable, Sendable {
         case unreachable
         /// The daemon answers that it cannot: no room, a full disk.
         case unable
-        /// This process, or its machine, has no descriptor or no memory left for a connection: the daemon was not asked.
+        /// This process, or its machine, has no descriptor or no memory left for a connection: the daemon was not
+        /// asked.
         case shortage
         case denied, usage, internalError
     }

@@ -27,8 +27,8 @@ enum Tenancy {
 
     /// What the keeping task tells.
     ///
-    /// `granted` or `refused` comes first, or `released` if it was told to stop asking when the lease was granted already; after
-    /// `granted` the first `lost` counts; the last is `refused` or `released`.
+    /// `granted` or `refused` comes first, or `released` if it was told to stop asking when the lease was granted
+    /// already; after `granted` the first `lost` counts; the last is `refused` or `released`.
     enum Event: Hashable, Sendable {
         /// The lease is held, and tied by a descriptor, if it was to be tied, which is the receiver's from now on.
         case granted(Grant, tie: Int32?)

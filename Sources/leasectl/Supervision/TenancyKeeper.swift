@@ -1,10 +1,11 @@
 import LeaseClient
 import LeaseCore
 
-/// Acquires a lease, ties it, keeps it, and gives it back: the part of `leasectl run` and `hold` that talks to the daemon.
+/// Acquires a lease, ties it, keeps it, and gives it back: the part of `leasectl run` and `hold` that talks to the
+/// daemon.
 ///
-/// It is told what to do by orders and by the cancellation of its task, and tells what happens by ``post``, in the order
-/// of ``Tenancy/Event``.
+/// It is told what to do by orders and by the cancellation of its task, and tells what happens by ``post``, in the
+/// order of ``Tenancy/Event``.
 struct TenancyKeeper: Sendable {
     /// Between two tries of what cannot be done just now.
     private static let pause: Duration = .milliseconds(200)
@@ -49,8 +50,9 @@ struct TenancyKeeper: Sendable {
 
     /// Acquires, and ties if that is wanted: no job runs under a lease that is not tied.
     ///
-    /// A grant that came too late to be used (the process was stopped while it waited, say) is none: it asks again, with
-    /// the whole of its wait. A label that nobody typed is cut rather than refused: the daemon has done nothing then.
+    /// A grant that came too late to be used (the process was stopped while it waited, say) is none: it asks again,
+    /// with the whole of its wait. A label that nobody typed is cut rather than refused: the daemon has done nothing
+    /// then.
     private func acquire() async throws(LeaseClientError) -> (Lease, LeaseTie?, owner: String) {
         var owner = request.owner
         while true {
@@ -74,8 +76,8 @@ struct TenancyKeeper: Sendable {
 
     /// Ties what was just granted; if that cannot be done, it is given back.
     ///
-    /// A daemon that goes away in between keeps the lease for this caller when it comes back, so it is tried for as long
-    /// as the lease lasts. A limit that is reached ends it at once, as it does when a lease is acquired.
+    /// A daemon that goes away in between keeps the lease for this caller when it comes back, so it is tried for as
+    /// long as the lease lasts. A limit that is reached ends it at once, as it does when a lease is acquired.
     private func tie(_ lease: Lease) async throws(LeaseClientError) -> LeaseTie {
         /// What the daemon last said against it.
         var refusal: LeaseClientError?
