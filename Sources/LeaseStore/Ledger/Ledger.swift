@@ -252,16 +252,10 @@ package final class Ledger {
                 guard let token = Token(rawValue: last) else { throw MalformedRow(table: "meta") }
                 tokens.raise(to: token)
             }
-            let all = try HeldStatement(LeaseTable.selectAll, on: database)
-            defer { all.finalize() }
-            var stored: [(name: LeaseName, state: LeaseState)] = []
-            try all.forEach { row in
-                let (name, tenure) = try LeaseTable.decode(row)
+            leases = try LeaseTable.readAll(in: database) { name, tenure in
                 tokens.raise(to: tenure.token)
                 returning.note(name, tenure)
-                stored.append((name, LeaseState(tenure: tenure, sequence: 0)))
             }
-            leases = LiveLeases(stored)
             historyCount =
                 try Int64.fetchOne(
                     database,

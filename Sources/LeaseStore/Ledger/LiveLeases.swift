@@ -1,6 +1,9 @@
 import HeapModule
 import LeaseCore
 
+/// A lease that is held, with its name.
+typealias HeldLease = (name: LeaseName, state: LeaseState)
+
 /// The leases in force, in memory: by name, by the instant at which time next does something to them, and counted by
 /// user.
 ///
@@ -24,19 +27,39 @@ struct LiveLeases {
     /// No lease.
     init() {}
 
-    /// The leases that are held when a store is opened; each name is there once.
-    init(_ leases: [(name: LeaseName, state: LeaseState)]) {
-        held.reserveCapacity(leases.count)
-        var dues: [Due] = []
-        dues.reserveCapacity(leases.count)
-        // All that is asked of a tenure is asked while it is at hand: in the dictionary's order each is far from the
-        // one before.
-        for (name, state) in leases {
-            held[name] = state
-            if let due = state.tenure.due { dues.append(Due(instant: due, name: name)) }
-            count(state.tenure.holder.uid, instead: nil)
+    /// The leases that are held when a store is opened, put in their places while more of them are read.
+    struct Intake {
+        private var held: [LeaseName: LeaseState] = [:]
+        private var dues: [Due] = []
+        private var countByUser: [UInt32: Int] = [:]
+
+        /// None yet; there is room for `count` without moving any.
+        init(expecting count: Int) {
+            held.reserveCapacity(count)
+            dues.reserveCapacity(count)
         }
-        self.dues = Heap(dues)
+
+        /// Takes in some; each name comes once.
+        mutating func add(_ leases: [HeldLease]) {
+            // All that is asked of a tenure is asked while it is at hand: in the dictionary's order each is far from the
+            // one before.
+            for (name, state) in leases {
+                held[name] = state
+                if let due = state.tenure.due { dues.append(Due(instant: due, name: name)) }
+                countByUser[state.tenure.holder.uid, default: 0] += 1
+            }
+        }
+
+        /// All that were taken in.
+        consuming func finish() -> LiveLeases {
+            LiveLeases(held: held, dues: Heap(dues), countByUser: countByUser)
+        }
+    }
+
+    private init(held: [LeaseName: LeaseState], dues: Heap<Due>, countByUser: [UInt32: Int]) {
+        self.held = held
+        self.dues = dues
+        self.countByUser = countByUser
     }
 
     /// How many leases are in force.

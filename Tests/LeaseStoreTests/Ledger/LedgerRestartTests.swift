@@ -63,6 +63,34 @@ import Testing
         #expect(try left() == .zero)
     }
 
+    @Test func aStartReadsEveryLeaseHoweverManyOrSaysThatOneIsDamaged() throws {
+        // More than are handed over at once, and a part of that.
+        let count = 2 * 4096 + 100
+        let ttl = try TTL(.seconds(3600))
+        let ledger = try Ledger(path: folder.store, configuration: LedgerConfiguration(), clock: clock)
+        for index in 0..<count {
+            let request = LeaseRequest.acquire(ttl: ttl, owner: .empty, request: nil)
+            _ = try ledger.perform(request, on: LeaseName("job \(index)"), by: caller, now: clock.now()).get()
+        }
+        try ledger.commit()
+        let state = LedgerState(ledger)
+        try ledger.close()
+        #expect(state.leases.count == count)
+        #expect(try run { LedgerState($0) } == state)
+        #expect(try run { $0.leases.count(of: caller.uid) } == count)
+
+        let database = try DatabaseQueue(path: folder.store)
+        try database.write { database in
+            #expect(try Int.fetchOne(database, sql: "SELECT count(*) FROM leases") == count)
+            try database.execute(sql: "UPDATE leases SET token = 0 WHERE name = CAST('job 7000' AS BLOB)")
+            #expect(database.changesCount == 1)
+        }
+        try database.close()
+        #expect { try run { _ in } } throws: {
+            ($0 as? StoreError)?.code == .damaged
+        }
+    }
+
     @Test func aTenureWhoseEndWasNotCommittedGoesOn() throws {
         try acquire(ttl: 30)
         clock.advance(by: .seconds(300))

@@ -113,4 +113,34 @@ import Testing
         leases.put(tenure(end: 9, uid: 1), for: name)
         #expect(leases.earliestDue()?.instant.nanoseconds == 9)
     }
+
+    @Test func leasesThatWereTakenInAreThoseThatWereSetOneByOne() throws {
+        var generator = SeededGenerator(seed: 75)
+        var one = LiveLeases()
+        var intake = LiveLeases.Intake(expecting: 10)
+        for part in 0..<3 {
+            var leases: [HeldLease] = []
+            for index in 0..<20 {
+                let name = try LeaseName([UInt8(part), UInt8(index)])
+                let tenure = tenure(
+                    end: Int64.random(in: 0...50, using: &generator),
+                    uid: UInt32.random(in: 0...3, using: &generator),
+                    attachment: Attachment.allCases.randomElement(using: &generator) ?? .nothing,
+                    isOverdueNoted: generator.oneIn(2)
+                )
+                one.put(tenure, for: name)
+                leases.append((name, LeaseState(tenure: tenure, sequence: 0)))
+            }
+            intake.add(leases)
+        }
+        var all = intake.finish()
+        #expect(all.tenures == one.tenures)
+        for uid in UInt32(0)...3 { #expect(all.count(of: uid) == one.count(of: uid)) }
+        for name in one.tenures.keys {
+            #expect(all.earliestDue()?.instant == one.earliestDue()?.instant)
+            all.put(nil, for: name)
+            one.put(nil, for: name)
+        }
+        #expect(all.heapCount <= 60)
+    }
 }

@@ -1,0 +1,60 @@
+import Dispatch
+import GRDB
+import LeaseCore
+import Synchronization
+
+extension LeaseTable {
+    /// Reads every lease into memory.
+    ///
+    /// Two threads share the work, since a start waits for it: this one reads the rows, and another one puts those that
+    /// were read before into their places.
+    ///
+    /// - Parameter note: is told of each, on this thread.
+    /// - Throws: ``MalformedRow`` if a row is none that this release writes.
+    static func readAll(in database: Database, note: (LeaseName, Tenure) -> Void) throws -> LiveLeases {
+        let count = try Int.fetchOne(database, sql: "SELECT count(*) FROM leases") ?? 0
+        let statement = try HeldStatement(selectAll, on: database)
+        defer { statement.finalize() }
+        let intake = LeaseIntake(expecting: count)
+        var part: [HeldLease] = []
+        try statement.forEach { row in
+            let (name, tenure) = try decode(row)
+            note(name, tenure)
+            part.append((name, LeaseState(tenure: tenure, sequence: 0)))
+            if part.count == LeaseIntake.part {
+                intake.add(part)
+                part = []
+                part.reserveCapacity(LeaseIntake.part)
+            }
+        }
+        intake.add(part)
+        return intake.finish()
+    }
+}
+
+/// Takes in leases on a thread of its own.
+private final class LeaseIntake: Sendable {
+    /// How many leases are handed over at once.
+    static let part = 4096
+
+    private let queue = DispatchQueue(label: "lease-intake")
+    private let leases: Mutex<LiveLeases.Intake>
+
+    init(expecting count: Int) {
+        leases = Mutex(LiveLeases.Intake(expecting: count))
+    }
+
+    func add(_ part: [HeldLease]) {
+        queue.async { self.leases.withLock { $0.add(part) } }
+    }
+
+    /// Waits for what was handed over, and takes all of it out.
+    func finish() -> LiveLeases {
+        queue.sync {
+            leases.withLock { leases in
+                defer { leases = LiveLeases.Intake(expecting: 0) }
+                return leases.finish()
+            }
+        }
+    }
+}
