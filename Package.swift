@@ -102,7 +102,7 @@ let package = Package(
         .executableTarget(
             name: "leased",
             dependencies: [
-                "LeaseServer", "LeaseStore", "LeaseCore", "SystemdNotify",
+                "LeaseServer", "LeaseStore", "LeaseCore", "SystemdNotify", "CLinux",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CLinux
 import Glibc
 import LeaseCore
 import LeaseServer
@@ -73,6 +74,8 @@ struct LeasedCommand: AsyncParsableCommand {
 
     // On the main actor, so that nothing runs on the shared pool before.
     @MainActor static func main() async {
+        // One loop allocates nearly all, and an arena of a thread grows by a page at a time, each a system call.
+        mallopt(M_ARENA_MAX, 1)
         await withTaskExecutorPreference(QueueTaskExecutor(label: "leased.tasks")) { await main(nil) }
     }
 

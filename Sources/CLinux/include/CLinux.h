@@ -6,6 +6,7 @@
 // No _GNU_SOURCE here: it would give the system's types another shape than the other modules see. CLinux.c has it.
 #include <fcntl.h>
 #include <grp.h>
+#include <malloc.h>
 #include <poll.h>
 #include <pwd.h>
 #include <signal.h>
