@@ -43,6 +43,9 @@ extension Engine {
 
     private func endTurn() {
         guard isServing else { return }
+        if backend.hasBatch, gathering.isMissingSome {
+            readExpected()
+        }
         if backend.hasBatch, gathering.looksAgain() {
             isTurnScheduled = false
             wakeUp?.call()
@@ -228,26 +231,48 @@ extension Engine {
     /// Reads on from those who have just been answered: of many clients most have sent their next command by the time
     /// that all are answered, and reading it at once saves the loop's way to it.
     ///
-    /// It ends where a few in a row have sent nothing yet, since those behind them were answered later. Who is not read
-    /// here is found by the loop, which looks at every socket before the turn ends.
+    /// Who is not read here is found by the loop, which looks at every socket before the turn ends.
     private func readOn(from answered: [Session]) {
-        guard answered.count >= Self.fewestToReadOn, state == .running, !isTurnScheduled else { return }
+        expected = answered.count >= Self.fewestToReadOn ? answered : []
+        guard !expected.isEmpty, !isTurnScheduled else { return }
         // The wake-up calls the turn that follows, and not the loop itself, which would see to no socket.
         isTurnScheduled = true
-        defer {
-            isTurnScheduled = false
-            if !turn.isEmpty { wakeUp?.call() }
-        }
-        var misses = 0
-        for session in answered where session.isReading {
+        readExpected()
+        isTurnScheduled = false
+        if !turn.isEmpty { wakeUp?.call() }
+    }
+
+    /// Reads those who are expected, again and again as long as somebody has sent something.
+    private func readExpected() {
+        guard state == .running else { return }
+        while readExpectedOnce() {}
+    }
+
+    /// Reads those who are expected, in the order in which they were answered, and keeps those who have sent nothing.
+    ///
+    /// It ends where a few in a row have sent nothing yet, since those behind them were answered later.
+    ///
+    /// Returns whether somebody had sent something.
+    private func readExpectedOnce() -> Bool {
+        var (asked, kept, misses) = (0, 0, 0)
+        var hasFound = false
+        while asked < expected.count, misses < Self.mostMisses {
+            let session = expected[asked]
+            asked += 1
+            // Whom the loop has read meanwhile is not asked.
+            guard session.isReading, !gathering.hasJoined(session.lastTurn) else { continue }
             if session.read(into: &readBuffer) {
+                hasFound = true
                 misses = 0
                 received(readBuffer, from: session)
             } else {
                 misses += 1
-                guard misses < Self.mostMisses else { return }
+                expected[kept] = session
+                kept += 1
             }
         }
+        expected.removeSubrange(kept..<asked)
+        return hasFound
     }
 
     /// Of fewer clients hardly any has sent something again by then.

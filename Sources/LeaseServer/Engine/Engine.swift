@@ -47,7 +47,9 @@ actor Engine {
     /// The sessions with something to write at the end of the turn.
     var turn: [Session] = []
     var isTurnScheduled = false
-    /// What was read last from those who had just been answered.
+    /// Those who were answered in the last turn and have not been found to have sent anything since, if they were many.
+    var expected: [Session] = []
+    /// What was read last from one of them.
     var readBuffer = ByteBuffer()
     /// What the turn has done by now.
     var load = TurnLoad()

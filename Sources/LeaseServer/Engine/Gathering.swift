@@ -41,10 +41,16 @@ struct Gathering {
         clients += 1
     }
 
+    /// Whether a client was counted to the turn under way, by the last turn that it was counted to.
+    func hasJoined(_ last: Turn) -> Bool { last == turn }
+
+    /// Whether some of the last two turns have not sent anything to the one under way, of which there are several.
+    var isMissingSome: Bool { clients >= Self.fewestClients && clients < regulars }
+
     /// Whether to look again before the turn under way ends.
     mutating func looksAgain() -> Bool {
         let most = clients > clientsAtLastLook ? Self.mostLooks : Self.fewestLooks
-        guard clients >= Self.fewestClients, clients < regulars, looks < most else {
+        guard isMissingSome, looks < most else {
             looks = 0
             return false
         }

@@ -93,6 +93,30 @@ import Testing
         #expect(clients.looks(0..<4) == 2)
     }
 
+    @Test func someAreMissingUntilAsManyHaveComeAsInTheLastTwoTurns() {
+        let clients = Clients()
+        clients.join(0..<1)
+        #expect(!clients.gathering.isMissingSome, "a lone client")
+        clients.endTurn()
+        _ = clients.looks(0..<10)
+        for count in 2...9 {
+            clients.join(0..<count)
+            #expect(clients.gathering.isMissingSome)
+        }
+        clients.join(0..<10)
+        #expect(!clients.gathering.isMissingSome)
+    }
+
+    @Test func whoHasJoinedIsKnownUntilTheTurnEnds() {
+        var gathering = Gathering()
+        var last: Gathering.Turn = 0
+        #expect(!gathering.hasJoined(last))
+        gathering.join(&last)
+        #expect(gathering.hasJoined(last))
+        gathering.endTurn()
+        #expect(!gathering.hasJoined(last))
+    }
+
     @Test func turnIsUnderWayWhileItLooksAgain() {
         let clients = Clients()
         clients.join(0..<20)
