@@ -23,6 +23,13 @@ int clinux_peer_groups(int socket, uint32_t *groups, int capacity) {
     return (int)(length / sizeof *groups);
 }
 
+enum clinux_hang_up clinux_hang_up(int socket) {
+    struct pollfd state = {.fd = socket, .events = POLLRDHUP};
+    if (poll(&state, 1, 0) != 1) return CLINUX_OPEN;
+    if (state.revents & POLLHUP) return CLINUX_CLOSED;
+    return state.revents & POLLRDHUP ? CLINUX_WRITING_CLOSED : CLINUX_OPEN;
+}
+
 int clinux_set_close_on_exec(int descriptor, int on) {
     int flags = fcntl(descriptor, F_GETFD);
     if (flags < 0) return -1;

@@ -248,8 +248,12 @@ extension Engine {
     /// Ends a tenure that has lost what it hung on, for whoever asks about the lease: its holder is gone, and whoever
     /// saw that go may not find it held.
     ///
-    /// Its own tokens can still move it, in the turn of the loss, to another connection.
+    /// The loop may have read whoever asks before it sees the holder's connection end, so that the connection is asked.
+    /// Its own tokens can still move the tenure, in the turn of the loss, to another connection.
     func endIfLost(_ name: LeaseName, now: Moment) {
+        if let holding = holdings[name], !isStopping, sessions[holding.session]?.hasHungUp == true {
+            holdings.close(holding.session)
+        }
         guard !holdings.lost.isEmpty, let fence = holdings.lost[name], schedule.maySweep(now: now.boot),
             !attachments.contains(where: { $0.name == name })
         else { return }

@@ -244,6 +244,7 @@ extension Engine {
 
     private func grantFirst(in name: LeaseName, now: Moment) {
         while let id = waiting.lines.first(for: name), let waiter = waiting.lines[id], backend.tenure(of: name) == nil {
+            guard !hasLeft(id, name) else { continue }
             switch backend.perform(waiter.acquisition, on: name, by: waiter.caller, now: now) {
             case .success(.token(let token)):
                 grants.append(WaitedGrant(id: id, token: token))
@@ -255,6 +256,23 @@ extension Engine {
                 endWait(of: session, error)
             }
         }
+    }
+
+    /// Whether a waiter has left its line, which is asked of its connection: the loop may be yet to see it.
+    private func hasLeft(_ id: WaiterID, _ name: LeaseName) -> Bool {
+        guard let session = waiting.session(of: id).flatMap({ sessions[$0] }) else { return false }
+        switch session.closedSides {
+        case .none:
+            return false
+        case .writing:
+            waiting.leave(id)
+            endWait(of: session, Self.closedWait(for: name))
+        case .both:
+            // Nobody is there to be told, and what came behind the wait is dropped with the connection.
+            waiting.leave(id)
+            session.wait = nil
+        }
+        return true
     }
 
     /// The turn's grants are durable: their waiters leave the lines with their tokens.

@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 import LeaseCore
 import LeaseWire
@@ -142,7 +143,7 @@ final class Session {
     /// How many bytes are read at once at the most.
     static let readSize = 4 << 10
 
-    /// Reads what the client has sent by now, by read(2) and past the channel, in place of what `buffer` holds.
+    /// Reads what the client has sent by now, by recv(2) and past the channel, in place of what `buffer` holds.
     ///
     /// Whoever has the buffer's last bytes keeps them. What is over ``readSize`` stays in the socket. That the client
     /// sends no more, or is gone, is left to the channel to find.
@@ -152,24 +153,57 @@ final class Session {
         guard let descriptor, channel.isActive else { return false }
         buffer.clear(minimumCapacity: Self.readSize)
         let count = buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: Self.readSize) {
-            max(Glibc.read(descriptor, $0.baseAddress, Self.readSize), 0)
+            max(recv(descriptor, $0.baseAddress, Self.readSize, 0), 0)
         }
         return count > 0
+    }
+
+    /// What a client has closed of its end of the connection.
+    enum ClosedSides {
+        case none
+        /// It sends no more, and reads on.
+        case writing
+        case both
+    }
+
+    /// What the client has closed, as the socket tells now: the loop may be yet to see it (poll(2), unix(7)).
+    var closedSides: ClosedSides {
+        // Once the channel is no more active the loop has seen it.
+        guard let descriptor, channel.isActive else { return .none }
+        return switch clinux_hang_up(descriptor) {
+        case CLINUX_CLOSED: .both
+        case CLINUX_WRITING_CLOSED: .writing
+        default: .none
+        }
+    }
+
+    /// Whether what hangs on the connection is lost, as the socket tells now.
+    ///
+    /// It is if the client has closed its end, or the writing side of it, and has sent nothing that is still to be done.
+    /// The writing side of a tie means nothing.
+    var hasHungUp: Bool {
+        let closed = closedSides
+        guard closed != .none, let descriptor else { return false }
+        // What comes behind a wait goes with its connection.
+        if isTie || closed == .both && wait != nil { return closed == .both }
+        guard !isWaiting, !isCut, !isHeld, input.readableBytes == 0 else { return false }
+        var byte: UInt8 = 0
+        return recv(descriptor, &byte, 1, Int32(MSG_PEEK)) <= 0
     }
 
     // MARK: - Writing
 
     /// Writes bytes behind all that was written before.
     ///
-    /// The socket, which does not block, is given them by write(2), and takes them as long as the client reads; the
-    /// process ignores SIGPIPE. What it does not take is left to the channel, and so is all that comes behind it, until
-    /// that is written; an error, too, is the channel's to find.
+    /// The socket, which does not block, is given them by send(2), and takes them as long as the client reads. What it
+    /// does not take is left to the channel, and so is all that comes behind it, until that is written; an error, too, is
+    /// the channel's to find.
     ///
     /// Returns `nil` if the socket has taken all of it, otherwise what becomes of the rest.
     func write(_ bytes: ByteBuffer) -> EventLoopFuture<Void>? {
         var rest = bytes
         if writesUnderWay == 0, let descriptor, channel.isActive, rest.readableBytes > 0 {
-            let count = rest.withUnsafeReadableBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            let count = rest.withUnsafeReadableBytes { send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
             rest.moveReaderIndex(forwardBy: max(count, 0))
             guard rest.readableBytes > 0 else { return nil }
         }

@@ -39,6 +39,9 @@ struct WaitingRoom {
         return (id, replaced.flatMap { sessions.removeValue(forKey: $0) })
     }
 
+    /// The connection that a waiter waits on, or `nil` if it has left.
+    func session(of id: WaiterID) -> SessionID? { sessions[id] }
+
     /// Takes a waiter out: it was granted, its time is up, or its connection is gone.
     @discardableResult
     mutating func leave(_ id: WaiterID) -> (waiter: Waiter, session: SessionID)? {

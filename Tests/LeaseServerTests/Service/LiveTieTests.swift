@@ -1,6 +1,7 @@
 import Glibc
 import LeaseCore
 import LeaseWire
+import NIOCore
 import Testing
 
 @testable import LeaseServer
@@ -63,6 +64,90 @@ import Testing
                 #expect(granted > token)
                 withExtendedLifetime(holder) {}
             }
+        }
+    }
+
+    /// How a holder goes, and whether that ends what hangs on its connection.
+    struct Going: CustomTestStringConvertible, Sendable {
+        let isTie: Bool
+        let isHalf: Bool
+        var isEnd: Bool { !isTie || !isHalf }
+        var testDescription: String { "\(isTie ? "tie" : "bound"), \(isHalf ? "half closed" : "closed")" }
+
+        static let all = [false, true].flatMap { isTie in [false, true].map { Going(isTie: isTie, isHalf: $0) } }
+    }
+
+    @Test(arguments: Going.all) func whoComesBeforeTheLoopSeesTheHolderGoFindsItGone(_ going: Going) async throws {
+        for question in ["ACQUIRE x 30s", "HOLDER x", "CHECK x"] {
+            try await TestServer.with { test in
+                let other = try test.connect()
+                let id = try #require(try await other.ask("CLIENT ID").integer)
+                var holder: RawClient? = try test.connect()
+                let fence = try #require(try await holder?.ask("ACQUIRE x 1h\(going.isTie ? "" : " BIND")").integer)
+                if going.isTie { #expect(try await holder?.ask("TIE x \(fence)") == .simpleString("OK")) }
+                let descriptor = try #require(holder).inherited()
+                holder = nil
+                let asked = question.hasPrefix("CHECK") ? "\(question) \(fence)" : question
+                // In one turn, and the loop has no look at the sockets in between.
+                await test.engine.run { engine in
+                    if going.isHalf {
+                        shutdown(descriptor, Int32(SHUT_WR))
+                    } else {
+                        close(descriptor)
+                    }
+                    engine.received(ByteBuffer(string: asked + "\r\n"), from: SessionID(rawValue: id))
+                }
+                let reply = try await other.reply()
+                let (isGranted, isShown) = (reply.errorWord == nil, reply != .null)
+                switch question {
+                case "HOLDER x": #expect(isShown != going.isEnd, "\(reply)")
+                case "ACQUIRE x 30s": #expect(isGranted == going.isEnd, "\(reply)")
+                default: #expect(isGranted != going.isEnd, "\(reply)")
+                }
+                if going.isHalf { close(descriptor) }
+            }
+        }
+    }
+
+    @Test(arguments: [false, true])
+    func aWaiterThatLeavesBeforeTheLoopSeesItIsNotGranted(_ isHalf: Bool) async throws {
+        try await TestServer.with { test in
+            let watcher = try test.connect()
+            try await watcher.send("SUBSCRIBE x\r\n")
+            _ = try await watcher.reply()
+            let holder = try test.connect()
+            let id = try #require(try await holder.ask("CLIENT ID").integer)
+            let token = try #require(try await holder.ask("ACQUIRE x 1h OWNER first").integer)
+            var leaver: RawClient? = try test.connect()
+            let next = try test.connect()
+            for (client, owner, count) in [(leaver, "leaver", 1), (next, "next", 2)] {
+                try await client?.send("ACQUIRE x 1h OWNER \(owner) WAIT FOREVER\r\nPUT \(owner) v\r\n")
+                try await eventually("it waits") { await test.engine.run { $0.waiting.lines.count } == count }
+            }
+            let descriptor = try #require(leaver).inherited()
+            if !isHalf { leaver = nil }
+            await test.engine.run { engine in
+                if isHalf {
+                    shutdown(descriptor, Int32(SHUT_WR))
+                } else {
+                    close(descriptor)
+                }
+                engine.received(ByteBuffer(string: "RELEASE x \(token)\r\n"), from: SessionID(rawValue: id))
+            }
+            #expect(try await holder.reply() == .simpleString("OK"))
+            #expect(try await next.reply().integer ?? 0 > token)
+            #expect(try await next.reply() == .simpleString("OK"))
+            for words in [#""owner":"first""#, #""event":"released""#, #""owner":"next""#] {
+                let message = try #require(try await watcher.reply().elements?.last?.text)
+                #expect(message.contains(words), "\(message)")
+            }
+            if let leaver {
+                let rest = try await leaver.rest()
+                #expect(rest.hasPrefix("-TIMEOUT ") && rest.hasSuffix("\r\n+OK\r\n"), "\(rest)")
+                close(descriptor)
+            }
+            // What a client that is gone had sent behind its wait is dropped.
+            #expect(try await holder.ask("GET leaver").text == (isHalf ? "v" : nil))
         }
     }
 

@@ -2,6 +2,7 @@ import Glibc
 import NIOCore
 import Testing
 
+@testable import LeaseCore
 @testable import LeaseServer
 
 /// What a session reads from its socket past the channel: what is there, once, and in order.
@@ -58,6 +59,69 @@ import Testing
             #expect(try await connection.readSession().read == nil)
             var byte: UInt8 = 0
             for end in ends { #expect(recv(end, &byte, 1, Int32(MSG_DONTWAIT)) == 1) }
+        }
+    }
+
+    // MARK: The end of the client
+
+    @Test(arguments: [Int32(SHUT_WR), Int32(SHUT_RDWR)])
+    func whoHasClosedHasHungUpOnceAllThatItSentIsDone(_ side: Int32) async throws {
+        try await SocketSession.with { connection in
+            try await connection.setChannelReads(false)
+            try await connection.onLoop { session in
+                #expect(!session.hasHungUp)
+                connection.send("last")
+                #expect(!session.hasHungUp)
+                shutdown(connection.client, side)
+                #expect(!session.hasHungUp)
+                var buffer = ByteBuffer()
+                #expect(session.read(into: &buffer))
+                #expect(session.hasHungUp)
+                for isUnfinished in [\Session.isCut, \.isHeld, \.isWaiting] {
+                    session[keyPath: isUnfinished] = true
+                    #expect(!session.hasHungUp)
+                    session[keyPath: isUnfinished] = false
+                }
+                session.input = ByteBuffer(string: "PI")
+                #expect(!session.hasHungUp)
+            }
+        }
+    }
+
+    @Test func whatComesBehindAWaitIsOfNoAccountOnceBothSidesAreClosed() async throws {
+        try await SocketSession.with { connection in
+            try await connection.setChannelReads(false)
+            try await connection.onLoop { session in
+                session.isWaiting = true
+                session.wait = WaiterID(rawValue: 1)
+                connection.send("PING")
+                shutdown(connection.client, Int32(SHUT_WR))
+                #expect(!session.hasHungUp)
+                shutdown(connection.client, Int32(SHUT_RDWR))
+                #expect(session.hasHungUp)
+            }
+        }
+    }
+
+    @Test func aTieHasHungUpOnceBothSidesAreClosed() async throws {
+        try await SocketSession.with { connection in
+            try await connection.setChannelReads(false)
+            try await connection.onLoop { session in
+                session.isWaiting = true
+                session.isTie = true
+                connection.send("means nothing")
+                shutdown(connection.client, Int32(SHUT_WR))
+                #expect(!session.hasHungUp)
+                shutdown(connection.client, Int32(SHUT_RDWR))
+                #expect(session.hasHungUp)
+            }
+        }
+    }
+
+    @Test func aDescriptorThatIsClosedIsNotAsked() async throws {
+        try await SocketSession.with { connection in
+            try await connection.channel.close()
+            try await connection.onLoop { #expect(!$0.hasHungUp) }
         }
     }
 }

@@ -118,6 +118,11 @@ final class SocketSession: Sendable {
         }.get()
     }
 
+    /// Does something with the session in one turn of the loop, and the channel in between to nothing.
+    func onLoop<Value: Sendable>(_ body: @escaping @Sendable (Session) -> Value) async throws -> Value {
+        try await channel.eventLoop.submit { [session] in body(session.value) }.get()
+    }
+
     /// Sends text from the client's end.
     func send(_ text: String) {
         var text = text
