@@ -25,7 +25,10 @@ class Result:
 
 
 class MainTable:
-    """Runs rounds. In each every peer is alone on the machine in turn, and the turn begins with another peer."""
+    """Runs rounds. In each, under each load, every peer is alone on the machine in turn, each time in another order.
+
+    What is compared is measured within seconds of each other: the speed of a machine that others use, too, changes.
+    """
 
     def __init__(self, peers: Sequence[Peer], loads: Sequence[Load], tell: Callable[[str], None]) -> None:
         self._peers = list(peers)
@@ -45,24 +48,25 @@ class MainTable:
                 self._give_up(peer, error)
 
     def run(self, rounds: int) -> None:
+        first = 0
         for number in range(rounds):
-            first = number % max(1, len(self._peers))
-            for peer in self._peers[first:] + self._peers[:first]:
-                self._run(peer, number)
+            for load in self._loads:
+                peers = [peer for peer in self._peers if peer.takes(load)]
+                start = first % max(1, len(peers))
+                first += 1
+                for peer in peers[start:] + peers[:start]:
+                    self._run(peer, load, number)
 
-    def _run(self, peer: Peer, number: int) -> None:
+    def _run(self, peer: Peer, load: Load, number: int) -> None:
         disk.settle()
         try:
             peer.start()
-            for load in self._loads:
-                if not peer.takes(load):
-                    continue
-                figures = peer.measure(load, seed=1 + number)
-                self.results.append(Result(number, peer.name, load, figures))
-                self._tell(
-                    f"round {number + 1}: {peer.title}, {load.title}: {figures['cyclesPerSecond']:,.0f} cycles/s,"
-                    f" p50 {figures['latency']['p50']:,.0f} µs, p99 {figures['latency']['p99']:,.0f} µs"
-                )
+            figures = peer.measure(load, seed=1 + number)
+            self.results.append(Result(number, peer.name, load, figures))
+            self._tell(
+                f"round {number + 1}: {peer.title}, {load.title}: {figures['cyclesPerSecond']:,.0f} cycles/s,"
+                f" p50 {figures['latency']['p50']:,.0f} µs, p99 {figures['latency']['p99']:,.0f} µs"
+            )
         except (ServerFailedError, MeasurementFailedError) as error:
             self._give_up(peer, error)
         finally:

@@ -250,8 +250,8 @@ class Report:
         yield from (
             "",
             f"- {rounds}, {self.seconds:g} s a measurement after {self.warm_up:g} s of warming up; figures are medians"
-            " of the rounds. In a round one peer after the other is started, driven with every load, and stopped;"
-            " each round begins with another one. The data of all is on the same disk, and is kept over the rounds.",
+            " of the rounds. In a round, for every load, one peer after the other is started, driven, and stopped, each"
+            " time in another order. The data of all is on the same disk, and is kept over the rounds.",
             "- All are driven over Unix sockets by the same generator (`Benchmarks/`): one thread, HdrHistogram. With a"
             " pipeline each client keeps that number of commands under way. It knows which names are in use and takes"
             " another one, so that no cycle is refused; a refusal would end the run. It was busy at most"

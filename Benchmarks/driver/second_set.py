@@ -66,6 +66,11 @@ class SecondSet:
                     peer.stop()
 
     def _run(self, peer: Peer, number: int) -> None:
+        # First: what the writes below leave to be copied into the store's file would be in their way.
+        if isinstance(peer, Leased):
+            for waiters in self.WAITERS:
+                figures = self._generator.hand_over(path=peer.path, waiters=waiters, process=peer.pid)
+                self._note(Extra(number, "hand-over", peer.name, str(waiters), figures), figures["handOversPerSecond"])
         for workload in WORKLOADS:
             if workload.reads:
                 peer.measure(Load(50, 16), "puts", prefix="value:", count=peer.place.names)
@@ -73,10 +78,6 @@ class SecondSet:
                 prefix = "lock:" if workload.name in {"renewals", "checks"} else "value:"
                 figures = peer.measure(load, workload.name, prefix=prefix, seed=1 + number)
                 self._note(Extra(number, workload.name, peer.name, str(load), figures), figures["cyclesPerSecond"])
-        if isinstance(peer, Leased):
-            for waiters in self.WAITERS:
-                figures = self._generator.hand_over(path=peer.path, waiters=waiters, process=peer.pid)
-                self._note(Extra(number, "hand-over", peer.name, str(waiters), figures), figures["handOversPerSecond"])
 
     def _note(self, extra: Extra, rate: float) -> None:
         self.results.append(extra)
