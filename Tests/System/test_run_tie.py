@@ -1,5 +1,6 @@
 """The tie that a job of `leasectl run` inherits: where it is, what a job can do with it, and what it outlives."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -23,8 +24,13 @@ def ctl(daemon: Daemon) -> Ctl:
 
 def sockets(pid: int) -> list[int]:
     """The descriptors of a process that are sockets."""
-    folder = Path(f"/proc/{pid}/fd")
-    return sorted(int(fd) for fd in os.listdir(folder) if os.readlink(folder / fd).startswith("socket:"))
+    found = []
+    for entry in Path(f"/proc/{pid}/fd").iterdir():
+        # One that is closed meanwhile is none.
+        with contextlib.suppress(FileNotFoundError):
+            if str(entry.readlink()).startswith("socket:"):
+                found.append(int(entry.name))
+    return sorted(found)
 
 
 def free(daemon: Daemon, name: str) -> bool:

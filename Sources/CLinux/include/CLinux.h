@@ -39,7 +39,7 @@ int clinux_peer_credentials(int socket, struct clinux_peer *peer);
 /// when there are more than `capacity`.
 int clinux_peer_groups(int socket, uint32_t *groups, int capacity);
 
-/// poll(2), POLLHUP and POLLRDHUP: what of a stream socket's other end is closed, by now.
+/// poll(2), POLLHUP and POLLRDHUP: what of a stream socket's other end is closed, by now; nothing if that cannot be told.
 enum clinux_hang_up { CLINUX_OPEN, CLINUX_WRITING_CLOSED, CLINUX_CLOSED };
 enum clinux_hang_up clinux_hang_up(int socket);
 

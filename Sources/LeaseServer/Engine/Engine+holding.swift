@@ -248,16 +248,34 @@ extension Engine {
     /// Ends a tenure that has lost what it hung on, for whoever asks about the lease: its holder is gone, and whoever
     /// saw that go may not find it held.
     ///
-    /// The loop may have read whoever asks before it sees the holder's connection end, so that the connection is asked.
-    /// Its own tokens can still move the tenure, in the turn of the loss, to another connection.
-    func endIfLost(_ name: LeaseName, now: Moment) {
-        if let holding = holdings[name], !isStopping, sessions[holding.session]?.hasHungUp == true {
-            holdings.close(holding.session)
-        }
+    /// Its own tokens can still move it, in the turn of the loss, to another connection.
+    ///
+    /// - Parameter asking: Who asks; what it hangs on that connection itself lasts until what was received is answered.
+    func endIfLost(_ name: LeaseName, for asking: Session, now: Moment) {
+        noteHangUp(of: name, asking)
         guard !holdings.lost.isEmpty, let fence = holdings.lost[name], schedule.maySweep(now: now.boot),
             !attachments.contains(where: { $0.name == name })
         else { return }
         _ = backend.perform(.lose(fence: fence), on: name, by: .daemon, now: now)
+    }
+
+    /// The loop may have read whoever asks before it sees the holder's connection end: that connection itself is asked.
+    private func noteHangUp(of name: LeaseName, _ asking: Session) {
+        guard let holding = holdings[name], holding.session != asking.id, !isStopping,
+            let holder = sessions[holding.session]
+        else { return }
+        // What it sent before it went comes before whoever saw it go, and may be a release. If that is about the lease of
+        // another one that is gone, it does not go on to read that one.
+        while !isReadingBehind, holder.isReading, !holder.isTie, holder.closedSides != .none,
+            holder.read(into: &readBuffer)
+        {
+            isReadingBehind = true
+            received(readBuffer, from: holder)
+            isReadingBehind = false
+        }
+        if holder.hasHungUp {
+            holdings.close(holder.id)
+        }
     }
 
     /// A waited grant's reply could not be written: nobody knows of the tenure, and it ends at once.

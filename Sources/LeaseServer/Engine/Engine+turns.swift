@@ -259,8 +259,8 @@ extension Engine {
         while asked < expected.count, misses < Self.mostMisses {
             let session = expected[asked]
             asked += 1
-            // Whom the loop has read meanwhile is not asked.
-            guard session.isReading, !gathering.hasJoined(session.lastTurn) else { continue }
+            // Neither who is gone, nor whom the loop has read meanwhile.
+            guard session.isReading, !session.isEnding, !gathering.hasJoined(session.lastTurn) else { continue }
             if session.read(into: &readBuffer) {
                 hasFound = true
                 misses = 0

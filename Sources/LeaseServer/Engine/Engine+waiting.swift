@@ -27,7 +27,7 @@ extension Engine {
     }
 
     func acquire(_ command: AcquireCommand, for session: Session, now: Moment) throws(LeaseError) {
-        endIfLost(command.name, now: now)
+        endIfLost(command.name, for: session, now: now)
         if waiting.lines.count > 0, waiting.lines.count(for: command.name) > 0, isFree(command.name, now: now) {
             // The store, which would say so, is asked only when the line has been served.
             try session.caller.permit(.acquire, on: command.name)
@@ -49,7 +49,7 @@ extension Engine {
     /// Imports entries; if one is about a lease that others wait for and that is free, after them.
     func importEntries(_ entries: [StoreEntry], for session: Session, now: Moment) {
         for entry in entries where entry.lease != nil {
-            endIfLost(LeaseName(entry.key), now: now)
+            endIfLost(LeaseName(entry.key), for: session, now: now)
         }
         let isBehind =
             waiting.lines.count > 0
@@ -271,6 +271,7 @@ extension Engine {
             // Nobody is there to be told, and what came behind the wait is dropped with the connection.
             waiting.leave(id)
             session.wait = nil
+            if !isStopping { holdings.close(session.id) }
         }
         return true
     }

@@ -47,10 +47,12 @@ actor Engine {
     /// The sessions with something to write at the end of the turn.
     var turn: [Session] = []
     var isTurnScheduled = false
-    /// Those who were answered in the last turn and have not been found to have sent anything since, if they were many.
+    /// Those who were answered in the last turn, if they were many, as far as they have not been read since.
     var expected: [Session] = []
-    /// What was read last from one of them.
+    /// What was read last past a channel.
     var readBuffer = ByteBuffer()
+    /// Whether what a holder sent before it went is being done, ahead of a command of somebody else.
+    var isReadingBehind = false
     /// What the turn has done by now.
     var load = TurnLoad()
     /// Whether a turn is past its commit: nothing is decided until it is over, so that folding finds no batch.

@@ -2,7 +2,7 @@
 ///
 /// Otherwise clients fall into halves: one sends while the other's commit is under way, and each sync serves only one of
 /// them. Those who have just been answered send again within the time that it takes to read the others, so that a turn that
-/// looks again finds them. A look that finds nobody costs three system calls, and is left out where nobody is missing: a turn
+/// looks again finds them. A look that finds nobody costs a few system calls, and is left out where nobody is missing: a turn
 /// that has come to as many clients as the last two together is committed at once, and so is a lone client. Where clients have
 /// fallen into halves, those two are all of them.
 struct Gathering {

@@ -179,14 +179,14 @@ final class Session {
 
     /// Whether what hangs on the connection is lost, as the socket tells now.
     ///
-    /// It is if the client has closed its end, or the writing side of it, and has sent nothing that is still to be done.
-    /// The writing side of a tie means nothing.
+    /// It is if the client has closed its end, or the writing side of it, and has sent no command that is still to be
+    /// done. The writing side of a tie means nothing.
     var hasHungUp: Bool {
         let closed = closedSides
         guard closed != .none, let descriptor else { return false }
-        // What comes behind a wait goes with its connection.
-        if isTie || closed == .both && wait != nil { return closed == .both }
-        guard !isWaiting, !isCut, !isHeld, input.readableBytes == 0 else { return false }
+        // What comes behind a wait, or was cut, goes with the connection.
+        if isTie || closed == .both && (wait != nil || isCut) { return closed == .both }
+        guard !isWaiting, !isCut, !isHeld else { return false }
         var byte: UInt8 = 0
         return recv(descriptor, &byte, 1, Int32(MSG_PEEK)) <= 0
     }

@@ -50,11 +50,13 @@ private final class LeaseIntake: Sendable {
 
     /// Waits for what was handed over, and takes all of it out.
     func finish() -> LiveLeases {
-        queue.sync {
+        let all = queue.sync {
             leases.withLock { leases in
-                defer { leases = LiveLeases.Intake(expecting: 0) }
-                return leases.finish()
+                let all = leases
+                leases = LiveLeases.Intake(expecting: 0)
+                return all
             }
         }
+        return all.finish()
     }
 }

@@ -78,7 +78,7 @@ import Testing
     }
 
     @Test(arguments: Going.all) func whoComesBeforeTheLoopSeesTheHolderGoFindsItGone(_ going: Going) async throws {
-        for question in ["ACQUIRE x 30s", "HOLDER x", "CHECK x"] {
+        for question in ["ACQUIRE x 30s", "HOLDER x", "CHECK x", "PUT k v IF x", "REVOKE x"] {
             try await TestServer.with { test in
                 let other = try test.connect()
                 let id = try #require(try await other.ask("CLIENT ID").integer)
@@ -87,7 +87,7 @@ import Testing
                 if going.isTie { #expect(try await holder?.ask("TIE x \(fence)") == .simpleString("OK")) }
                 let descriptor = try #require(holder).inherited()
                 holder = nil
-                let asked = question.hasPrefix("CHECK") ? "\(question) \(fence)" : question
+                let asked = question.hasPrefix("CHECK") || question.hasPrefix("PUT") ? "\(question) \(fence)" : question
                 // In one turn, and the loop has no look at the sockets in between.
                 await test.engine.run { engine in
                     if going.isHalf {
@@ -98,14 +98,88 @@ import Testing
                     engine.received(ByteBuffer(string: asked + "\r\n"), from: SessionID(rawValue: id))
                 }
                 let reply = try await other.reply()
-                let (isGranted, isShown) = (reply.errorWord == nil, reply != .null)
-                switch question {
-                case "HOLDER x": #expect(isShown != going.isEnd, "\(reply)")
-                case "ACQUIRE x 30s": #expect(isGranted == going.isEnd, "\(reply)")
-                default: #expect(isGranted != going.isEnd, "\(reply)")
-                }
+                let isFound =
+                    switch question {
+                    case "HOLDER x": reply != .null
+                    case "ACQUIRE x 30s": reply.errorWord == "CONFLICT"
+                    case "REVOKE x": reply == .integer(1)
+                    default: reply.errorWord != "EXPIRED"
+                    }
+                #expect(isFound != going.isEnd, "\(question): \(reply)")
                 if going.isHalf { close(descriptor) }
             }
+        }
+    }
+
+    @Test func whatAHolderSentIsAnsweredBeforeItsHalfCloseEndsItsBinding() async throws {
+        try await TestServer.with { test in
+            let holder = try test.connect()
+            let id = try #require(try await holder.ask("CLIENT ID").integer)
+            let fence = try #require(try await holder.ask("ACQUIRE x 1h BIND").integer)
+            let descriptor = holder.inherited()
+            await test.engine.run { engine in
+                shutdown(descriptor, Int32(SHUT_WR))
+                for last in ["HOLDER x\r\n", "PUT k v IF x \(fence)\r\n"] {
+                    engine.received(ByteBuffer(string: last), from: SessionID(rawValue: id))
+                }
+            }
+            #expect(try await holder.reply() != .null)
+            #expect(try await holder.reply() == .simpleString("OK"))
+            #expect(try await holder.rest() == "")
+            let other = try test.connect()
+            try await eventually("its binding has ended") { try await other.ask("HOLDER x") == .null }
+            close(descriptor)
+        }
+    }
+
+    @Test(arguments: [
+        ("PING\r\n", true), ("RELEASE x FENCE\r\n", true), ("RENEW x FENCE 1h UNBIND\r\n", false),
+        ("CHECK y 1\r\nRENEW x FENCE 1h UNBIND\r\n", false), ("PUT k vvvvv", true),
+    ])
+    func whatAHolderSentBeforeItWentComesBeforeWhoSawItGo(_ last: String, isFree: Bool) async throws {
+        try await TestServer.with { test in
+            let other = try test.connect()
+            let id = try #require(try await other.ask("CLIENT ID").integer)
+            var holder: RawClient? = try test.connect()
+            let fence = try #require(try await holder?.ask("ACQUIRE x 1h BIND").integer)
+            let descriptor = try #require(holder).inherited()
+            holder = nil
+            let bytes = Array(last.replacing("FENCE", with: "\(fence)").utf8)
+            await test.engine.run { engine in
+                #expect(send(descriptor, bytes, bytes.count, 0) == bytes.count)
+                close(descriptor)
+                engine.received(ByteBuffer(string: "ACQUIRE x 30s\r\n"), from: SessionID(rawValue: id))
+            }
+            let reply = try await other.reply()
+            #expect(isFree ? reply.integer ?? 0 > fence : reply.errorWord == "CONFLICT", "\(reply)")
+            #expect(try await other.ask("GET k") == .null)
+        }
+    }
+
+    @Test func aHolderThatIsFoundGoneInALineHasNotItsBindingsEither() async throws {
+        try await TestServer.with { test in
+            let other = try test.connect()
+            let id = try #require(try await other.ask("CLIENT ID").integer)
+            let token = try #require(try await other.ask("ACQUIRE y 1h").integer)
+            var holder: RawClient? = try test.connect()
+            let fence = try #require(try await holder?.ask("ACQUIRE x 1h BIND").integer)
+            try await holder?.send("ACQUIRE y 1h WAIT FOREVER\r\n")
+            try await eventually("it waits") { await test.engine.run { $0.waiting.lines.count } == 1 }
+            let descriptor = try #require(holder).inherited()
+            holder = nil
+            await test.engine.run { engine in
+                close(descriptor)
+                engine.received(ByteBuffer(string: "RELEASE y \(token)\r\n"), from: SessionID(rawValue: id))
+                // Behind the end of the turn, and before the loop looks at a socket.
+                engine.eventLoop.execute {
+                    engine.assumeIsolated { engine in
+                        #expect(engine.waiting.lines.count == 0)
+                        engine.received(ByteBuffer(string: "ACQUIRE x 1h\r\n"), from: SessionID(rawValue: id))
+                    }
+                }
+            }
+            #expect(try await other.reply() == .simpleString("OK"))
+            #expect(try await other.reply().integer ?? 0 > fence)
         }
     }
 

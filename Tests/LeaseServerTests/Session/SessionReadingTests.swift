@@ -77,28 +77,35 @@ import Testing
                 var buffer = ByteBuffer()
                 #expect(session.read(into: &buffer))
                 #expect(session.hasHungUp)
-                for isUnfinished in [\Session.isCut, \.isHeld, \.isWaiting] {
+                for isUnfinished in [\Session.isHeld, \.isWaiting] {
                     session[keyPath: isUnfinished] = true
                     #expect(!session.hasHungUp)
                     session[keyPath: isUnfinished] = false
                 }
+                // A command that has not come whole never will.
                 session.input = ByteBuffer(string: "PI")
-                #expect(!session.hasHungUp)
+                #expect(session.hasHungUp)
             }
         }
     }
 
-    @Test func whatComesBehindAWaitIsOfNoAccountOnceBothSidesAreClosed() async throws {
+    @Test func whatComesBehindAWaitOrWasCutIsOfNoAccountOnceBothSidesAreClosed() async throws {
         try await SocketSession.with { connection in
             try await connection.setChannelReads(false)
             try await connection.onLoop { session in
-                session.isWaiting = true
-                session.wait = WaiterID(rawValue: 1)
+                func wait(_ isWaiting: Bool) {
+                    session.isWaiting = isWaiting
+                    session.wait = isWaiting ? WaiterID(rawValue: 1) : nil
+                    session.isCut = !isWaiting
+                }
                 connection.send("PING")
-                shutdown(connection.client, Int32(SHUT_WR))
-                #expect(!session.hasHungUp)
-                shutdown(connection.client, Int32(SHUT_RDWR))
-                #expect(session.hasHungUp)
+                for (side, isEnd) in [(SHUT_WR, false), (SHUT_RDWR, true)] {
+                    shutdown(connection.client, Int32(side))
+                    for isWaiting in [true, false] {
+                        wait(isWaiting)
+                        #expect(session.hasHungUp == isEnd)
+                    }
+                }
             }
         }
     }
@@ -121,6 +128,10 @@ import Testing
     @Test func aDescriptorThatIsClosedIsNotAsked() async throws {
         try await SocketSession.with { connection in
             try await connection.channel.close()
+            // Whoever is given the number next.
+            let ends = try SocketSession.pair()
+            defer { ends.forEach { close($0) } }
+            shutdown(ends[0], Int32(SHUT_RDWR))
             try await connection.onLoop { #expect(!$0.hasHungUp) }
         }
     }

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -98,6 +99,20 @@ ssize_t write(int file, const void *bytes, size_t size)
     NEXT(write);
     count(WRITES);
     return next(file, bytes, size);
+}
+
+ssize_t recv(int file, void *bytes, size_t size, int flags)
+{
+    NEXT(recv);
+    count(READS);
+    return next(file, bytes, size, flags);
+}
+
+ssize_t send(int file, const void *bytes, size_t size, int flags)
+{
+    NEXT(send);
+    count(WRITES);
+    return next(file, bytes, size, flags);
 }
 
 int timerfd_settime(int file, int flags, const struct itimerspec *new_value, struct itimerspec *old_value)
