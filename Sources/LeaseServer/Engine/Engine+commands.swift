@@ -20,10 +20,10 @@ extension Engine {
         case .release(let name, let token):
             perform(.release(token: token), on: name, session, now)
         case .check(let name, let token):
-            endIfLost(name, for: session, now: now)
+            endIfLost(name, now: now)
             perform(.check(token: token), on: name, session, now)
         case .holder(let name):
-            endIfLost(name, for: session, now: now)
+            endIfLost(name, now: now)
             perform(.holder, on: name, session, now)
         case .revoke(let command):
             revoke(command, for: session, now: now)
@@ -52,7 +52,7 @@ extension Engine {
 
     /// Ends a tenure by force; that of another user is logged, so that it can be told later who did it.
     private func revoke(_ command: RevokeCommand, for session: Session, now: Moment) {
-        endIfLost(command.name, for: session, now: now)
+        endIfLost(command.name, now: now)
         let holder = backend.tenure(of: command.name)?.holder
         let request = LeaseRequest.revoke(after: command.after, reason: command.reason)
         let result = backend.perform(request, on: command.name, by: session.caller, now: now)

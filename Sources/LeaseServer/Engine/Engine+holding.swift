@@ -248,29 +248,42 @@ extension Engine {
     /// Ends a tenure that has lost what it hung on, for whoever asks about the lease: its holder is gone, and whoever
     /// saw that go may not find it held.
     ///
-    /// Its own tokens can still move it, in the turn of the loss, to another connection.
-    ///
-    /// - Parameter asking: Who asks; what it hangs on that connection itself lasts until what was received is answered.
-    func endIfLost(_ name: LeaseName, for asking: Session, now: Moment) {
-        noteHangUp(of: name, asking)
+    /// What hangs on the connection that asks lasts until what was received from it is answered. The tenure's own tokens
+    /// can still move it, in the turn of the loss, to another connection.
+    func endIfLost(_ name: LeaseName, now: Moment) {
+        noteHangUp(of: name, now: now)
         guard !holdings.lost.isEmpty, let fence = holdings.lost[name], schedule.maySweep(now: now.boot),
-            !attachments.contains(where: { $0.name == name })
+            !isMoved(name)
         else { return }
         _ = backend.perform(.lose(fence: fence), on: name, by: .daemon, now: now)
     }
 
-    /// The loop may have read whoever asks before it sees the holder's connection end: that connection itself is asked.
-    private func noteHangUp(of name: LeaseName, _ asking: Session) {
-        guard let holding = holdings[name], holding.session != asking.id, !isStopping,
-            let holder = sessions[holding.session]
+    /// Whether this turn has a tenure hang on a connection that is there, or go by time alone.
+    private func isMoved(_ name: LeaseName) -> Bool {
+        guard let (_, attachment, session) = attachments.last(where: { $0.name == name }) else { return false }
+        return attachment == .nothing || session.isProcessing || !session.hasHungUp
+    }
+
+    /// Ends those of these tenures that have lost what they hung on.
+    func endIfLost(among names: some Sequence<LeaseName>, now: Moment) {
+        guard holdings.count > 0 || !holdings.lost.isEmpty else { return }
+        // A command may name the same lease thousands of times.
+        for name in Set(names.lazy.filter { self.holdings[$0] != nil || self.holdings.lost[$0] != nil }) {
+            endIfLost(name, now: now)
+        }
+    }
+
+    /// Asks the connection that a tenure hangs on whether it has ended: the loop may have read whoever asks before it sees
+    /// that itself.
+    private func noteHangUp(of name: LeaseName, now: Moment) {
+        guard let holding = holdings[name], !isStopping, let holder = sessions[holding.session], !holder.isProcessing,
+            holder.closedSides != .none
         else { return }
         // What it sent before it went comes before whoever saw it go, and may be a release. If that is about the lease of
         // another one that is gone, it does not go on to read that one.
-        while !isReadingBehind, holder.isReading, !holder.isTie, holder.closedSides != .none,
-            holder.read(into: &readBuffer)
-        {
+        while !isReadingBehind, holder.isReading, !holder.isTie, holder.read(into: &readBuffer) {
             isReadingBehind = true
-            received(readBuffer, from: holder)
+            received(readBuffer, from: holder, now: now)
             isReadingBehind = false
         }
         if holder.hasHungUp {

@@ -24,7 +24,7 @@ extension Engine {
         case .prefixRemove(let key, let child, let guarded):
             perform(.removeChild(key, child: child), if: guarded, session, now)
         case .keysRemove(let keys):
-            for key in keys { endIfLost(LeaseName(key), for: session, now: now) }
+            endIfLost(among: keys.lazy.map { LeaseName($0) }, now: now)
             perform(.removeKeys(keys), session, now)
         case .importEntries(let entries):
             importEntries(entries, for: session, now: now)
@@ -80,7 +80,7 @@ extension Engine {
         _ session: Session,
         _ now: Moment
     ) -> Bool {
-        if let guarded { endIfLost(guarded.lease, for: session, now: now) }
+        if let guarded { endIfLost(guarded.lease, now: now) }
         switch backend.perform(request, if: guarded, by: session.caller, now: now) {
         case .success(let answer):
             session.replyOnCommit { encoder, buffer in

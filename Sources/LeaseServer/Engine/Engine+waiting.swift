@@ -27,7 +27,7 @@ extension Engine {
     }
 
     func acquire(_ command: AcquireCommand, for session: Session, now: Moment) throws(LeaseError) {
-        endIfLost(command.name, for: session, now: now)
+        endIfLost(command.name, now: now)
         if waiting.lines.count > 0, waiting.lines.count(for: command.name) > 0, isFree(command.name, now: now) {
             // The store, which would say so, is asked only when the line has been served.
             try session.caller.permit(.acquire, on: command.name)
@@ -48,9 +48,7 @@ extension Engine {
 
     /// Imports entries; if one is about a lease that others wait for and that is free, after them.
     func importEntries(_ entries: [StoreEntry], for session: Session, now: Moment) {
-        for entry in entries where entry.lease != nil {
-            endIfLost(LeaseName(entry.key), for: session, now: now)
-        }
+        endIfLost(among: entries.lazy.filter { $0.lease != nil }.map { LeaseName($0.key) }, now: now)
         let isBehind =
             waiting.lines.count > 0
             && entries.contains { entry in

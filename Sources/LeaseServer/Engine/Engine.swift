@@ -289,8 +289,8 @@ actor Engine {
         received(bytes, from: session)
     }
 
-    /// Bytes have come from a session that is there.
-    func received(_ bytes: ByteBuffer, from session: Session) {
+    /// Bytes have come from a session that is there, now or at an instant of the turn that is given.
+    func received(_ bytes: ByteBuffer, from session: Session, now: Moment? = nil) {
         switch state {
         case .running, .lastLook: hasRead = true
         case .draining, .failed, .closed: return
@@ -306,7 +306,7 @@ actor Engine {
             session.input.discardReadBytes()
             session.input.writeBuffer(&bytes)
         }
-        process(session)
+        process(session, now: now)
     }
 
     /// The client has closed its writing side: what was received is answered, then the connection ends.
@@ -331,10 +331,12 @@ actor Engine {
     // MARK: - Commands
 
     /// Does what the session's bytes say, until they end, or a command has to wait.
-    func process(_ session: Session) {
+    func process(_ session: Session, now: Moment? = nil) {
         guard !isGivingOut else { return hold(session) }
+        session.isProcessing = true
+        defer { session.isProcessing = false }
         let limits = configuration.limits.values
-        let now = clock.now()
+        let now = now ?? clock.now()
         session.share = load.share(patternBytes: subscriptions.patternBytes)
         let before = (commands: session.turnCommands, replyBytes: session.replies.size)
         do throws(ProtocolError) {

@@ -43,6 +43,8 @@ final class Session {
     /// How many writes the channel has not come to the end of.
     private var writesUnderWay = 0
 
+    /// Whether its commands are being done right now.
+    var isProcessing = false
     /// Whether a command is being answered later.
     var isWaiting = false
     /// The place in a lease's line that the session waits at, if it does.
@@ -184,8 +186,8 @@ final class Session {
     var hasHungUp: Bool {
         let closed = closedSides
         guard closed != .none, let descriptor else { return false }
-        // What comes behind a wait, or was cut, goes with the connection.
-        if isTie || closed == .both && (wait != nil || isCut) { return closed == .both }
+        // What comes behind a command that is answered later, or was cut, goes with the connection.
+        if isTie || closed == .both && (isWaiting || isCut) { return closed == .both }
         guard !isWaiting, !isCut, !isHeld else { return false }
         var byte: UInt8 = 0
         return recv(descriptor, &byte, 1, Int32(MSG_PEEK)) <= 0

@@ -78,7 +78,7 @@ import Testing
     }
 
     @Test(arguments: Going.all) func whoComesBeforeTheLoopSeesTheHolderGoFindsItGone(_ going: Going) async throws {
-        for question in ["ACQUIRE x 30s", "HOLDER x", "CHECK x", "PUT k v IF x", "REVOKE x"] {
+        for question in ["ACQUIRE x 30s", "HOLDER x", "CHECK x", "PUT k v IF x", "REVOKE x", "KEYS REMOVE x x"] {
             try await TestServer.with { test in
                 let other = try test.connect()
                 let id = try #require(try await other.ask("CLIENT ID").integer)
@@ -102,7 +102,7 @@ import Testing
                     switch question {
                     case "HOLDER x": reply != .null
                     case "ACQUIRE x 30s": reply.errorWord == "CONFLICT"
-                    case "REVOKE x": reply == .integer(1)
+                    case "REVOKE x", "KEYS REMOVE x x": reply == .integer(1)
                     default: reply.errorWord != "EXPIRED"
                     }
                 #expect(isFound != going.isEnd, "\(question): \(reply)")
@@ -134,7 +134,8 @@ import Testing
 
     @Test(arguments: [
         ("PING\r\n", true), ("RELEASE x FENCE\r\n", true), ("RENEW x FENCE 1h UNBIND\r\n", false),
-        ("CHECK y 1\r\nRENEW x FENCE 1h UNBIND\r\n", false), ("PUT k vvvvv", true),
+        ("CHECK y 1\r\nRENEW x FENCE 1h UNBIND\r\n", false), ("RENEW x FENCE 1h BIND\r\n", true), ("LEASES\r\n", true),
+        ("PUT k vvvvv", true),
     ])
     func whatAHolderSentBeforeItWentComesBeforeWhoSawItGo(_ last: String, isFree: Bool) async throws {
         try await TestServer.with { test in
@@ -153,6 +154,29 @@ import Testing
             let reply = try await other.reply()
             #expect(isFree ? reply.integer ?? 0 > fence : reply.errorWord == "CONFLICT", "\(reply)")
             #expect(try await other.ask("GET k") == .null)
+        }
+    }
+
+    @Test func whoIsAskedAboutWhileItsCommandsAreDoneIsNotGone() async throws {
+        try await TestServer.with { test in
+            let first = try test.connect()
+            let id = try #require(try await first.ask("CLIENT ID").integer)
+            let fence = try #require(try await first.ask("ACQUIRE x 1h BIND").integer)
+            var second: RawClient? = try test.connect()
+            let other = try #require(try await second?.ask("ACQUIRE y 1h BIND").integer)
+            let (mine, its) = (first.inherited(), try #require(second).inherited())
+            second = nil
+            await test.engine.run { engine in
+                // It asks about the lease of the first, and goes; then so does the first.
+                #expect(send(its, "HOLDER x\r\n", 10, 0) == 10)
+                close(its)
+                shutdown(mine, Int32(SHUT_WR))
+                let commands = "CHECK y \(other)\r\nPUT k v IF x \(fence)\r\n"
+                engine.received(ByteBuffer(string: commands), from: SessionID(rawValue: id))
+            }
+            #expect(try await first.reply().errorWord == "EXPIRED")
+            #expect(try await first.reply() == .simpleString("OK"))
+            close(mine)
         }
     }
 

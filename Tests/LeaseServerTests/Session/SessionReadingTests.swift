@@ -2,7 +2,6 @@ import Glibc
 import NIOCore
 import Testing
 
-@testable import LeaseCore
 @testable import LeaseServer
 
 /// What a session reads from its socket past the channel: what is there, once, and in order.
@@ -77,11 +76,9 @@ import Testing
                 var buffer = ByteBuffer()
                 #expect(session.read(into: &buffer))
                 #expect(session.hasHungUp)
-                for isUnfinished in [\Session.isHeld, \.isWaiting] {
-                    session[keyPath: isUnfinished] = true
-                    #expect(!session.hasHungUp)
-                    session[keyPath: isUnfinished] = false
-                }
+                session.isHeld = true
+                #expect(!session.hasHungUp)
+                session.isHeld = false
                 // A command that has not come whole never will.
                 session.input = ByteBuffer(string: "PI")
                 #expect(session.hasHungUp)
@@ -89,21 +86,17 @@ import Testing
         }
     }
 
-    @Test func whatComesBehindAWaitOrWasCutIsOfNoAccountOnceBothSidesAreClosed() async throws {
+    @Test func whatComesBehindALateAnswerOrWasCutIsOfNoAccountOnceBothSidesAreClosed() async throws {
         try await SocketSession.with { connection in
             try await connection.setChannelReads(false)
             try await connection.onLoop { session in
-                func wait(_ isWaiting: Bool) {
-                    session.isWaiting = isWaiting
-                    session.wait = isWaiting ? WaiterID(rawValue: 1) : nil
-                    session.isCut = !isWaiting
-                }
                 connection.send("PING")
                 for (side, isEnd) in [(SHUT_WR, false), (SHUT_RDWR, true)] {
                     shutdown(connection.client, Int32(side))
-                    for isWaiting in [true, false] {
-                        wait(isWaiting)
+                    for isUnfinished in [\Session.isWaiting, \.isCut] {
+                        session[keyPath: isUnfinished] = true
                         #expect(session.hasHungUp == isEnd)
+                        session[keyPath: isUnfinished] = false
                     }
                 }
             }
