@@ -1,9 +1,11 @@
 #define _GNU_SOURCE
 #include "CLinux.h"
 #include <errno.h>
+#include <link.h>
 #include <locale.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <wchar.h>
 
@@ -122,3 +124,21 @@ int clinux_rename_new(const char *from, const char *to) {
     if (link(from, to) != 0) return -1;
     return unlink(from);
 }
+
+// The program is the first object that dl_iterate_phdr(3) tells of; what it maps of its file without PF_W is the file's own
+// bytes, which come again when they are looked at. RELRO is in a segment with PF_W, so that relocations are never lost.
+static int unmap_unwritten_segments(struct dl_phdr_info *program, size_t size, void *unused) {
+    (void)size;
+    (void)unused;
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    for (int index = 0; index < program->dlpi_phnum; index++) {
+        const ElfW(Phdr) *segment = &program->dlpi_phdr[index];
+        if (segment->p_type != PT_LOAD || (segment->p_flags & PF_W)) continue;
+        uintptr_t start = (program->dlpi_addr + segment->p_vaddr) & ~(page - 1);
+        uintptr_t end = (program->dlpi_addr + segment->p_vaddr + segment->p_memsz + page - 1) & ~(page - 1);
+        if (madvise((void *)start, end - start, MADV_DONTNEED) != 0) return -1;
+    }
+    return 1;
+}
+
+int clinux_give_back_program(void) { return dl_iterate_phdr(unmap_unwritten_segments, NULL) == 1 ? 0 : -1; }

@@ -134,7 +134,11 @@ struct LeasedCommand: AsyncParsableCommand {
         var services: [any Service] = tieStore.map { [$0] } ?? []
         services += [
             server,
-            SocketService(server: server, listener: listener, logger: logger) { await status.socketAnswers() },
+            SocketService(server: server, listener: listener, logger: logger) {
+                await status.socketAnswers()
+                // Half of what is mapped of the program is what only a start needs.
+                clinux_give_back_program()
+            },
             WatchdogService(server: server, commitTimeout: configuration.commitTimeout, logger: logger),
             ReloadService(
                 server: server,

@@ -181,3 +181,13 @@ def test_user_is_the_socket_in_the_runtime_directory(tmp_path: Path) -> None:
         status = process.wait(20)
         notify.close()
     assert status == 0
+
+
+def test_what_only_the_start_needed_of_the_program_is_given_back(daemon: Daemon) -> None:
+    with daemon.connect() as client:
+        assert client.call("PING") == Simple("PONG")
+
+    def is_given_back() -> bool:
+        return daemon.memory() < 0.9 * daemon.most_memory()
+
+    eventually(is_given_back, what="less memory than the start needed")

@@ -112,4 +112,8 @@ int clinux_open_placeholder(void);
 /// pipe2(2): both ends close-on-exec.
 int clinux_pipe(int ends[2]);
 
+/// madvise(2), MADV_DONTNEED: the pages of the program's own code and constants that were in use so far are no longer this
+/// process's; those that are looked at again are mapped again. -1 if the system refuses, which changes nothing.
+int clinux_give_back_program(void);
+
 #endif

@@ -152,8 +152,15 @@ class Daemon:
 
     def memory(self) -> int:
         """Resident bytes."""
+        return self._bytes("VmRSS:")
+
+    def most_memory(self) -> int:
+        """Resident bytes when they were most."""
+        return self._bytes("VmHWM:")
+
+    def _bytes(self, field: str) -> int:
         with open(f"/proc/{self.pid}/status") as status:
-            return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmRSS:"))
+            return next(int(line.split()[1]) * 1024 for line in status if line.startswith(field))
 
     def descriptors(self) -> int:
         return len(os.listdir(f"/proc/{self.pid}/fd"))
