@@ -137,6 +137,84 @@ import Testing
         }
     }
 
+    /// What may happen to a tenure between its grant and its end.
+    private enum Step: CaseIterable {
+        case renew, bind, unbind, tie, beLate, beginRevocation, bringIn, comeBack
+    }
+
+    private func take(_ step: Step, _ ledger: inout Ledger, in folder: StoreFolder) throws {
+        let tenure = try #require(ledger.leases[LeaseName("a")])
+        func renew(_ binding: Binding) throws {
+            try ask(.renew(token: tenure.token, ttl: .max, request: nil, binding: binding), on: "a", ledger)
+        }
+        switch step {
+        case .renew: try renew(.keep)
+        case .bind: try renew(.bind)
+        case .unbind: try renew(.unbind)
+        case .tie: try ask(.tie(token: tenure.token), on: "a", ledger)
+        case .beLate:
+            clock.advance(by: clock.now().boot.duration(to: tenure.deadline.boot) + .seconds(1))
+            _ = ledger.expire(now: clock.now(), limit: 10)
+            try ledger.commit()
+        case .beginRevocation: try ask(.revoke(after: .seconds(60), reason: .empty), on: "a", ledger)
+        case .bringIn:
+            let entry = EntryLease(
+                token: tenure.token,
+                expiresAt: clock.now().wall.advanced(by: .seconds(60)),
+                fence: tenure.fence,
+                uid: caller.uid
+            )
+            let administrator = Caller(uid: 0, gid: 0, pid: 1, isAdministrator: true)
+            try ledger.importEntries([StoreEntry(key: Key("a"), lease: entry)], by: administrator, now: clock.now())
+            try ledger.commit()
+        case .comeBack:
+            ledger.abandon()
+            ledger = try Ledger(
+                path: folder.store,
+                configuration: LedgerConfiguration(),
+                clock: clock,
+                keptTies: [tenure.fence]
+            )
+        }
+    }
+
+    @Test func aStartKnowsOneThatTheTableHoldsAsItWas() throws {
+        for first in Step.allCases {
+            for second in Step.allCases {
+                var slice = 0
+                var folded = false
+                repeat {
+                    slice += 1
+                    let folder = try StoreFolder()
+                    var ledger = try open(folder.store)
+                    try acquire("a", ledger)
+                    _ = try ledger.fold(limit: 1)
+                    for step in [first, second] where ledger.leases[try LeaseName("a")] != nil {
+                        do {
+                            try take(step, &ledger, in: folder)
+                        } catch let error as LeaseError where error.code == .revoked {
+                            // Who is being revoked is not renewed.
+                        }
+                    }
+                    if let tenure = ledger.leases[try LeaseName("a")] {
+                        try ask(.lose(fence: tenure.fence), on: "a", ledger)
+                    }
+                    _ = try ledger.fold(limit: slice)
+                    folded = ledger.foldBacklog == 0
+                    ledger.abandon()
+                    let place = "\(first), \(second), folded \(slice) rows"
+                    let again = try #require(try? open(folder.store), "\(place)")
+                    defer { again.abandon() }
+                    #expect(again.leases.count == 0, "\(place)")
+                    let tail = try again.file.pool.read { try JournalTail($0) }
+                    #expect(tail.granted == [], "\(place)")
+                    while try again.fold(limit: 1) {}
+                    #expect(try table(again) == [], "\(place)")
+                } while !folded
+            }
+        }
+    }
+
     @Test func oneWithoutAnEndIsDamage() throws {
         let ledger = try open(folder.store)
         try acquire("a", ledger)
