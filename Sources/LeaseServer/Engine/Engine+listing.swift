@@ -83,7 +83,20 @@ extension Engine {
             refuseListings(refusal) { $0.target == nil }
         }
         let foldedThrough = isFolding ? backend.foldedThrough : .max
-        while readsUnderWay < Self.mostReads,
+        var mostReads = Self.mostReads
+        if backend.isLogOverlong {
+            // No reader's snapshot may be without end, nor may they all together: a checkpoint does not pass them.
+            mostReads = 1
+            if readsUnderWay == 0 {
+                do throws(CommitFailure) {
+                    try backend.carryLogOver()
+                } catch {
+                    // What the disk refuses is tried again before the next read.
+                    if case .unknown(let failure) = error { return fail(failure) }
+                }
+            }
+        }
+        while readsUnderWay < mostReads,
             let next = nextListing(where: { $0.query != nil && $0.target.map { $0 <= foldedThrough } ?? false })
         {
             read(listings.remove(at: next))
@@ -93,7 +106,7 @@ extension Engine {
             finish(listing, listConnections(for: listing))
         }
         // With all readers at work, the end of a read calls the next turn.
-        if readsUnderWay < Self.mostReads ? !listings.isEmpty : listings.contains(where: { $0.query == nil }) {
+        if readsUnderWay < mostReads ? !listings.isEmpty : listings.contains(where: { $0.query == nil }) {
             hasMoreWork = true
         }
     }

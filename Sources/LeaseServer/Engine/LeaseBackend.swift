@@ -55,13 +55,13 @@ protocol LeaseBackend: AnyObject {
     /// Takes what whoever watches is to be told: what the last ``commit()`` has made durable.
     func takeAnnouncements() -> [Announcement]
 
-    /// How much is to be folded before ``read(_:limits:completion:)`` shows what is durable.
+    /// How much of what is durable is not folded yet.
     var foldBacklog: Int64 { get }
 
     /// The place of the last thing that is durable.
     var lastDurableSequence: Int64 { get }
 
-    /// The last place that ``read(_:limits:completion:)`` shows.
+    /// The place of the last thing that is folded; what is behind it, each ``read(_:limits:completion:)`` has to read anew.
     var foldedThrough: Int64 { get }
 
     /// Folds a slice between two turns, and tells whether there is more.
@@ -73,6 +73,12 @@ protocol LeaseBackend: AnyObject {
         limits: ListLimits,
         completion: @escaping @Sendable (Result<StoreListing, any Error>) -> Void
     )
+
+    /// Whether the store's log is so long that no read is to begin beside another: with one always there it would never end.
+    var isLogOverlong: Bool { get }
+
+    /// Carries all of the log over that no read under way holds back.
+    func carryLogOver() throws(CommitFailure)
 
     /// Goes to the store and back, for the watchdog.
     func ping() throws(CommitFailure)

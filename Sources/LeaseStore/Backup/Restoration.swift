@@ -10,14 +10,14 @@ struct BackupFacts {
     /// The last token that it knows.
     let lastToken: Token?
 
-    /// Reads a file that has to be a backup of a store with the default key hash.
-    init(of backup: StoreCopy) throws(StoreError) {
+    /// Reads a file that has to be a backup of a store with this key hash.
+    init(of backup: StoreCopy, keyHash: KeyHash) throws(StoreError) {
         let path = backup.path
         self = try backup.read { database in
             guard let time = try StoreCopy.backupTime(database) else {
                 throw StoreError(.notABackup, "\(path) is a store, not a backup; make backups with leasectl backup")
             }
-            try StoreFile.requireHash(KeyHash.xxh64.name, in: database, path: path)
+            try StoreFile.requireHash(keyHash.name, in: database, path: path)
             return BackupFacts(time: time, lastToken: try StoreCopy.lastToken(database))
         }
     }
@@ -54,14 +54,16 @@ struct Restoration {
     }
 
     private let path: String
+    private let keyHash: KeyHash
     /// The tenures that the backup has.
     private let tenures: [Tenure]
 
     /// Checks the copy whole, takes the mark off it, and makes of an older release's what this one reads.
     ///
     /// - Parameter backup: The backup's name for the message.
-    init(_ path: String, of backup: String) throws(StoreError) {
+    init(_ path: String, of backup: String, keyHash: KeyHash) throws(StoreError) {
         self.path = path
+        self.keyHash = keyHash
         do {
             let queue = try DatabaseQueue(path: path)
             try queue.write { database in
@@ -79,7 +81,7 @@ struct Restoration {
             }
             try Schema.migrator.migrate(queue)
             tenures = try queue.read { database in
-                try StoreReader(database, keyHash: .xxh64, limits: .none).leases(LeasePage()).map(\.tenure)
+                try StoreReader(database, keyHash: keyHash, limits: .none).leases(LeasePage()).map(\.tenure)
             }
             try queue.close()
         } catch {
@@ -90,6 +92,7 @@ struct Restoration {
     /// Does what a reboot does, ends what cannot go on, raises the tokens, and folds and closes the store.
     func finish(minimumToken: Token?, clock: any LeaseClock) throws(StoreError) -> Result {
         var configuration = LedgerConfiguration()
+        configuration.keyHash = keyHash
         // What is kept of the history is for the daemon to say.
         configuration.historyAge = .seconds(Int64.max / 1_000_000_000)
         configuration.historyRows = .max

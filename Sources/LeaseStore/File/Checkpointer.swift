@@ -10,12 +10,16 @@ import Synchronization
 /// not copied to its end is never begun anew, so it would grow, and an append into a growing file syncs at more than
 /// twice the cost. So the last frames are copied by the writer itself between two commits: when they are few, and at the
 /// latest when the log has four times the length at which it is carried over.
+///
+/// No copy goes past the snapshot of a reader (sqlite.org/wal.html, "Avoiding Excessively Large WAL Files"): readers of
+/// which one is always there would let the log grow without end. So once it is overlong, whoever begins a read waits until
+/// none is under way, and carries the log over first (``carryOver(on:)``).
 final class Checkpointer: Sendable {
     /// From this many frames (4 KiB each) the log is carried over.
     let threshold: Int32
     /// Up to this many frames the writer copies itself.
     private var remainder: Int32 { threshold / 16 }
-    /// From this many frames the writer copies whatever is left: one slow turn, and no log without end.
+    /// From this many frames the writer copies whatever is left, in one slow turn.
     private var limit: Int32 { 4 * threshold }
 
     private let connection: DatabaseQueue
@@ -64,20 +68,29 @@ final class Checkpointer: Sendable {
     /// Whether ``logHasGrown(on:)`` has anything to do; asked after each commit.
     var isLogLong: Bool { logFrames >= threshold }
 
+    /// Whether the log is so long that no read may begin beside another.
+    var isLogOverlong: Bool { logFrames >= limit }
+
     /// Called between two commits: begins a checkpoint, or ends one, if the log has become long.
     func logHasGrown(on writer: Database) throws {
         let frames = logFrames
         guard frames >= threshold, !isRunning else { return }
         let copied = copiedFrames.load(ordering: .acquiring)
         if copied > 0, copied <= frames, frames - copied <= remainder || frames >= limit {
-            copiedFrames.store(0, ordering: .relaxed)
-            let result = try writer.checkpoint(.passive)
-            if result.checkpointedFrameCount == result.walFrameCount {
-                // All is in the file: the next frames begin the log anew, and until they come there is nothing to do.
-                self.frames.store(0, ordering: .relaxed)
-            }
+            try carryOver(on: writer)
         } else {
             begin()
+        }
+    }
+
+    /// Copies what is left between two commits; with no reader there that is all, and the log begins anew.
+    func carryOver(on writer: Database) throws {
+        guard !isRunning else { return }
+        copiedFrames.store(0, ordering: .relaxed)
+        let result = try writer.checkpoint(.passive)
+        if result.checkpointedFrameCount == result.walFrameCount {
+            // All is in the file: the next frames begin the log anew, and until they come there is nothing to do.
+            frames.store(0, ordering: .relaxed)
         }
     }
 

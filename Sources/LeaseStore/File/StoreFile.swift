@@ -102,17 +102,27 @@ final class StoreFile {
         if room.isDue(frames: frames) {
             pool.writeWithoutTransaction { room.extend(on: $0, frames: frames) }
         }
-        if checkpointer.isLogLong { try carryLogOver() }
+        if checkpointer.isLogLong { try carryLogOver(checkpointer.logHasGrown) }
         if let code = checkpointer.failedSyncCode {
             throw .unknown(Self.syncFailed(path, DatabaseError(resultCode: ResultCode(rawValue: code))))
         }
     }
 
-    private func carryLogOver() throws(CommitFailure) {
+    /// Whether the log is so long that no read may begin beside another.
+    var isLogOverlong: Bool { checkpointer.isLogOverlong }
+
+    /// Carries all of the log over that no reader holds back.
+    ///
+    /// - Throws: ``CommitFailure/unknown(_:)`` if a sync failed.
+    func carryLogOver() throws(CommitFailure) {
+        try carryLogOver(checkpointer.carryOver)
+    }
+
+    private func carryLogOver(_ step: (Database) throws -> Void) throws(CommitFailure) {
         try write { database throws(CommitFailure) in
             snapshot.end()
             do {
-                try checkpointer.logHasGrown(on: database)
+                try step(database)
             } catch {
                 // What was refused is tried again later; a failed sync is not.
                 guard (error as? DatabaseError)?.extendedResultCode == .SQLITE_IOERR_FSYNC else { return }
@@ -309,7 +319,7 @@ final class StoreFile {
         guard name == nil || name == expected else {
             throw StoreError(
                 .hashChanged,
-                "the store \(path) was made with the key hash '\(name ?? "")', not '\(expected)'; open it with that one"
+                "HASHCHANGED the store \(path) was made with the key hash '\(name ?? "")', not '\(expected)'; open it with that one"
             )
         }
     }

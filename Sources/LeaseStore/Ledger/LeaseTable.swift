@@ -85,7 +85,8 @@ struct LeaseTable {
             let name = row.bytes(0).flatMap({ try? LeaseName($0) }),
             let fence = row.token(1), let token = row.token(2), token >= fence,
             let holder = row.holder(3), let ttl = row.ttl(7), let deadline = row.moment(8),
-            let acquired = row.integer(10), let renewals = row.integer(11), let isExtended = row.integer(12),
+            let acquired = row.integer(10), let isExtended = row.integer(12),
+            let renewals = row.integer(11), (0..<Int64.max).contains(renewals),
             let attachment = row.integer(20).flatMap(Attachment.init), let isOverdueNoted = row.integer(21)
         else { throw MalformedRow(table: "leases") }
         let tenure = Tenure(

@@ -147,9 +147,10 @@ extension Ledger {
 
     /// Reads the tables as the batch has made them so far.
     ///
-    /// - Throws: ``LeaseCore/LeaseError/Code/ioError`` if the file cannot be read.
+    /// - Throws: ``LeaseCore/LeaseError/Code/ioError`` if the file cannot be read. A row that is none refuses whoever
+    ///   looked at it, and nobody else.
     func look<Value>(_ body: () throws -> Value) throws(LeaseError) -> Value {
-        try onWriter { _ throws(CommitFailure) in try statements.step(body) }
+        try onWriter { _ throws(CommitFailure) in try statements.look(body) }
     }
 
     /// Takes back all that the batch's transaction has written, which then begins anew with the next write.
@@ -165,7 +166,7 @@ extension Ledger {
     /// Lists children as the batch has made them so far.
     func children(of key: Key, after: Key?, count: Int) throws(LeaseError) -> [Key] {
         try onWriter { database throws(CommitFailure) in
-            try statements.step {
+            try statements.look {
                 try StoreReader(database, keyHash: configuration.keyHash, limits: .none)
                     .children(of: key, after: after, count: count)
             }
@@ -178,7 +179,7 @@ extension Ledger {
             return try file.write(body)
         } catch {
             // With the transaction went what the batch had written before.
-            if batch.isInTransaction || error.isUnknown {
+            if batch.isInTransaction && !statements.isInTransaction || error.isUnknown {
                 batch.isInTransaction = false
                 batch.failure = error
             }

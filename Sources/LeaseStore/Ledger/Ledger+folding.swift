@@ -37,6 +37,9 @@ extension Ledger {
         let foldedThrough = foldedThrough + Int64(slice.rowCount)
         var (historyCount, historyIsOver) = (historyCount + slice.historyCount, false)
         let began = clock.now().boot
+        // A slow disk is no hang, whatever is written to it.
+        commitBegan.start(at: began)
+        defer { commitBegan.stop() }
         try file.write { _ throws(CommitFailure) in
             // Nobody was told of what a slice does: if it is lost, the journal still has it.
             try statements.withoutSync { () throws(CommitFailure) in

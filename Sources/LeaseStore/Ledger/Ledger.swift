@@ -209,7 +209,7 @@ package final class Ledger {
         return tied
     }
 
-    /// The leases that have become free, or changed hands, since the last call or commit, in order.
+    /// The leases whose tenures have ended since the last call or commit, in order; some may be held again.
     package func takeFreed() -> [LeaseName] {
         defer { batch.freed.removeAll() }
         return batch.freed
@@ -220,6 +220,9 @@ package final class Ledger {
 
     /// How many leases are in force; some may be past their end and not yet ended.
     package var leaseCount: Int { leases.count }
+
+    /// Whether no more leases are granted.
+    var isFull: Bool { leases.count >= configuration.maximumLeases }
 
     private func refusalOfGrant(to caller: Caller, instead replaced: Tenure?) -> LeaseError? {
         let reserve = caller.isAdministrator ? 0 : configuration.leasesReservedForAdministrators
@@ -248,6 +251,7 @@ package final class Ledger {
         var returning = ReturningLeases(from: clock.now().boot)
         try file.pool.writeWithoutTransaction { database in
             foldedThrough = try Self.integer(Meta.foldedThrough, in: database) ?? 0
+            guard (0..<Int64.max).contains(foldedThrough) else { throw MalformedRow(table: "meta") }
             if let last = try Self.integer(Meta.lastToken, in: database) {
                 guard let token = Token(rawValue: last) else { throw MalformedRow(table: "meta") }
                 tokens.raise(to: token)

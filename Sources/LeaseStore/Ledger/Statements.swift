@@ -154,6 +154,21 @@ struct Statements {
         }
     }
 
+    /// Runs `body`, which reads; a row that no release writes leaves the transaction as it is, any other error ends it as in
+    /// ``step(_:)``.
+    func look<Value>(_ body: () throws -> Value) throws(CommitFailure) -> Value {
+        do {
+            return try body()
+        } catch let error as MalformedRow {
+            throw .refused(LeaseError(.ioError, StoreFile.translate(error, path: path).message))
+        } catch {
+            throw rollBack(after: error)
+        }
+    }
+
+    /// Whether a transaction is under way.
+    var isInTransaction: Bool { sqlite3_get_autocommit(connection) == 0 }
+
     /// Makes the transaction durable.
     ///
     /// An error before COMMIT, or of COMMIT before its sync, leaves nothing behind. SQLite writes the log first and syncs
@@ -171,7 +186,7 @@ struct Statements {
 
     /// Takes back what the transaction under way has done, if one is.
     func rollBackTransaction() throws(CommitFailure) {
-        guard sqlite3_get_autocommit(connection) == 0 else { return }
+        guard isInTransaction else { return }
         do {
             try rollback.run()
         } catch {

@@ -40,7 +40,9 @@ extension LeaseStore {
     ///
     /// - Throws: `LeaseError.Code.expired` if it belongs to none in force.
     public func check(_ name: LeaseName, token: Token) async throws -> Duration {
-        guard case .remaining(let left) = try await answer(to: .check(token: token), on: name) else { return .zero }
+        guard case .remaining(let left) = try await answer(to: .check(token: token), on: name) else {
+            throw unexpectedAnswer
+        }
         return left
     }
 
@@ -48,7 +50,7 @@ extension LeaseStore {
     ///
     /// Returns `nil` if nobody holds the lease.
     public func tenure(of name: LeaseName) async throws -> Tenure? {
-        guard case .tenure(let tenure) = try await answer(to: .holder, on: name) else { return nil }
+        guard case .tenure(let tenure) = try await answer(to: .holder, on: name) else { throw unexpectedAnswer }
         return tenure
     }
 

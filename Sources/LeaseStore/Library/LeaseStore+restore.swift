@@ -3,7 +3,7 @@ import GRDB
 import Glibc
 public import LeaseCore
 
-/// What ``LeaseStore/restore(_:to:minimumToken:clock:)`` did.
+/// What ``LeaseStore/restore(_:to:minimumToken:keyHash:clock:)`` did.
 public struct RestoreReport: Sendable {
     /// When the backup was made.
     public let backupTime: WallInstant
@@ -40,13 +40,16 @@ extension LeaseStore {
     ///   - minimumToken: A token that no token of the restored store may be below, at most
     ///     ``LeaseCore/EntryLease/highestToken``. Required if the backup's last token is ahead of the wall clock: tokens
     ///     that were issued after the backup may then be ahead as well, and only a person can know how far.
+    ///   - keyHash: The function that the store's keys were hashed by.
     ///   - clock: Where the time is read, or `nil` for the machine's clocks.
     /// - Throws: ``StoreError``: ``StoreError/Code/locked`` if the store is in use, ``StoreError/Code/notABackup``,
-    ///   ``StoreError/Code/damaged``, ``StoreError/Code/tokensAhead`` if `minimumToken` is required or too high.
+    ///   ``StoreError/Code/hashChanged`` if its keys were hashed by another function, ``StoreError/Code/damaged``,
+    ///   ``StoreError/Code/tokensAhead`` if `minimumToken` is required or too high.
     public static func restore(
         _ file: String,
         to path: String,
         minimumToken: Token? = nil,
+        keyHash: KeyHash = .xxh64,
         clock: (any LeaseClock)? = nil
     ) throws(StoreError) -> RestoreReport {
         let clock: any LeaseClock = if let clock { clock } else { try SystemLeaseClock() }
@@ -57,12 +60,12 @@ extension LeaseStore {
         defer { _ = (lock.path, ownLock == nil) }
         let backup = try StoreCopy(of: file)
         defer { backup.close() }
-        let facts = try BackupFacts(of: backup)
+        let facts = try BackupFacts(of: backup, keyHash: keyHash)
         try backup.requireWhole()
         try facts.requireMinimum(minimumToken, now: clock.now())
         let work = try WorkFolder(beside: path, purpose: "restoring")
         try backup.write(to: work.file) { _, _ in }
-        let result = try Restoration(work.file, of: file).finish(minimumToken: minimumToken, clock: clock)
+        let result = try Restoration(work.file, of: file, keyHash: keyHash).finish(minimumToken: minimumToken, clock: clock)
         try work.seal(owner: FileOwner.ofStore(at: path))
         let replaced = try ReplacedStore.setAside(path, at: clock.now().wall)
         try work.moveIntoPlace(replacing: true)

@@ -40,7 +40,7 @@ extension LeaseStore {
                     needsTables: true,
                     decide: { ledger, now in
                         _ = ledger.expire(now: now, limit: .max)
-                        return { ledger.read(query(now), limits: .none) { continuation.resume(with: $0) } }
+                        return { self.begin(Read(query: query(now)) { continuation.resume(with: $0) }, on: ledger) }
                     },
                     fail: { continuation.resume(throwing: $0) }
                 )
@@ -52,8 +52,46 @@ extension LeaseStore {
     func read(_ query: StoreQuery) async throws -> StoreListing {
         guard let ledger else { throw closed }
         return try await withCheckedThrowingContinuation { continuation in
-            ledger.read(query, limits: .none) { continuation.resume(with: $0) }
+            begin(Read(query: query) { continuation.resume(with: $0) }, on: ledger)
         }
+    }
+
+    /// A query that is answered beside the turns.
+    struct Read {
+        let query: StoreQuery
+        let answer: @Sendable (Result<StoreListing, any Error>) -> Void
+    }
+
+    /// Begins a read, or holds it until none is under way: readers of which one is always there let the log grow without end.
+    private func begin(_ read: Read, on ledger: Ledger) {
+        guard readsUnderWay == 0 || !ledger.isLogOverlong else { return heldReads.append(read) }
+        readsUnderWay += 1
+        ledger.read(read.query, limits: .none) { [self] result in
+            read.answer(result)
+            executor.execute { [self] in
+                assumeIsolated { $0.readEnded() }
+            }
+        }
+    }
+
+    private func readEnded() {
+        readsUnderWay -= 1
+        guard readsUnderWay == 0, !heldReads.isEmpty else { return }
+        let reads = heldReads
+        heldReads = []
+        guard let ledger else { return reads.forEach { $0.answer(.failure(closed)) } }
+        do throws(CommitFailure) {
+            try ledger.carryLogOver()
+        } catch {
+            // What the disk refuses is tried again before the next read.
+            if case .unknown(let failure) = error {
+                self.failure = failure
+                self.ledger = nil
+                ledger.abandon()
+                return reads.forEach { $0.answer(.failure(failure)) }
+            }
+        }
+        reads.forEach { begin($0, on: ledger) }
     }
 
     /// The first call to join has the turn ended after whatever is queued behind it.
@@ -72,7 +110,15 @@ extension LeaseStore {
         guard !turn.isEmpty else { return }
         guard let ledger else { return turn.forEach { $0.fail(closed) } }
         let now = clock.now()
+        if ledger.isFull {
+            // What has ended by time holds no room from anybody.
+            _ = ledger.expire(now: now, limit: Self.sweep)
+        }
         let answers = turn.map { $0.decide(ledger, now) }
+        if ledger.hasBatch {
+            // With a commit of its own it would make calls fail that write nothing.
+            _ = ledger.expire(now: now, limit: Self.sweep)
+        }
         let refusalOfLists: LeaseError?
         do {
             try ledger.commit()
@@ -97,6 +143,9 @@ extension LeaseStore {
             }
         }
     }
+
+    /// The most tenures that a turn ends since their time is over: more than a turn's calls begin.
+    private static let sweep = 4096
 
     /// Folds when the journal has grown, and whole when the tables are about to be read.
     ///

@@ -52,6 +52,10 @@ public actor LeaseStore {
     var ledger: Ledger?
     var failure: StoreError?
     var turn: [Pending] = []
+    /// How many reads are under way, beside the turns.
+    var readsUnderWay = 0
+    /// The reads that begin when none is under way, since the log is overlong.
+    var heldReads: [Read] = []
 
     /// The queue that the store's calls run on.
     public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }

@@ -5,6 +5,16 @@ extension Ledger {
     /// How many queries can be under way at once.
     package static let readers = StoreFile.readers
 
+    /// Whether the log is so long that no read is to begin beside another: with one always there it would never end.
+    package var isLogOverlong: Bool { file.isLogOverlong }
+
+    /// Carries all of the log over that no read under way holds back; called before a read, when ``isLogOverlong``.
+    ///
+    /// - Throws: ``CommitFailure/unknown(_:)`` if a sync failed.
+    package func carryLogOver() throws(CommitFailure) {
+        try file.carryLogOver()
+    }
+
     /// Answers a query from the tables, on a snapshot beside the writer.
     ///
     /// The snapshot is that of the last commit before the call: values, prefixes and leases as that commit left them,

@@ -82,6 +82,37 @@ import Testing
         }
     }
 
+    /// Reads of which one is always there would let the log grow without end.
+    @Test func withAnOverlongLogOneReadAtATimeBeginsAndTheLogIsCarriedOverBefore() async throws {
+        try await EngineBench.with { bench in
+            let first = try await bench.connect()
+            let second = try await bench.connect()
+            let third = try await bench.connect()
+            try await bench.send("LEASES\r\n", from: first)
+            try await bench.settle { !($0.backend as! ScriptedBackend).reads.isEmpty }
+            await bench.script { $0.isLogOverlong = true }
+            for client in [second, third] {
+                try await bench.send("LEASES\r\n", from: client)
+                try await bench.turns(10)
+            }
+            #expect(await bench.script { $0.calls.filter { $0 == .read || $0 == .carryLogOver } } == [.read])
+            await bench.script { $0.endRead() }
+            try await bench.settle { !($0.backend as! ScriptedBackend).reads.isEmpty }
+            try await bench.turns(10)
+            let calls = await bench.script { $0.calls.filter { $0 == .read || $0 == .carryLogOver } }
+            #expect(calls == [.read, .carryLogOver, .read])
+            await bench.script { $0.isLogOverlong = false }
+            try await bench.turns(3)
+            await bench.script { $0.endRead() }
+            try await bench.settle { !($0.backend as! ScriptedBackend).reads.isEmpty }
+            await bench.script { $0.endRead() }
+            try await bench.turns(3)
+            for client in [first, second, third] {
+                #expect(try await bench.output(of: client) == "*0\r\n")
+            }
+        }
+    }
+
     /// The disk is full: what is not folded is read with the tables.
     @Test func refusedFoldStopsNoList() async throws {
         try await EngineBench.with { bench in

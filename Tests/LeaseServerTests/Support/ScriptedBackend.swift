@@ -17,6 +17,7 @@ final class ScriptedBackend: LeaseBackend {
         case commit(Int)
         case fold
         case read
+        case carryLogOver
         case ping
         case close
         case abandon
@@ -196,6 +197,12 @@ final class ScriptedBackend: LeaseBackend {
     /// Lets the next read end.
     func endRead(_ result: Result<[(name: LeaseName, tenure: Tenure)], StoreError> = .success([])) {
         reads.removeFirst()(result.map { .leases($0) }.mapError { $0 })
+    }
+
+    var isLogOverlong = false
+
+    func carryLogOver() throws(CommitFailure) {
+        calls.append(.carryLogOver)
     }
 
     func ping() throws(CommitFailure) {

@@ -60,6 +60,20 @@ import Testing
 
     // MARK: - What is restored
 
+    @Test func aStoreWithAKeyHashOfItsOwnComesBackWithIt() throws {
+        var configuration = LedgerConfiguration()
+        configuration.keyHash = KeyHash(name: "length") { UInt64($0.count) }
+        let bench = try StoreBench(configuration: configuration)
+        try bench.ask(.put(key, [1]))
+        try bench.ledger.commit()
+        try LeaseStore.backup(of: bench.folder.store, to: backup)
+        #expect(code { _ = try restore() } == .hashChanged)
+        _ = try LeaseStore.restore(backup, to: folder.store, keyHash: configuration.keyHash, clock: clock)
+        let ledger = try Ledger(path: folder.store, configuration: configuration, clock: clock)
+        defer { ledger.abandon() }
+        #expect(try value(ledger) == .value([1]))
+    }
+
     @Test func everyKindComesBackAndTokensGoOn() throws {
         let child = try Key([0, 0xFF])
         try bench.ask(.put(key, []))

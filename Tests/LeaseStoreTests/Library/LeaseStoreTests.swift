@@ -38,6 +38,26 @@ import Testing
         }
     }
 
+    // MARK: - Time
+
+    @Test func whatHasEndedByTimeHoldsNoRoom() async throws {
+        var configuration = LeaseStore.Configuration()
+        configuration.clock = clock
+        configuration.maximumLeases = 3
+        let store = try await LeaseStore.open(path: folder.store, configuration: configuration)
+        for number in 0..<3 {
+            _ = try await store.acquire(LeaseName("held \(number)"), ttl: TTL(.seconds(30)))
+        }
+        #expect(await code { _ = try await store.acquire(LeaseName("one more"), ttl: .min) } == "lease busy")
+        clock.advance(by: .seconds(30))
+        for number in 0..<20 {
+            _ = try await store.acquire(LeaseName("job \(number)"), ttl: .min)
+            clock.advance(by: .seconds(2))
+        }
+        #expect(await store.countOfLeases == 1, "what is over is not kept in memory")
+        try await store.close()
+    }
+
     // MARK: - One caller
 
     @Test func aLeaseIsHeldFromItsGrantToItsRelease() async throws {
@@ -329,4 +349,9 @@ private final class FaultAfterSync: Sendable {
 private final class Tally: Sendable {
     let holders = Mutex<[LeaseName: Int]>([:])
     let issued = Mutex<[Token]>([])
+}
+
+extension LeaseStore {
+    /// How many leases the store has in memory.
+    fileprivate var countOfLeases: Int { ledger?.leaseCount ?? 0 }
 }

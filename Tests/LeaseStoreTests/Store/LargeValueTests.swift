@@ -50,6 +50,16 @@ import Testing
         }
     }
 
+    @Test func aDamagedRowRefusesNobodyElseOfItsTurn() throws {
+        try bench.ledger.file.pool.write { try $0.execute(sql: "DELETE FROM large_values") }
+        try bench.ask(.put(Key("other"), [1]))
+        #expect(bench.refusal(.get(try Key("key 1"))) == .ioError)
+        try bench.ask(.append(Key("other"), child: Key("child")))
+        try bench.ledger.commit()
+        #expect(try bench.ask(.get(Key("other"))) == .value([1]))
+        #expect(try bench.ask(.contains(Key("other"), child: Key("child"))) == .flag(true))
+    }
+
     @Test func whatTakesThePlaceOfALargeValueLeavesNothingOfIt() throws {
         func largeValues() throws -> Int? {
             try bench.ledger.file.pool.read { try Int.fetchOne($0, sql: "SELECT count(*) FROM large_values") }
