@@ -106,6 +106,8 @@ struct LeasedCommand: AsyncParsableCommand {
     }
 
     private func serve(logger: Logger, level: LogLevel) async throws {
+        // A start reads the configuration, and a reload that comes before its end asks for nothing else.
+        signal(SIGHUP, SIG_IGN)
         // First: it changes the environment, which nobody else reads yet.
         let passed = PassedDescriptors(try ListenDescriptors.take(), storedAs: KeptTies.namePrefix)
         let configuration = try loadConfiguration()

@@ -24,9 +24,12 @@ extension Engine {
             perform(.check(token: token), on: name, session, now)
         case .holder(let name):
             endIfLost(name, now: now)
+            guard !isKeptForNextTurn(command, on: [name], session, now) else { return }
             perform(.holder, on: name, session, now)
-        case .revoke(let command):
-            revoke(command, for: session, now: now)
+        case .revoke(let revocation):
+            endIfLost(revocation.name, now: now)
+            guard !isKeptForNextTurn(command, on: [revocation.name], session, now) else { return }
+            revoke(revocation, for: session, now: now)
         case .token:
             let token = try backend.issueToken(now: now)
             session.replyOnCommit { $0.writeInteger(token.rawValue, to: &$1) }
@@ -52,18 +55,19 @@ extension Engine {
 
     /// Ends a tenure by force; that of another user is logged, so that it can be told later who did it.
     private func revoke(_ command: RevokeCommand, for session: Session, now: Moment) {
-        endIfLost(command.name, now: now)
         let holder = backend.tenure(of: command.name)?.holder
         let request = LeaseRequest.revoke(after: command.after, reason: command.reason)
         let result = backend.perform(request, on: command.name, by: session.caller, now: now)
         if result == .success(.revoked(true)), let holder, holder.uid != session.caller.uid {
-            logger.notice(
-                "lease revoked by another user",
+            let note = Note(
+                level: .notice,
+                message: "lease revoked by another user",
                 metadata: [
                     "lease": "\(command.name)", "holder_uid": "\(holder.uid)", "owner": "\(holder.owner)",
                     "uid": "\(session.caller.uid)", "pid": "\(session.caller.pid)", "reason": "\(command.reason)",
                 ]
             )
+            notes.append(note)
         }
         reply(result, on: command.name, session, now)
     }

@@ -24,7 +24,9 @@ extension Engine {
         case .prefixRemove(let key, let child, let guarded):
             perform(.removeChild(key, child: child), if: guarded, session, now)
         case .keysRemove(let keys):
-            endIfLost(among: keys.lazy.map { LeaseName($0) }, now: now)
+            let names = keys.lazy.map { LeaseName($0) }
+            endIfLost(among: names, now: now)
+            guard !isKeptForNextTurn(command, on: names, session, now) else { return }
             perform(.removeKeys(keys), session, now)
         case .importEntries(let entries):
             importEntries(entries, for: session, now: now)
@@ -61,13 +63,15 @@ extension Engine {
         guard perform(.importEntries(entries), session, now), let token = backend.lastToken else { return }
         let lead = now.wall.duration(to: WallInstant(microseconds: token.rawValue))
         guard token != lastToken, lead > .zero else { return }
-        logger.warning(
-            "an imported token is ahead of the wall clock",
+        let note = Note(
+            level: .warning,
+            message: "an imported token is ahead of the wall clock",
             metadata: [
                 "token": "\(token)", "lead_ms": "\(lead.wholeMilliseconds)", "uid": "\(session.peer.uid)",
                 "pid": "\(session.peer.pid)",
             ]
         )
+        notes.append(note)
     }
 
     /// Decides a request; the reply rests on the turn's commit.

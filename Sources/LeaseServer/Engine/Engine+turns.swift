@@ -66,6 +66,7 @@ extension Engine {
             for session in turn {
                 session.replies.commitSucceeded()
             }
+            logNotes()
             holdings.haveEnded(lost)
             releaseHoldings(of: freed)
             settleGrants()
@@ -134,6 +135,7 @@ extension Engine {
                 }
                 joinTurn(session)
             }
+            dropWhoDoesNotRead()
             return scheduleTurn()
         }
         hasRead = false
@@ -169,6 +171,13 @@ extension Engine {
         }
     }
 
+    private func logNotes() {
+        for note in notes {
+            logger.log(level: note.level, note.message, metadata: note.metadata)
+        }
+        notes = []
+    }
+
     private func committed() {
         counters.commits += 1
         if commitFault.hasEnded() {
@@ -185,6 +194,7 @@ extension Engine {
             let refused = session.replies.commitRefused(refusal, encoder: session.encoder)
             counters.refused(refusal.code, count: refused)
         }
+        notes = []
         dropGrants()
         dropAttachments(refusal)
         self.refusal = refusal

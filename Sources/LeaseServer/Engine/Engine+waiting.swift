@@ -12,7 +12,8 @@ import NIOCore
 ///     new requests        ──┘
 ///
 /// A request that finds its lease free with others in line is not served before them: without `WAIT` it is put off to
-/// after the grants of the turn, and answered then. So is an import of such a lease.
+/// after the grants of the turn, and answered then. So is an import of such a lease. Whoever asks about it, or ends its
+/// tenure, is answered in the next turn: no commit has it free.
 extension Engine {
     /// A waiter that was granted in this turn; it stays in line until that is durable.
     struct WaitedGrant {
@@ -28,7 +29,7 @@ extension Engine {
 
     func acquire(_ command: AcquireCommand, for session: Session, now: Moment) throws(LeaseError) {
         endIfLost(command.name, now: now)
-        if waiting.lines.count > 0, waiting.lines.count(for: command.name) > 0, isFree(command.name, now: now) {
+        if isAboutToBeGranted(command.name, now: now) {
             // The store, which would say so, is asked only when the line has been served.
             try session.caller.permit(.acquire, on: command.name)
             if let wait = command.wait {
@@ -49,17 +50,28 @@ extension Engine {
     /// Imports entries; if one is about a lease that others wait for and that is free, after them.
     func importEntries(_ entries: [StoreEntry], for session: Session, now: Moment) {
         endIfLost(among: entries.lazy.filter { $0.lease != nil }.map { LeaseName($0.key) }, now: now)
-        let isBehind =
-            waiting.lines.count > 0
-            && entries.contains { entry in
-                let name = LeaseName(entry.key)
-                return entry.lease != nil && waiting.lines.count(for: name) > 0 && isFree(name, now: now)
-            }
-        if isBehind {
+        if entries.contains(where: { $0.lease != nil && isAboutToBeGranted(LeaseName($0.key), now: now) }) {
             putOff(.importEntries(entries), of: session)
         } else {
             bringIn(entries, for: session, now: now)
         }
+    }
+
+    /// Keeps a command about leases for the next turn if this one grants one of them; tells whether it did.
+    ///
+    /// What the store has refused to grant is free until the store takes it.
+    func isKeptForNextTurn(_ command: Command, on names: some Sequence<LeaseName>, _ session: Session, _ now: Moment)
+        -> Bool
+    {
+        guard names.contains(where: { isAboutToBeGranted($0, now: now) && !unserved.contains($0) }) else { return false }
+        session.keptCommand = command
+        hold(session)
+        return true
+    }
+
+    /// Whether the turn's end grants a lease, which is free, to the first in its line.
+    private func isAboutToBeGranted(_ name: LeaseName, now: Moment) -> Bool {
+        waiting.lines.count > 0 && waiting.lines.count(for: name) > 0 && isFree(name, now: now)
     }
 
     private func putOff(_ request: PutOff, of session: Session) {

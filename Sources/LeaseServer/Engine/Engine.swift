@@ -78,6 +78,8 @@ actor Engine {
     var unserved: [LeaseName] = []
     /// The waiters that this turn has granted.
     var grants: [WaitedGrant] = []
+    /// What is to be logged once the turn's commit has made it true.
+    var notes: [Note] = []
     /// What bound and tied tenures hang on.
     var holdings = Holdings()
     /// What this turn changes about that.
@@ -114,6 +116,13 @@ actor Engine {
     var drained: (@Sendable () -> Void)?
     /// Whether bytes have come since it was last asked.
     var hasRead = false
+
+    /// Something to be logged.
+    struct Note {
+        let level: Logger.Level
+        let message: Logger.Message
+        let metadata: Logger.Metadata
+    }
 
     /// How many turns a stop goes on reading at the most.
     private static let lastLooks = 64
@@ -278,7 +287,7 @@ actor Engine {
         }
         endHoldings(of: session)
         // What came with the end is still done, in the next turn; what was cut is not.
-        session.isEnding = !session.isHeld || session.isCut
+        session.isEnding = session.isEnding || !session.isHeld || session.isCut
         logger.debug("disconnected", metadata: ["session": "\(id)"])
         scheduleTurn()
     }
@@ -340,21 +349,20 @@ actor Engine {
         session.share = load.share(patternBytes: subscriptions.patternBytes)
         let before = (commands: session.turnCommands, replyBytes: session.replies.size)
         do throws(ProtocolError) {
-            while !session.isWaiting, !session.isEnding, !session.hasStopped,
+            if let command = session.keptCommand, !session.isEnding {
+                session.keptCommand = nil
+                session.turnCommands += 1
+                attempt(session) { () throws(LeaseError) in try execute(command, for: session, now: now) }
+            }
+            while !session.isWaiting, !session.isEnding, !session.hasStopped, session.keptCommand == nil,
                 let frame = try session.parser.next(from: &session.input)
             {
                 counters.commands += 1
                 // One that names thousands of keys is as much as many that name one.
                 session.turnCommands += 1 + frame.arguments.count / TurnLoad.argumentsOfACommand
-                do throws(LeaseError) {
-                    let command = try Command.parse(frame, limits: limits)
-                    if !command.isForSubscribers, isConfined(session) {
-                        throw Command.refusalToSubscriber(of: frame)
-                    }
-                    try execute(command, for: session, now: now)
-                } catch {
-                    counters.refused(error.code)
-                    session.reply(error)
+                attempt(session) { () throws(LeaseError) in
+                    if isConfined(session), let refusal = Command.refusalToSubscriber(of: frame) { throw refusal }
+                    try execute(Command.parse(frame, limits: limits), for: session, now: now)
                 }
             }
         } catch {
@@ -379,6 +387,16 @@ actor Engine {
             session.input = ByteBuffer()
         }
         joinTurn(session)
+    }
+
+    /// Replies what a command is refused with.
+    private func attempt(_ session: Session, _ command: () throws(LeaseError) -> Void) {
+        do throws(LeaseError) {
+            try command()
+        } catch {
+            counters.refused(error.code)
+            session.reply(error)
+        }
     }
 
     /// Has the session go on in the next turn.
@@ -562,6 +580,29 @@ actor Engine {
         }
         if let failure { throw failure }
     }
+
+    /// Drops the clients that have taken nothing of what they are sent since the last look, and looks again.
+    ///
+    /// - Parameter before: What each had yet to take then, in bytes.
+    func dropWhoDoesNotRead(_ before: [SessionID: Int] = [:]) {
+        guard state == .draining, !sessions.isEmpty else { return }
+        var unwritten: [SessionID: Int] = [:]
+        for session in sessions.values {
+            let bytes = session.unwrittenBytes
+            guard bytes > 0 else { continue }
+            if before[session.id] == bytes {
+                session.channel.close(promise: nil)
+            } else {
+                unwritten[session.id] = bytes
+            }
+        }
+        eventLoop.scheduleTask(in: Self.readingPause) { [unwritten] in
+            self.assumeIsolated { $0.dropWhoDoesNotRead(unwritten) }
+        }
+    }
+
+    /// How long a client may take nothing of what it is sent once the daemon stops.
+    private static let readingPause = TimeAmount.seconds(2)
 
     /// Closes every connection at once, whatever is still to be written.
     func dropConnections() {

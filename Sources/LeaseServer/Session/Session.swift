@@ -47,6 +47,8 @@ final class Session {
     var isProcessing = false
     /// Whether a command is being answered later.
     var isWaiting = false
+    /// A command that is done in the next turn, before whatever comes behind it.
+    var keptCommand: Command?
     /// The place in a lease's line that the session waits at, if it does.
     var wait: WaiterID?
     /// Whether the connection becomes a tie with this turn.
@@ -214,6 +216,9 @@ final class Session {
         written.assumeIsolated().whenComplete { _ in self.writesUnderWay -= 1 }
         return written
     }
+
+    /// How many bytes the channel has that the socket has not taken.
+    var unwrittenBytes: Int { (try? channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0 }
 
     private static func withDescriptor<Value>(of channel: any Channel, _ body: (Int32) -> Value) -> Value? {
         // Channels that have no socket are those of tests.

@@ -44,16 +44,16 @@ extension Command {
 }
 
 extension Command {
-    /// Whether a subscriber may send it in RESP2, where a reply cannot be told from an event.
-    package var isForSubscribers: Bool {
-        switch self {
-        case .subscribe, .psubscribe, .unsubscribe, .punsubscribe, .ping, .reset, .quit: true
-        default: false
-        }
-    }
+    /// What a subscriber may send in RESP2, where a reply cannot be told from an event.
+    private static let forSubscribers: Set<String> = [
+        "subscribe", "psubscribe", "unsubscribe", "punsubscribe", "ping", "reset", "quit",
+    ]
 
-    /// Refuses a command to a subscriber in RESP2.
-    package static func refusalToSubscriber(of frame: RESPFrame) -> LeaseError {
+    /// Why a subscriber in RESP2 may not send this, or `nil` if it may; what is wrong with its arguments comes behind that.
+    package static func refusalToSubscriber(of frame: RESPFrame) -> LeaseError? {
+        guard let spec = frame.withWord(0, { CommandTable.find($0) }), !forSubscribers.contains(spec.name) else {
+            return nil
+        }
         let name = frame.withWord(0) { PrintableBytes.text(of: $0.map(PrintableBytes.lowercased)) }
         return LeaseError(
             .invalidRequest,

@@ -32,6 +32,42 @@ import Testing
         }
     }
 
+    @Test(arguments: [true, false])
+    func whatWasNotCommittedIsNotLoggedAsDone(isRefused: Bool) async throws {
+        try await EngineBench.withLedger { bench in
+            let holder = try await bench.connect(uid: 1000)
+            let administrator = try await bench.connect(uid: 0)
+            _ = try await bench.acquire("a 30s", by: holder)
+            let refused = "-IOERR the disk is full\r\n"
+            let end = bench.clock.now().wall.milliseconds + 60_000
+            try await bench.turn { engine in
+                let entry = "IMPORT KEY b LEASE \(EntryLease.highestToken) \(end)\r\n"
+                bench.receive("REVOKE a\r\n" + entry, from: administrator, on: engine)
+                if isRefused { bench.refuseCommit(on: engine) }
+            }
+            let replies = try await bench.output(of: administrator)
+            #expect(replies == (isRefused ? refused + refused : ":1\r\n+OK\r\n"))
+            let messages = bench.log.messages
+            #expect(messages.contains("lease revoked by another user") == !isRefused)
+            #expect(messages.contains("an imported token is ahead of the wall clock") == !isRefused)
+        }
+    }
+
+    @Test func aConnectionThatIsToBeClosedStaysSoWhenItIsGone() async throws {
+        try await EngineBench.with { bench in
+            let client = try await bench.connect()
+            try await bench.turn { engine in
+                guard let session = engine.sessions[client] else { return }
+                session.input.writeString("TOKEN\r\n")
+                session.isEnding = true
+                engine.hold(session)
+                engine.disconnected(client)
+            }
+            try await bench.turns(2)
+            #expect(await bench.script { $0.calls.contains(.token) } == false)
+        }
+    }
+
     @Test func theStatusTellsThatTheStoreRefuses() async throws {
         try await EngineBench.with { bench in
             let told = Mutex<[String]>([])

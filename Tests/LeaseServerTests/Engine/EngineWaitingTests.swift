@@ -57,6 +57,44 @@ import Testing
         }
     }
 
+    /// A lease that is granted on is never seen free: no commit has it so.
+    @Test(arguments: ["HOLDER x", "REVOKE x", "KEYS REMOVE k x"])
+    func whoAsksInTheTurnOfTheReleaseFindsTheWaiter(question: String) async throws {
+        try await EngineBench.withLedger { bench in
+            let holder = try await bench.connect(uid: 0)
+            let token = try await bench.acquire("x 30s", by: holder)
+            let waiters = [try await bench.connect(), try await bench.connect()]
+            for waiter in waiters {
+                #expect(try await bench.ask("ACQUIRE x 30s WAIT FOREVER", from: waiter) == "")
+            }
+            try await bench.turn { engine in
+                // The second question is about what the first has left.
+                bench.receive("RELEASE x \(token)\r\n\(question)\r\nHOLDER x\r\n", from: holder, on: engine)
+            }
+            try await bench.settle { $0.sessions[holder].map { !$0.isWaiting && !$0.isHeld } ?? false }
+            try await bench.turns(1)
+            let granted = try await bench.token(of: waiters[0])
+            let last = question == "HOLDER x" ? granted : try await bench.token(of: waiters[1])
+            let replies = try await bench.output(of: holder)
+            #expect(replies.hasPrefix("+OK\r\n" + (question == "HOLDER x" ? "*30\r\n" : ":1\r\n")), "\(replies)")
+            #expect(replies.contains(":\(last)\r\n"), "\(replies)")
+        }
+    }
+
+    @Test func aLeaseWhoseGrantTheStoreHasRefusedIsToldToBeFree() async throws {
+        try await EngineBench.withLedger { bench in
+            let (first, waiter, other) = (try await bench.connect(), try await bench.connect(), try await bench.connect())
+            try await bench.turn { engine in
+                bench.receive("ACQUIRE x 30s\r\n", from: first, on: engine)
+                bench.receive("ACQUIRE x 30s WAIT FOREVER\r\n", from: waiter, on: engine)
+                bench.refuseCommit(on: engine)
+            }
+            #expect(try await bench.output(of: first) == ioError)
+            #expect(try await bench.ask("HOLDER x", from: other) == "$-1\r\n")
+            #expect(try await bench.output(of: waiter) == "")
+        }
+    }
+
     @Test func aWaiterThatClosesInTheTurnOfTheReleaseIsNotGranted() async throws {
         for closesFirst in [true, false] {
             try await EngineBench.withLedger { bench in

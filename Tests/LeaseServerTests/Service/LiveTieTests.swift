@@ -79,7 +79,7 @@ import Testing
 
     @Test(arguments: Going.all) func whoComesBeforeTheLoopSeesTheHolderGoFindsItGone(_ going: Going) async throws {
         let questions = [
-            "ACQUIRE x 30s", "HOLDER x", "CHECK x", "PUT k v IF x", "REVOKE x", "KEYS REMOVE x x",
+            "RENEW x FENCE 1h", "ACQUIRE x 30s", "HOLDER x", "CHECK x", "PUT k v IF x", "REVOKE x", "KEYS REMOVE x x",
             "IMPORT KEY x LEASE 1 \((time(nil) + 3600) * 1000)",
         ]
         for question in questions {
@@ -91,7 +91,9 @@ import Testing
                 if going.isTie { #expect(try await holder?.ask("TIE x \(fence)") == .simpleString("OK")) }
                 let descriptor = try #require(holder).inherited()
                 holder = nil
-                let asked = question.hasPrefix("CHECK") || question.hasPrefix("PUT") ? "\(question) \(fence)" : question
+                let asked =
+                    question.hasPrefix("CHECK") || question.hasPrefix("PUT")
+                    ? "\(question) \(fence)" : question.replacing("FENCE", with: "\(fence)")
                 // In one turn, and the loop has no look at the sockets in between.
                 await test.engine.run { engine in
                     if going.isHalf {

@@ -112,7 +112,7 @@ final class EngineBench: Sendable {
             backend: backend,
             clock: clock,
             configuration: configuration,
-            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+            logger: Logger(label: "test") { [log] _ in log }
         ) { error in
             reported.codes.withLock { $0.append(error.code) }
         }
@@ -124,6 +124,9 @@ final class EngineBench: Sendable {
             }
         }
     }
+
+    /// What the engine has logged.
+    let log = KeptLog()
 
     private final class Reported: Sendable {
         let codes = Mutex<[StoreError.Code]>([])
