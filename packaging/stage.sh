@@ -45,7 +45,7 @@ documents=$share/doc/leased
 install -d "$documents/examples"
 install -m 644 "$root/README.md" "$root/docs"/*.md "$documents"
 # The pages lie beside one another here; what is in the sources alone is named, and not linked to.
-sed -i -e 's,](docs/,](,g' -e 's,](systemd/examples),](examples/systemd),g' \
+sed -i -e 's,](docs/,](,g' -e 's,](\(\.\./\)\?systemd/examples),](examples/systemd),g' \
     -e 's,](\(\.\./\)\?systemd/leased\.yaml),](examples/leased.yaml),g' \
     -e 's,\[\([^]]*\)\](\(examples\|CONTRIBUTING\.md\|\.\./Tests/[^)]*\)),\1,g' "$documents"/*.md
 cp --recursive --no-preserve=mode,ownership "$root/systemd/examples" "$documents/examples/systemd"

@@ -263,6 +263,43 @@ def test_example_of_a_pair_one_works(machine: Machine) -> None:
         eventually(lambda: machine.run("pgrep", "-xc", "sleep").stdout.strip() == "1", 20, "the second's worker")
 
 
+def test_example_a_job_writes_and_gives_its_lease_back_at_a_shutdown(machine: Machine) -> None:
+    # It has more to do at its end than a daemon has that nobody waits for.
+    program(
+        machine,
+        "worker",
+        'echo $$ > /tmp/worker\n'
+        'trap \'leasectl put --if "$LEASE_NAME:$LEASE_TOKEN" last one; leasectl info > /dev/null;'
+        ' leasectl put --if "$LEASE_NAME:$LEASE_TOKEN" last two; exit 0\' TERM\n'
+        "while :; do sleep 1; done",
+    )
+    example(machine, "pair@.service")
+    machine.must("systemctl", "start", "pair@1.service", "pair@2.service", "lease@shop.service")
+    with machine.connect() as client:
+        eventually(lambda: machine.path("/tmp/worker").exists(), 20, "one to work")
+        eventually(lambda: client.holder("pair")["waiters"] == 1, 20, "the other to wait")  # type: ignore[index]
+    # The daemon's stop is asked for while theirs are under way, as at a shutdown.
+    units = ["pair@1.service", "pair@2.service", "lease@shop.service"]
+    machine.must("systemctl", "stop", *units, "leased.socket", "leased.service")
+    assert [(machine.state(unit), machine.show(unit, "Result")) for unit in units] == [("inactive", "success")] * 3
+    machine.must("systemctl", "start", "leased.service")
+    with machine.connect() as client:
+        assert client.call("GET", "last") == b"two"
+        assert client.holder("pair") is None
+        assert client.holder("shop") is None
+
+
+@pytest.mark.parametrize("unit", ["lease@backup.service", "leader@shop.service"])
+def test_a_unit_that_is_stopped_while_it_waits_has_not_failed(machine: Machine, unit: str) -> None:
+    name = "backup" if unit.startswith("lease@") else "leader/shop"
+    with machine.connect() as client:
+        client.call("ACQUIRE", name, "1h")
+        machine.must("systemctl", "start", "--no-block", unit)
+        eventually(lambda: client.holder(name)["waiters"] == 1, 20, "the unit to wait in line")  # type: ignore[index]
+        machine.must("systemctl", "stop", unit)
+    assert (machine.state(unit), machine.show(unit, "Result")) == ("inactive", "success")
+
+
 def test_example_two_units_exclude_each_other_and_neither_is_killed(machine: Machine) -> None:
     for name in ["reindex", "vacuum"]:
         program(machine, name, f"echo {name} begins >> /tmp/log; read word < /tmp/{name}; echo {name} ends >> /tmp/log")
