@@ -115,6 +115,8 @@ struct LeasedCommand: AsyncParsableCommand {
         let clock = try SystemLeaseClock()
         let listener = try Self.listener(configuration, passed: passed.listeners)
         var inForce = configuration
+        let surroundings = Surroundings(listener: listener, logger: logger)
+        surroundings.check(configuration)
         // One that the service manager passed is where its unit says.
         inForce.socketPath = listener.boundPath ?? configuration.socketPath
         let tieStore = TieStore(logger: logger)
@@ -145,6 +147,7 @@ struct LeasedCommand: AsyncParsableCommand {
             ReloadService(
                 server: server,
                 started: configuration,
+                surroundings: surroundings,
                 level: level,
                 logger: logger,
                 load: loadConfiguration

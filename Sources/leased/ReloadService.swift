@@ -16,6 +16,7 @@ actor ReloadService: Service {
     private let server: LeaseServer
     /// The configuration that the daemon was started with.
     private let started: ServerConfiguration
+    private let surroundings: Surroundings
     private let level: LogLevel
     private let logger: Logger
     private let load: @Sendable () throws(ConfigurationError) -> ServerConfiguration
@@ -24,12 +25,14 @@ actor ReloadService: Service {
     init(
         server: LeaseServer,
         started: ServerConfiguration,
+        surroundings: Surroundings,
         level: LogLevel,
         logger: Logger,
         load: @escaping @Sendable () throws(ConfigurationError) -> ServerConfiguration
     ) {
         self.server = server
         self.started = started
+        self.surroundings = surroundings
         self.level = level
         self.logger = logger
         self.load = load
@@ -54,7 +57,11 @@ actor ReloadService: Service {
             await server.apply(configuration)
             level.current = configuration.logLevel
             logger.notice("configuration reloaded")
-            let waiting = started.settingsFixedAtStart(differingIn: configuration)
+            surroundings.check(configuration)
+            let waiting = started.settingsFixedAtStart(
+                differingIn: configuration,
+                isSocketPassed: surroundings.listener.isPassed
+            )
             if !waiting.isEmpty {
                 logger.notice(
                     "settings changed that take effect at the next start",

@@ -49,7 +49,10 @@ import Testing
     @Test func subscriberMaySendNothingElse() throws {
         let may = ["SUBSCRIBE a", "PSUBSCRIBE a", "UNSUBSCRIBE", "PUNSUBSCRIBE", "PING", "PING a", "RESET", "QUIT"]
         // Whatever else is wrong with it.
-        let mayNot = ["ACQUIRE a 1s", "ACQUIRE a 1ms", "ACQUIRE", "LEASES", "HELLO 3", "INFO", "COMMAND", "CLIENT ID", "GET a", "ECHO a"]
+        let mayNot = [
+            "ACQUIRE a 1s", "ACQUIRE a 1ms", "ACQUIRE", "LEASES", "HELLO 3", "INFO", "COMMAND", "CLIENT ID", "GET a",
+            "ECHO a",
+        ]
         for line in may + mayNot {
             let frame = RESPFrame(arguments: line.split(separator: " ").map { .bytes(ByteBuffer(substring: $0)) })
             #expect((Command.refusalToSubscriber(of: frame) == nil) == may.contains(line), "\(line)")

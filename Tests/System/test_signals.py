@@ -86,10 +86,19 @@ def test_the_store_is_checkpointed(make_daemon: MakeDaemon, daemon: Daemon, name
         assert client.call("CHECK", name, token) > 0
 
 
-def test_clients_that_do_not_read_or_finish_do_not_hold_up_the_stop(daemon: Daemon) -> None:
+def test_clients_that_do_not_read_or_finish_do_not_hold_up_the_stop(make_daemon: MakeDaemon, name: str) -> None:
+    # So long that the stop's own end would be none.
+    daemon = make_daemon(environment={"LEASED_STOP_TIMEOUT": "1h"}).start()
     deaf = daemon.connect(timeout=0.3)
     with pytest.raises(TimeoutError):
         deaf.send_raw(encode("ECHO", "x" * 50_000) * 4_000)
+    # Nor does one that hears of more than its socket takes.
+    watcher = daemon.connect()
+    watcher.send_raw(encode("PSUBSCRIBE", "*"))
+    with daemon.connect() as busy:
+        for number in range(1500):
+            busy.call("ACQUIRE", f"{name}/{number}", "1h", "OWNER", "o" * 250)
+        assert b"\nunsent_message_bytes:0\r" not in busy.call("INFO")
     half = daemon.connect()
     half.send_raw(b"*2\r\n$4\r\nECHO\r\n$1000\r\nhalf of it")
     started = now()
@@ -97,6 +106,7 @@ def test_clients_that_do_not_read_or_finish_do_not_hold_up_the_stop(daemon: Daem
     assert daemon.wait(LIMIT) == 0
     print(f"stopped after {now() - started:.2f} s")
     deaf.close()
+    watcher.close()
     half.close()
 
 

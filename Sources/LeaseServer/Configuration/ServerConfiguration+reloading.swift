@@ -13,11 +13,13 @@ extension ServerConfiguration {
     }
 
     /// The settings that `new` has otherwise and a reload does not take over, by their names in the file.
-    public func settingsFixedAtStart(differingIn new: ServerConfiguration) -> [String] {
+    ///
+    /// - Parameter isSocketPassed: Whether the service manager makes the socket, at the next start, too.
+    public func settingsFixedAtStart(differingIn new: ServerConfiguration, isSocketPassed: Bool = false) -> [String] {
         let fixed: [(key: String, isSame: Bool)] = [
-            (SettingKey.socket, socketPath == new.socketPath),
-            (SettingKey.socketMode, socketMode == new.socketMode),
-            (SettingKey.socketGroup, socketGroup == new.socketGroup),
+            (SettingKey.socket, isSocketPassed || socketPath == new.socketPath),
+            (SettingKey.socketMode, isSocketPassed || socketMode == new.socketMode),
+            (SettingKey.socketGroup, isSocketPassed || socketGroup == new.socketGroup),
             (SettingKey.store, storePath == new.storePath),
             (SettingKey.stopTimeout, stopTimeout == new.stopTimeout),
             (SettingKey.commitTimeout, commitTimeout == new.commitTimeout),

@@ -63,7 +63,9 @@ extension Engine {
     func isKeptForNextTurn(_ command: Command, on names: some Sequence<LeaseName>, _ session: Session, _ now: Moment)
         -> Bool
     {
-        guard names.contains(where: { isAboutToBeGranted($0, now: now) && !unserved.contains($0) }) else { return false }
+        guard names.contains(where: { isAboutToBeGranted($0, now: now) && !unserved.contains($0) }) else {
+            return false
+        }
         session.keptCommand = command
         hold(session)
         return true

@@ -47,6 +47,9 @@ public struct LeaseServer: Service {
                 ]
             )
         }
+        if ledger.isNew {
+            logger.notice("a new store was made", metadata: ["path": "\(figures.path)"])
+        }
         logger.info("store opened", metadata: ["path": "\(figures.path)", "leases": "\(figures.leases)"])
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let (failures, failed) = AsyncStream.makeStream(of: StoreError.self)

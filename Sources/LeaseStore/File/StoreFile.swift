@@ -16,6 +16,8 @@ import LeaseCore
 /// ``Checkpointer`` does it beside.
 final class StoreFile {
     let path: String
+    /// Whether there was no file, so that it was made.
+    let isNew: Bool
     let pool: DatabasePool
     private let checkpointer: Checkpointer
     let snapshot: KeptSnapshot
@@ -34,7 +36,8 @@ final class StoreFile {
         do {
             try Self.makeFolder(of: path)
             lock = try Self.takeLock(beside: path)
-            if FileManager.default.fileExists(atPath: path) {
+            isNew = !FileManager.default.fileExists(atPath: path)
+            if !isNew {
                 let size = try Self.requireRegularFile(path)
                 ownLock = try Self.takeLock(of: path)
                 inspection = try Self.inspect(path, size: size, keyHash: keyHash)

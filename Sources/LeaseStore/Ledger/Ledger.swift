@@ -218,6 +218,9 @@ package final class Ledger {
     /// The last token that was issued or brought in, if one was; it may not be durable yet.
     package var lastToken: Token? { tokens.last }
 
+    /// Whether there was no file at the store's path, so that it was made.
+    package var isNew: Bool { file.isNew }
+
     /// How many leases are in force; some may be past their end and not yet ended.
     package var leaseCount: Int { leases.count }
 

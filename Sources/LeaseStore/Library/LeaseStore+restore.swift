@@ -65,7 +65,10 @@ extension LeaseStore {
         try facts.requireMinimum(minimumToken, now: clock.now())
         let work = try WorkFolder(beside: path, purpose: "restoring")
         try backup.write(to: work.file) { _, _ in }
-        let result = try Restoration(work.file, of: file, keyHash: keyHash).finish(minimumToken: minimumToken, clock: clock)
+        let result = try Restoration(work.file, of: file, keyHash: keyHash).finish(
+            minimumToken: minimumToken,
+            clock: clock
+        )
         try work.seal(owner: FileOwner.ofStore(at: path))
         let replaced = try ReplacedStore.setAside(path, at: clock.now().wall)
         try work.moveIntoPlace(replacing: true)

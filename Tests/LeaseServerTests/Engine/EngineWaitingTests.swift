@@ -83,7 +83,9 @@ import Testing
 
     @Test func aLeaseWhoseGrantTheStoreHasRefusedIsToldToBeFree() async throws {
         try await EngineBench.withLedger { bench in
-            let (first, waiter, other) = (try await bench.connect(), try await bench.connect(), try await bench.connect())
+            let (first, waiter, other) = (
+                try await bench.connect(), try await bench.connect(), try await bench.connect()
+            )
             try await bench.turn { engine in
                 bench.receive("ACQUIRE x 30s\r\n", from: first, on: engine)
                 bench.receive("ACQUIRE x 30s WAIT FOREVER\r\n", from: waiter, on: engine)

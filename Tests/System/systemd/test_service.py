@@ -195,6 +195,35 @@ def test_a_reload_changes_limits_and_log_level_and_drops_nobody(machine: Machine
     assert machine.show("leased.service", "NRestarts") == "0"
 
 
+def test_what_the_units_settings_overrule_is_told(machine: Machine) -> None:
+    machine.write(
+        CONFIGURATION,
+        'socket: /run/leased/other.sock\nsocket-mode: "0600"\nsocket-group: root\n'
+        "limits:\n  connections: 30000\ncommit-timeout: 10m\n",
+    )
+    start(machine)
+    told = {
+        "settings without effect: the service manager has made the socket": "socket, socket-mode, socket-group",
+        "limits.connections does not fit the limit on open files": "needed=31000",
+        "commit-timeout does not fit the watchdog": "commit_timeout_ms=600000",
+    }
+
+    def lines(text: str) -> list[str]:
+        return [line for line in machine.journal().splitlines() if text in line]
+
+    for text, values in told.items():
+        assert [values in line for line in lines(text)] == [True], machine.journal()
+    # A reload says so again, and promises nothing of a restart that would do nothing.
+    machine.must("systemctl", "reload", "leased.service")
+    eventually(lambda: lines("configuration reloaded"), 20, "the reload")
+    eventually(lambda: all(len(lines(text)) == 2 for text in told), 20, "the same lines")
+    assert not lines("take effect at the next start")
+    # What fits is not spoken of.
+    machine.write(CONFIGURATION, "limits:\n  connections: 10000\n")
+    machine.must("systemctl", "restart", "leased.service")
+    assert all(len(lines(text)) == 2 for text in told)
+
+
 @pytest.mark.parametrize(
     ("text", "named"),
     [

@@ -1,0 +1,33 @@
+internal import Glibc
+internal import LeaseWire
+
+/// The settings about the socket, beside a socket that the service manager has made.
+extension UnixListener {
+    /// Whether the service manager has made the socket, whatever the configuration says of it.
+    public var isPassed: Bool { path == nil }
+
+    /// The settings that ask for another socket than the one which the service manager has made, by their names in the file.
+    ///
+    /// What is as it is by default is not taken for asked. Empty if the daemon made the socket itself.
+    public func settingsWithoutEffect(in configuration: ServerConfiguration) -> [String] {
+        guard isPassed, let boundPath else { return [] }
+        let usualPath = SocketPath.resolve(socket: nil, user: configuration.isUserDaemon, environment: [:])
+        let usual = ServerConfiguration(socketPath: usualPath, storePath: "")
+        var status = stat()
+        let isKnown = lstat(boundPath, &status) == 0
+        let asked: [(key: String, isVain: Bool)] = [
+            (
+                SettingKey.socket,
+                !configuration.isUserDaemon && configuration.socketPath != usual.socketPath
+                    && configuration.socketPath != boundPath
+            ),
+            (
+                SettingKey.socketMode,
+                isKnown && configuration.socketMode != usual.socketMode
+                    && configuration.socketMode != status.st_mode & 0o7777
+            ),
+            (SettingKey.socketGroup, isKnown && configuration.socketGroup.map { $0 != status.st_gid } ?? false),
+        ]
+        return asked.filter(\.isVain).map(\.key)
+    }
+}
