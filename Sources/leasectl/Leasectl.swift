@@ -13,7 +13,7 @@ struct Leasectl: ParsableCommand {
             Never two backups at once, whatever cron thinks:
                 leasectl run --try backup -- rsync -a /home /mnt/backup
 
-            One leader among several machines' or users' candidates:
+            One leader among several candidates, of whatever user:
                 leasectl elect scheduler ./scheduler
 
             Who holds what, and what happens:
@@ -26,7 +26,8 @@ struct Leasectl: ParsableCommand {
             Exit codes: 1 not there, 64 usage, 65 what was read is damaged or too big, 66 input cannot be read, 69 the daemon cannot be reached, 70 internal error, 73 a file cannot be made, 74 output cannot be written, \
             75 held by another, 76 the lease is lost, 77 denied; those of run are under "leasectl help run".
 
-            Completions: leasectl --generate-completion-script bash > /etc/bash_completion.d/leasectl
+            Completions, for bash, zsh or fish:
+                leasectl --generate-completion-script bash > leasectl.bash
             """,
         version: "leasectl \(LeasedVersion.current)",
         subcommands: [
@@ -43,7 +44,32 @@ struct Leasectl: ParsableCommand {
     }
 }
 
+extension Leasectl {
+    /// Refuses help for a command that there is not: a script that asks for it, or means another, is told.
+    ///
+    /// Without a word about help the parser refuses such a command itself.
+    static func requireKnownCommand(in arguments: [String]) throws(Failure) {
+        let asksForHelp = arguments.first == "help" || arguments.contains { $0 == "-h" || $0 == "--help" }
+        guard asksForHelp else { return }
+        var command: any ParsableCommand.Type = Leasectl.self
+        for word in arguments.first == "help" ? arguments.dropFirst() : arguments[...] {
+            let subcommands = command.configuration.subcommands
+            guard !word.hasPrefix("-"), !subcommands.isEmpty else { return }
+            guard let next = subcommands.first(where: { $0._commandName == word }) else {
+                throw Failure.unknownCommand(word, under: command)
+            }
+            command = next
+        }
+    }
+}
+
 extension Failure {
+    /// There is no such command.
+    static func unknownCommand(_ word: String, under command: any ParsableCommand.Type) -> Failure {
+        let names = command.configuration.subcommands.map { $0._commandName }
+        return Failure(ExitStatus.usage, "unknown command '\(word)'; name one of \(names.joined(separator: ", "))")
+    }
+
     /// A command that is only there for those under it was given without one: an empty variable in a script, say.
     static func missingCommand(of command: any ParsableCommand.Type) -> Failure {
         let names = command.configuration.subcommands.map { $0._commandName }

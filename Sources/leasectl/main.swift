@@ -10,6 +10,7 @@ ArgumentText.requireArguments(count: CommandLine.argc)
 
 let arguments = ArgumentText.strings(count: CommandLine.argc, CommandLine.unsafeArgv).dropFirst()
 do {
+    try Leasectl.requireKnownCommand(in: Array(arguments))
     var command = try Leasectl.parseAsRoot(JobArguments.shielded(Array(arguments)))
     try command.run()
 } catch let failure as Failure {

@@ -62,7 +62,7 @@ def test_errors_go_to_stderr_with_a_status(ctl: Ctl, name: str) -> None:
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["nonsense"], ["acquire"], ["acquire", "x", "30"], ["acquire", "x", "ten"],
+        ["nonsense"], ["nonsense", "--help"], ["help", "nonsense"], ["help", "keys", "nonsense"], ["acquire"], ["acquire", "x", "30"], ["acquire", "x", "ten"],
         ["acquire", "x", "999ms"], ["renew", "x"], ["renew", "x", "0", "30s"],
         ["renew", "x", "abc", "30s"], ["release", "x"], ["check", "x"], ["check", "x", "0"], ["run"], ["run", "x"],
         ["run", "--nonsense", "x", "true"], ["run", "--ttl", "21s", "--grace", "10s", "x", "true"], ["status"],

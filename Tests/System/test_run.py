@@ -1,7 +1,9 @@
 """`leasectl run`: one of two runs, the environment, the exit statuses, the limits, the report."""
 
+import errno
 import json
 import os
+import resource
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -141,6 +143,31 @@ def test_what_cannot_be_run(ctl: Ctl, tmp_path: Path, name: str) -> None:
         assert command in done.stderr
         with ctl.daemon.connect() as client:
             assert client.call("HOLDER", name) is None, "the lease is free again"
+
+
+def test_a_command_that_is_too_long_cannot_be_executed(ctl: Ctl, name: str) -> None:
+    def limit_words() -> None:
+        # A quarter of it is for words and environment (execve(2)).
+        resource.setrlimit(resource.RLIMIT_STACK, (1 << 20, resource.getrlimit(resource.RLIMIT_STACK)[1]))
+
+    def run(size: int) -> int | None:
+        """What leasectl ends with, or `None` if it is too long for that itself."""
+        words = ["x" * 1000] * (size // 1000) + ["y" * (size % 1000)]
+        try:
+            return ctl("run", "--try", name, "true", *words, preexec_fn=limit_words).returncode
+        except OSError as error:
+            assert error.errno == errno.E2BIG
+            return None
+
+    fits, too_many = 1, 1 << 18
+    while too_many - fits > 1:
+        middle = (fits + too_many) // 2
+        if run(middle) is None:
+            too_many = middle
+        else:
+            fits = middle
+    assert run(1) == 0
+    assert run(fits) == 126
 
 
 def test_the_lease_is_free_at_once_after_the_job(ctl: Ctl, name: str) -> None:

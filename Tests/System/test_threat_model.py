@@ -514,6 +514,17 @@ def test_unfinished_frames_cost_what_they_hold_and_no_longer_than_they_last(daem
     count, argument = 20, b"x" * (MEBIBYTE - 64)
     frame = encode("PING", *[argument] * 8)[:-1000]
     assert len(frame) > 7 * MEBIBYTE
+    small = encode("PING", *[b""] * 65_535)[:-10]
+    with daemon.connect(timeout=60) as other:
+        other.call("PING")
+        before = daemon.memory()
+        clients = [daemon.connect(timeout=60) for _ in range(count)]
+        for client in clients:
+            client.send_raw(small)
+            assert other.call("PING") == Simple("PONG"), "others are answered meanwhile"
+        assert daemon.memory() - before < count * (len(small) + 64 * 65_536)
+        for client in clients:
+            client.close()
     with daemon.connect(timeout=60) as other:
         other.call("PING")
         before = daemon.memory()

@@ -90,7 +90,7 @@ extension LeaseClient.Configuration {
 
     /// The connection has ended.
     func ended(_ error: (any Error)?) -> LeaseClientError {
-        let reason = error.map { " (\($0))" } ?? ""
+        let reason = error.map { " (\(($0 as? IOError).map { String(cString: strerror($0.errnoCode)) } ?? "\($0)"))" } ?? ""
         let message = "the daemon closed the connection at \(socketPath)\(reason)"
         return LeaseClientError(.connectionFailed, message, underlyingError: error)
     }

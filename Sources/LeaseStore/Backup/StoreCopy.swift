@@ -15,6 +15,7 @@ struct StoreCopy {
         self.path = path
         var information = stat()
         guard stat(path, &information) == 0 else {
+            guard errno != EACCES else { throw Self.denied(path) }
             guard errno == ENOENT else { throw .failed("stat of", path, errno) }
             throw StoreError(.missing, "there is no file \(path)")
         }
@@ -24,12 +25,7 @@ struct StoreCopy {
                 "\(path) is no store: \(information.st_size == 0 ? "it is empty" : "it is no regular file")"
             )
         }
-        guard access(path, R_OK) == 0 else {
-            throw StoreError(
-                .denied,
-                "\(path) may not be read: \(systemMessage(errno)); do this as root, or as its owner"
-            )
-        }
+        guard access(path, R_OK) == 0 else { throw Self.denied(path) }
         var configuration = Configuration()
         configuration.readonly = true
         configuration.busyMode = .timeout(5)
@@ -38,6 +34,10 @@ struct StoreCopy {
         } catch {
             throw Self.failure(error, path: path)
         }
+    }
+
+    private static func denied(_ path: String) -> StoreError {
+        StoreError(.denied, "\(path) may not be read: \(systemMessage(errno)); do this as root, or as its owner")
     }
 
     /// Runs `body` in one snapshot of the file.

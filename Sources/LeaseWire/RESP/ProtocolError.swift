@@ -1,7 +1,7 @@
 /// Why a connection's bytes are no commands, or replies, any more.
 ///
 /// Nothing behind such bytes can be trusted, so the connection is to be closed, after ``reply`` if there is one.
-package struct ProtocolError: Error, Hashable, Sendable {
+package struct ProtocolError: Error, Hashable, Sendable, CustomStringConvertible {
     /// What came in place of RESP.
     package enum Kind: Hashable, Sendable {
         /// Bytes that are no frame, or a frame over its limits.
@@ -21,6 +21,8 @@ package struct ProtocolError: Error, Hashable, Sendable {
         self.kind = kind
         self.text = text
     }
+
+    package var description: String { text }
 
     /// A malformed frame.
     static func malformed(_ text: String) -> ProtocolError {

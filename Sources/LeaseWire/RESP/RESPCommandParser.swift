@@ -183,10 +183,16 @@ package struct RESPCommandParser: Sendable {
         return .frame(frame)
     }
 
+    /// Copies what still shares the buffer's storage, all at once: one allocation for each read, and not for each argument.
     private mutating func detach() {
+        guard detached < arguments.count else { return }
+        var copy = ByteBuffer()
+        for case .bytes(let bytes) in arguments[detached...] {
+            copy.writeBytes(bytes.readableBytesView)
+        }
         while detached < arguments.count {
-            if case .bytes(let bytes) = arguments[detached] {
-                arguments[detached] = .bytes(ByteBuffer(bytes: bytes.readableBytesView))
+            if case .bytes(let bytes) = arguments[detached], let own = copy.readSlice(length: bytes.readableBytes) {
+                arguments[detached] = .bytes(own)
             }
             detached += 1
         }

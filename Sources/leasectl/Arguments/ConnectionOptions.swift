@@ -28,6 +28,6 @@ struct ConnectionOptions: ParsableArguments {
 
 /// How a command shows what it found.
 struct OutputOptions: ParsableArguments {
-    @Flag(help: "Print JSON, one object a line, with the keys of docs/PROTOCOL.md.")
+    @Flag(help: "Print JSON, one object a line, with the keys of docs/PROTOCOL.md, leased-protocol(7).")
     var json = false
 }

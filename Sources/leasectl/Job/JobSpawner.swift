@@ -48,7 +48,8 @@ struct JobSpawner: Sendable {
         var process: pid_t = 0
         let error = spawn(command, environment, tie: tie, errorPipe: ends[1], into: &process)
         close(ends[1])
-        guard error == 0 else { throw .refused(error) }
+        // The words are too long for the trampoline as for the command itself.
+        guard error == 0 else { throw error == E2BIG ? .notExecutable(error) : .refused(error) }
 
         guard let failure = Self.readFailure(ends[0]) else { return process }
         while waitpid(process, nil, 0) < 0, errno == EINTR {}

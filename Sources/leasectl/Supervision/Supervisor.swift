@@ -179,7 +179,8 @@ struct Supervisor: ~Copyable {
             if case .lost = machine.conclusion { return }
             Console.complain("the lease was over before the job had ended and it could be released")
         case .failed(let reason):
-            Console.complain("the lease could not be given back as it should be, and ends by itself: \(reason)")
+            let time = machine.policy.atLeast == nil ? "" : ", perhaps before --at-least"
+            Console.complain("the lease could not be given back as it should be, and ends by itself\(time): \(reason)")
         }
     }
 }

@@ -14,7 +14,8 @@ struct ElectCommand: ParsableCommand {
             nobody else leads. Options stop at the lease name.
 
                 leasectl elect scheduler ./scheduler --fence-from-environment
-                leasectl elect --id "$(hostname)" --on-win ./take-address --on-lose ./drop-address vip ./proxy
+                leasectl elect --on-win ./take-address --on-lose ./drop-address vip ./proxy
+                leasectl elect --id "$(hostname)" scheduler ./scheduler
                 leasectl status scheduler --is "$(hostname)" && echo "this machine leads"
                 leasectl watch scheduler
 

@@ -14,7 +14,10 @@ struct PutCommand: ParsableCommand {
 
                 leasectl put motd "back at noon"
                 leasectl put logo - < logo.png
-                leasectl run backup -- sh -c 'leasectl put --if "$LEASE_NAME:$LEASE_TOKEN" backup/last "$(date)"'
+
+            In a job under leasectl run, as long as it holds its lease:
+
+                leasectl put --if "$LEASE_NAME:$LEASE_TOKEN" backup/last "$(date)"
             """
     )
 
