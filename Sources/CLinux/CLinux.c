@@ -2,6 +2,7 @@
 #include "CLinux.h"
 #include <errno.h>
 #include <link.h>
+#include <linux/sockios.h>
 #include <locale.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
@@ -30,6 +31,11 @@ enum clinux_hang_up clinux_hang_up(int socket) {
     if (poll(&state, 1, 0) != 1) return CLINUX_OPEN;
     if (state.revents & POLLHUP) return CLINUX_CLOSED;
     return state.revents & POLLRDHUP ? CLINUX_WRITING_CLOSED : CLINUX_OPEN;
+}
+
+int clinux_unread_bytes(int socket) {
+    int bytes;
+    return ioctl(socket, SIOCOUTQ, &bytes) == 0 ? bytes : 0;
 }
 
 int clinux_set_close_on_exec(int descriptor, int on) {

@@ -106,10 +106,12 @@ struct LeasedCommand: AsyncParsableCommand {
     }
 
     private func serve(logger: Logger, level: LogLevel) async throws {
-        // A start reads the configuration, and a reload that comes before its end asks for nothing else.
+        // Until it is trapped there is nothing to read again.
         signal(SIGHUP, SIG_IGN)
         // First: it changes the environment, which nobody else reads yet.
         let passed = PassedDescriptors(try ListenDescriptors.take(), storedAs: KeptTies.namePrefix)
+        // A reload that comes once the configuration is read is for the end of the start.
+        let hangUps = await UnixSignalsSequence(trapping: .sighup)
         let configuration = try loadConfiguration()
         level.current = configuration.logLevel
         let clock = try SystemLeaseClock()
@@ -148,6 +150,7 @@ struct LeasedCommand: AsyncParsableCommand {
                 server: server,
                 started: configuration,
                 surroundings: surroundings,
+                hangUps: hangUps,
                 level: level,
                 logger: logger,
                 load: loadConfiguration

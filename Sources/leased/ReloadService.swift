@@ -17,6 +17,7 @@ actor ReloadService: Service {
     /// The configuration that the daemon was started with.
     private let started: ServerConfiguration
     private let surroundings: Surroundings
+    private let hangUps: UnixSignalsSequence
     private let level: LogLevel
     private let logger: Logger
     private let load: @Sendable () throws(ConfigurationError) -> ServerConfiguration
@@ -26,6 +27,7 @@ actor ReloadService: Service {
         server: LeaseServer,
         started: ServerConfiguration,
         surroundings: Surroundings,
+        hangUps: UnixSignalsSequence,
         level: LogLevel,
         logger: Logger,
         load: @escaping @Sendable () throws(ConfigurationError) -> ServerConfiguration
@@ -33,6 +35,7 @@ actor ReloadService: Service {
         self.server = server
         self.started = started
         self.surroundings = surroundings
+        self.hangUps = hangUps
         self.level = level
         self.logger = logger
         self.load = load
@@ -42,7 +45,7 @@ actor ReloadService: Service {
 
     func run() async throws {
         await cancelWhenGracefulShutdown {
-            for await _ in await UnixSignalsSequence(trapping: .sighup) {
+            for await _ in self.hangUps {
                 // A stop has come first: the manager is not told of anything but that.
                 guard !Task.isCancelled else { break }
                 await self.reload()

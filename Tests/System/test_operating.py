@@ -81,7 +81,7 @@ def calls(pattern: str) -> Iterator[tuple[re.Match[str], str]]:
 
 def logged() -> set[tuple[str, str]]:
     """Messages and levels of all log lines; those that are nothing but a value are named by what they can be."""
-    lines = {(shape, found[1]) for found, shape in calls(rf"\blogger\s*\.({'|'.join(LEVELS)})\(")}
+    lines = {(shape, found[1]) for found, shape in calls(rf"\b(?:logger|notes)\s*\.({'|'.join(LEVELS)})\(")}
     assert (VALUE, "critical") in lines, "the daemon's last line is the error's sentence"
     assert (VALUE, "warning") in lines, "the watchdog's reports are logged as they are"
     reports = (SOURCES / "SystemdNotify/Watchdog/WatchdogFeeder.swift").read_text()

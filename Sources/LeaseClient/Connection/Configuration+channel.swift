@@ -70,7 +70,7 @@ extension LeaseClient.Configuration {
             return LeaseClientError(.invalidRequest, message, underlyingError: error)
         }
         let number = (error as? IOError)?.errnoCode
-        let reason = number.map { String(cString: strerror($0)) } ?? "\(error)"
+        let reason = Self.reason(for: error)
         let hint =
             if LeaseClientError.isClosedToUser(number) {
                 "the socket's group may"
@@ -90,8 +90,13 @@ extension LeaseClient.Configuration {
 
     /// The connection has ended.
     func ended(_ error: (any Error)?) -> LeaseClientError {
-        let reason = error.map { " (\(($0 as? IOError).map { String(cString: strerror($0.errnoCode)) } ?? "\($0)"))" } ?? ""
+        let reason = error.map { " (\(Self.reason(for: $0)))" } ?? ""
         let message = "the daemon closed the connection at \(socketPath)\(reason)"
         return LeaseClientError(.connectionFailed, message, underlyingError: error)
+    }
+
+    /// What an error says, in the system's words where it is the system's.
+    private static func reason(for error: any Error) -> String {
+        (error as? IOError).map { String(cString: strerror($0.errnoCode)) } ?? "\(error)"
     }
 }

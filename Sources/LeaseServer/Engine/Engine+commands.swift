@@ -24,11 +24,11 @@ extension Engine {
             perform(.check(token: token), on: name, session, now)
         case .holder(let name):
             endIfLost(name, now: now)
-            guard !isKeptForNextTurn(command, on: [name], session, now) else { return }
+            guard !isKept(command, on: [name], session, now: now) else { return }
             perform(.holder, on: name, session, now)
         case .revoke(let revocation):
             endIfLost(revocation.name, now: now)
-            guard !isKeptForNextTurn(command, on: [revocation.name], session, now) else { return }
+            guard !isKept(command, on: [revocation.name], session, now: now) else { return }
             revoke(revocation, for: session, now: now)
         case .token:
             let token = try backend.issueToken(now: now)
@@ -59,15 +59,13 @@ extension Engine {
         let request = LeaseRequest.revoke(after: command.after, reason: command.reason)
         let result = backend.perform(request, on: command.name, by: session.caller, now: now)
         if result == .success(.revoked(true)), let holder, holder.uid != session.caller.uid {
-            let note = Note(
-                level: .notice,
-                message: "lease revoked by another user",
+            notes.notice(
+                "lease revoked by another user",
                 metadata: [
                     "lease": "\(command.name)", "holder_uid": "\(holder.uid)", "owner": "\(holder.owner)",
                     "uid": "\(session.caller.uid)", "pid": "\(session.caller.pid)", "reason": "\(command.reason)",
                 ]
             )
-            notes.append(note)
         }
         reply(result, on: command.name, session, now)
     }

@@ -26,7 +26,7 @@ extension Engine {
         case .keysRemove(let keys):
             let names = keys.lazy.map { LeaseName($0) }
             endIfLost(among: names, now: now)
-            guard !isKeptForNextTurn(command, on: names, session, now) else { return }
+            guard !isKept(command, on: names, session, now: now) else { return }
             perform(.removeKeys(keys), session, now)
         case .importEntries(let entries):
             importEntries(entries, for: session, now: now)
@@ -63,15 +63,13 @@ extension Engine {
         guard perform(.importEntries(entries), session, now), let token = backend.lastToken else { return }
         let lead = now.wall.duration(to: WallInstant(microseconds: token.rawValue))
         guard token != lastToken, lead > .zero else { return }
-        let note = Note(
-            level: .warning,
-            message: "an imported token is ahead of the wall clock",
+        notes.warning(
+            "an imported token is ahead of the wall clock",
             metadata: [
                 "token": "\(token)", "lead_ms": "\(lead.wholeMilliseconds)", "uid": "\(session.peer.uid)",
                 "pid": "\(session.peer.pid)",
             ]
         )
-        notes.append(note)
     }
 
     /// Decides a request; the reply rests on the turn's commit.

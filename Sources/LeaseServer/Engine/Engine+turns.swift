@@ -66,7 +66,7 @@ extension Engine {
             for session in turn {
                 session.replies.commitSucceeded()
             }
-            logNotes()
+            notes.commitSucceeded(logger)
             holdings.haveEnded(lost)
             releaseHoldings(of: freed)
             settleGrants()
@@ -90,6 +90,7 @@ extension Engine {
         advanceListings(now: now, sweep: sweep)
         tidy(now: now)
         isGivingOut = false
+        processKept()
         rest(now: now)
         readOn(from: answered)
     }
@@ -112,7 +113,7 @@ extension Engine {
         }
         switch state {
         case .lastLook(let turns): lookOnceMore(turns: turns)
-        case .draining where sessions.isEmpty && held.isEmpty:
+        case .draining where sessions.isEmpty && held.isEmpty && kept.isEmpty:
             drained?()
             drained = nil
         case .running, .draining, .failed, .closed: break
@@ -171,13 +172,6 @@ extension Engine {
         }
     }
 
-    private func logNotes() {
-        for note in notes {
-            logger.log(level: note.level, note.message, metadata: note.metadata)
-        }
-        notes = []
-    }
-
     private func committed() {
         counters.commits += 1
         if commitFault.hasEnded() {
@@ -194,7 +188,7 @@ extension Engine {
             let refused = session.replies.commitRefused(refusal, encoder: session.encoder)
             counters.refused(refusal.code, count: refused)
         }
-        notes = []
+        notes.commitRefused()
         dropGrants()
         dropAttachments(refusal)
         self.refusal = refusal

@@ -13,7 +13,7 @@ import NIOCore
 ///
 /// A request that finds its lease free with others in line is not served before them: without `WAIT` it is put off to
 /// after the grants of the turn, and answered then. So is an import of such a lease. Whoever asks about it, or ends its
-/// tenure, is answered in the next turn: no commit has it free.
+/// tenure, is served behind the commit: none has it free.
 extension Engine {
     /// A waiter that was granted in this turn; it stays in line until that is durable.
     struct WaitedGrant {
@@ -57,18 +57,42 @@ extension Engine {
         }
     }
 
-    /// Keeps a command about leases for the next turn if this one grants one of them; tells whether it did.
+    /// Keeps a command about leases until this turn's grants are durable, if it grants one of these; tells whether it did.
     ///
-    /// What the store has refused to grant is free until the store takes it.
-    func isKeptForNextTurn(_ command: Command, on names: some Sequence<LeaseName>, _ session: Session, _ now: Moment)
-        -> Bool
-    {
-        guard names.contains(where: { isAboutToBeGranted($0, now: now) && !unserved.contains($0) }) else {
-            return false
-        }
+    /// What the store has refused to grant, or to end, is as it is until the store takes it.
+    func isKept(_ command: Command, on names: some Sequence<LeaseName>, _ session: Session, now: Moment) -> Bool {
+        guard waiting.lines.count > 0, schedule.maySweep(now: now.boot),
+            names.contains(where: { isAboutToBeGranted($0, now: now) && !unserved.contains($0) })
+        else { return false }
         session.keptCommand = command
-        hold(session)
+        session.isHeld = true
+        kept.append(session)
         return true
+    }
+
+    /// Does the commands that were kept, behind the turn's commit and before anything else is read: what was granted is held.
+    func processKept() {
+        guard !kept.isEmpty else { return }
+        let sessions = kept
+        kept = []
+        let now = clock.now()
+        for session in sessions {
+            guard let command = session.keptCommand else { continue }
+            session.isHeld = false
+            session.keptCommand = nil
+            if !session.isEnding {
+                session.isProcessing = true
+                attempt(session) { () throws(LeaseError) in try execute(command, for: session, now: now) }
+                session.isProcessing = false
+                joinTurn(session)
+            }
+            process(session)
+            if self.sessions[session.id] == nil, session.keptCommand == nil {
+                session.isEnding = true
+            }
+        }
+        // One whose lease another of them has just set free.
+        hasMoreWork = hasMoreWork || !kept.isEmpty
     }
 
     /// Whether the turn's end grants a lease, which is free, to the first in its line.

@@ -59,6 +59,8 @@ actor Engine {
     var isGivingOut = false
     /// The sessions that go on in the next turn: their commands were cut, or came while replies were given out.
     var held: [Session] = []
+    /// The sessions with a command that is done once the turn's grants are durable.
+    var kept: [Session] = []
     /// How long a turn goes on gathering what is committed together.
     var gathering = Gathering()
     /// Whether a turn has left work over.
@@ -79,7 +81,7 @@ actor Engine {
     /// The waiters that this turn has granted.
     var grants: [WaitedGrant] = []
     /// What is to be logged once the turn's commit has made it true.
-    var notes: [Note] = []
+    var notes = CommitNotes()
     /// What bound and tied tenures hang on.
     var holdings = Holdings()
     /// What this turn changes about that.
@@ -116,13 +118,6 @@ actor Engine {
     var drained: (@Sendable () -> Void)?
     /// Whether bytes have come since it was last asked.
     var hasRead = false
-
-    /// Something to be logged.
-    struct Note {
-        let level: Logger.Level
-        let message: Logger.Message
-        let metadata: Logger.Metadata
-    }
 
     /// How many turns a stop goes on reading at the most.
     private static let lastLooks = 64
@@ -342,6 +337,8 @@ actor Engine {
     /// Does what the session's bytes say, until they end, or a command has to wait.
     func process(_ session: Session, now: Moment? = nil) {
         guard !isGivingOut else { return hold(session) }
+        // What comes behind a command that is kept is done behind it.
+        guard session.keptCommand == nil else { return }
         session.isProcessing = true
         defer { session.isProcessing = false }
         let limits = configuration.limits.values
@@ -349,11 +346,6 @@ actor Engine {
         session.share = load.share(patternBytes: subscriptions.patternBytes)
         let before = (commands: session.turnCommands, replyBytes: session.replies.size)
         do throws(ProtocolError) {
-            if let command = session.keptCommand, !session.isEnding {
-                session.keptCommand = nil
-                session.turnCommands += 1
-                attempt(session) { () throws(LeaseError) in try execute(command, for: session, now: now) }
-            }
             while !session.isWaiting, !session.isEnding, !session.hasStopped, session.keptCommand == nil,
                 let frame = try session.parser.next(from: &session.input)
             {
@@ -390,7 +382,7 @@ actor Engine {
     }
 
     /// Replies what a command is refused with.
-    private func attempt(_ session: Session, _ command: () throws(LeaseError) -> Void) {
+    func attempt(_ session: Session, _ command: () throws(LeaseError) -> Void) {
         do throws(LeaseError) {
             try command()
         } catch {
@@ -581,27 +573,26 @@ actor Engine {
         if let failure { throw failure }
     }
 
-    /// Drops the clients that have taken nothing of what they are sent since the last look, and looks again.
+    /// Drops the clients that have read nothing of what they are sent since the last look, and looks again.
     ///
-    /// - Parameter before: What each had yet to take then, in bytes.
+    /// - Parameter before: What each had yet to read then, in bytes.
     func dropWhoDoesNotRead(_ before: [SessionID: Int] = [:]) {
         guard state == .draining, !sessions.isEmpty else { return }
-        var unwritten: [SessionID: Int] = [:]
+        var unread: [SessionID: Int] = [:]
         for session in sessions.values {
-            let bytes = session.unwrittenBytes
-            guard bytes > 0 else { continue }
+            guard let bytes = session.unreadBytes else { continue }
             if before[session.id] == bytes {
                 session.channel.close(promise: nil)
             } else {
-                unwritten[session.id] = bytes
+                unread[session.id] = bytes
             }
         }
-        eventLoop.scheduleTask(in: Self.readingPause) { [unwritten] in
-            self.assumeIsolated { $0.dropWhoDoesNotRead(unwritten) }
+        eventLoop.scheduleTask(in: Self.readingPause) { [unread] in
+            self.assumeIsolated { $0.dropWhoDoesNotRead(unread) }
         }
     }
 
-    /// How long a client may take nothing of what it is sent once the daemon stops.
+    /// How long a client may read nothing of what it is sent once the daemon stops.
     private static let readingPause = TimeAmount.seconds(2)
 
     /// Closes every connection at once, whatever is still to be written.

@@ -47,7 +47,7 @@ final class Session {
     var isProcessing = false
     /// Whether a command is being answered later.
     var isWaiting = false
-    /// A command that is done in the next turn, before whatever comes behind it.
+    /// A command that is done behind the turn's commit, before whatever comes behind it.
     var keptCommand: Command?
     /// The place in a lease's line that the session waits at, if it does.
     var wait: WaiterID?
@@ -124,7 +124,7 @@ final class Session {
     /// Whether the socket is to be read on: a client that takes no replies, or waits for one, is not read, and neither
     /// is one that sends faster than its share of the turns is.
     var isReadable: Bool {
-        !isWaiting && !isEnding && !isInputClosed && isWritable
+        !isWaiting && !isEnding && !isInputClosed && keptCommand == nil && isWritable
             && (!isCut || input.readableBytes < Self.readAhead)
     }
 
@@ -217,8 +217,14 @@ final class Session {
         return written
     }
 
-    /// How many bytes the channel has that the socket has not taken.
-    var unwrittenBytes: Int { (try? channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0 }
+    /// How much the client has yet to read of what the socket has not all taken, or `nil` if it has.
+    ///
+    /// It becomes less as the client reads: what is in the socket counts, too, which takes more only when most of that is gone.
+    var unreadBytes: Int? {
+        let unwritten = (try? channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
+        guard unwritten > 0 else { return nil }
+        return unwritten + (descriptor.map { Int(clinux_unread_bytes($0)) } ?? 0)
+    }
 
     private static func withDescriptor<Value>(of channel: any Channel, _ body: (Int32) -> Value) -> Value? {
         // Channels that have no socket are those of tests.

@@ -28,7 +28,7 @@ final class Checkpointer: Sendable {
     private let running = Atomic<Bool>(false)
     private let failedSync = Atomic<Int32>(0)
 
-    init(path: String, threshold: Int32 = 4000) throws {
+    init(path: String, threshold: Int32) throws {
         self.threshold = threshold
         var configuration = Configuration()
         configuration.label = "leased.checkpoint"
@@ -83,7 +83,8 @@ final class Checkpointer: Sendable {
         }
     }
 
-    /// Copies what is left between two commits; with no reader there that is all, and the log begins anew.
+    /// Copies what is left between two commits, unless a checkpoint beside the writer is under way; with no reader there that is
+    /// all, and the log begins anew.
     func carryOver(on writer: Database) throws {
         guard !isRunning else { return }
         copiedFrames.store(0, ordering: .relaxed)

@@ -31,7 +31,7 @@ final class StoreFile {
     /// Kept since libdispatch frees a queue on a thread of its shared pool, and wakes every second once that has one.
     private var inspection: DatabaseQueue?
 
-    init(path: String, keyHash: KeyHash) throws(StoreError) {
+    init(path: String, keyHash: KeyHash, logFrames: Int32) throws(StoreError) {
         self.path = path
         do {
             try Self.makeFolder(of: path)
@@ -57,7 +57,7 @@ final class StoreFile {
                 try Self.requireDurability(of: database)
             }
             try Schema.migrator.migrate(pool)
-            let checkpointer = try Checkpointer(path: path)
+            let checkpointer = try Checkpointer(path: path, threshold: logFrames)
             snapshot = try pool.writeWithoutTransaction { database in
                 try Self.requireDurability(of: database)
                 checkpointer.observe(database)

@@ -77,7 +77,7 @@ package final class Ledger {
         self.configuration = configuration
         self.clock = clock
         self.commitBegan = CommitClock()
-        let file = try StoreFile(path: path, keyHash: configuration.keyHash)
+        let file = try StoreFile(path: path, keyHash: configuration.keyHash, logFrames: configuration.logFrames)
         self.file = file
         do {
             statements = try file.pool.writeWithoutTransaction {
@@ -146,6 +146,7 @@ package final class Ledger {
         by caller: Caller,
         now: Moment
     ) -> Result<LeaseAnswer, LeaseError> {
+        if case .acquire = request { makeRoom(for: caller, now: now) }
         var tokens = tokens
         let tenure = leases[name]
         var decision = LeaseRules.decide(request, on: name, tenure: tenure, by: caller, now: now, tokens: &tokens)
@@ -224,8 +225,18 @@ package final class Ledger {
     /// How many leases are in force; some may be past their end and not yet ended.
     package var leaseCount: Int { leases.count }
 
-    /// Whether no more leases are granted.
-    var isFull: Bool { leases.count >= configuration.maximumLeases }
+    /// What has ended by time takes no place from a grant: some of it is ended if there is none left.
+    private func makeRoom(for caller: Caller, now: Moment) {
+        let reserve = caller.isAdministrator ? 0 : configuration.leasesReservedForAdministrators
+        let isFull =
+            leases.count >= configuration.maximumLeases - reserve
+            || !caller.isAdministrator && leases.count(of: caller.uid) >= configuration.maximumLeasesPerUser
+        guard isFull else { return }
+        _ = expire(now: now, limit: Self.sweep)
+    }
+
+    /// How many tenures are ended at once beside what was asked for.
+    static let sweep = 4096
 
     private func refusalOfGrant(to caller: Caller, instead replaced: Tenure?) -> LeaseError? {
         let reserve = caller.isAdministrator ? 0 : configuration.leasesReservedForAdministrators

@@ -32,7 +32,8 @@ extension LeaseStore {
 
     /// Reads the tables at the end of a turn, when all whose time has come is ended and all is folded.
     ///
-    /// The snapshot is taken before the next turn, so that it shows exactly what has been answered so far.
+    /// The snapshot is taken before the next turn, so that it shows exactly what has been answered so far; if the read is held,
+    /// it is taken later, and shows what has been answered until then.
     func list(_ query: @escaping @Sendable (Moment) -> StoreQuery) async throws -> StoreListing {
         try await withCheckedThrowingContinuation { continuation in
             join(
@@ -40,7 +41,7 @@ extension LeaseStore {
                     needsTables: true,
                     decide: { ledger, now in
                         _ = ledger.expire(now: now, limit: .max)
-                        return { self.begin(Read(query: query(now)) { continuation.resume(with: $0) }, on: ledger) }
+                        return { self.begin(Read(query: query(now)) { continuation.resume(with: $0) }) }
                     },
                     fail: { continuation.resume(throwing: $0) }
                 )
@@ -50,9 +51,8 @@ extension LeaseStore {
 
     /// Reads what no lease has a part in, as the last turn left it.
     func read(_ query: StoreQuery) async throws -> StoreListing {
-        guard let ledger else { throw closed }
-        return try await withCheckedThrowingContinuation { continuation in
-            begin(Read(query: query) { continuation.resume(with: $0) }, on: ledger)
+        try await withCheckedThrowingContinuation { continuation in
+            begin(Read(query: query) { continuation.resume(with: $0) })
         }
     }
 
@@ -63,8 +63,20 @@ extension LeaseStore {
     }
 
     /// Begins a read, or holds it until none is under way: readers of which one is always there let the log grow without end.
-    private func begin(_ read: Read, on ledger: Ledger) {
-        guard readsUnderWay == 0 || !ledger.isLogOverlong else { return heldReads.append(read) }
+    func begin(_ read: Read) {
+        guard let ledger else { return read.answer(.failure(closed)) }
+        if ledger.isLogOverlong {
+            guard readsUnderWay == 0 else { return heldReads.append(read) }
+            do throws(CommitFailure) {
+                try ledger.carryLogOver()
+            } catch {
+                // What the disk refuses is tried again before the next read.
+                if case .unknown(let failure) = error {
+                    end(ledger, failure)
+                    return read.answer(.failure(failure))
+                }
+            }
+        }
         readsUnderWay += 1
         ledger.read(read.query, limits: .none) { [self] result in
             read.answer(result)
@@ -76,22 +88,17 @@ extension LeaseStore {
 
     private func readEnded() {
         readsUnderWay -= 1
-        guard readsUnderWay == 0, !heldReads.isEmpty else { return }
+        guard readsUnderWay == 0 else { return }
         let reads = heldReads
         heldReads = []
-        guard let ledger else { return reads.forEach { $0.answer(.failure(closed)) } }
-        do throws(CommitFailure) {
-            try ledger.carryLogOver()
-        } catch {
-            // What the disk refuses is tried again before the next read.
-            if case .unknown(let failure) = error {
-                self.failure = failure
-                self.ledger = nil
-                ledger.abandon()
-                return reads.forEach { $0.answer(.failure(failure)) }
-            }
-        }
-        reads.forEach { begin($0, on: ledger) }
+        reads.forEach { begin($0) }
+    }
+
+    /// What the file holds is unknown: nobody uses it any more.
+    private func end(_ ledger: Ledger, _ failure: StoreError) {
+        self.failure = failure
+        self.ledger = nil
+        ledger.abandon()
     }
 
     /// The first call to join has the turn ended after whatever is queued behind it.
@@ -110,14 +117,10 @@ extension LeaseStore {
         guard !turn.isEmpty else { return }
         guard let ledger else { return turn.forEach { $0.fail(closed) } }
         let now = clock.now()
-        if ledger.isFull {
-            // What has ended by time holds no room from anybody.
-            _ = ledger.expire(now: now, limit: Self.sweep)
-        }
         let answers = turn.map { $0.decide(ledger, now) }
         if ledger.hasBatch {
             // With a commit of its own it would make calls fail that write nothing.
-            _ = ledger.expire(now: now, limit: Self.sweep)
+            _ = ledger.expire(now: now, limit: Ledger.sweep)
         }
         let refusalOfLists: LeaseError?
         do {
@@ -128,9 +131,7 @@ extension LeaseStore {
             case .refused(let refusal):
                 turn.forEach { $0.fail(refusal) }
             case .unknown(let failure):
-                self.failure = failure
-                self.ledger = nil
-                ledger.abandon()
+                end(ledger, failure)
                 turn.forEach { $0.fail(failure) }
             }
             return
@@ -143,9 +144,6 @@ extension LeaseStore {
             }
         }
     }
-
-    /// The most tenures that a turn ends since their time is over: more than a turn's calls begin.
-    private static let sweep = 4096
 
     /// Folds when the journal has grown, and whole when the tables are about to be read.
     ///

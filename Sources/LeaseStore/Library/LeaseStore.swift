@@ -39,6 +39,8 @@ public actor LeaseStore {
         public var historyAge: Duration = .seconds(30 * 86_400)
         /// How many rows of history are kept.
         public var historyRows: Int64 = 100_000
+        /// From how many frames (4 KiB each) the log is carried over into the file.
+        package var logFrames: Int32 = 4000
         /// Where the time is read, or `nil` for the machine's clocks.
         public var clock: (any LeaseClock)?
 
@@ -90,6 +92,7 @@ public actor LeaseStore {
         options.maximumFileBytes = configuration.maximumFileBytes
         options.historyAge = configuration.historyAge
         options.historyRows = configuration.historyRows
+        options.logFrames = configuration.logFrames
         ledger = try Ledger(path: path, configuration: options, clock: clock)
     }
 

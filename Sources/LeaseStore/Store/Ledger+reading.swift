@@ -12,6 +12,8 @@ extension Ledger {
     ///
     /// - Throws: ``CommitFailure/unknown(_:)`` if a sync failed.
     package func carryLogOver() throws(CommitFailure) {
+        commitBegan.start(at: clock.now().boot)
+        defer { commitBegan.stop() }
         try file.carryLogOver()
     }
 

@@ -81,6 +81,43 @@ import Testing
         }
     }
 
+    /// The disk is full, and the end of a tenure is no more durable than the grant that follows it.
+    @Test func whoAsksAboutALeaseThatTheStoreDoesNotEndIsAnsweredOnce() async throws {
+        try await EngineBench.withLedger { bench in
+            let (holder, waiter, other) = (
+                try await bench.connect(), try await bench.connect(), try await bench.connect()
+            )
+            _ = try await bench.acquire("x 1s", by: holder)
+            #expect(try await bench.ask("ACQUIRE x 30s WAIT FOREVER", from: waiter) == "")
+            bench.clock.advance(by: .seconds(1))
+            try await bench.turn { engine in
+                bench.receive("HOLDER x\r\nPING\r\n", from: other, on: engine)
+                bench.refuseCommit(on: engine)
+                // And that of the turn behind this one, in which it is answered.
+                engine.onLoop { bench.refuseCommit(on: $0) }
+            }
+            try await bench.turns(3)
+            #expect(try await bench.output(of: other) == "\(ioError)+PONG\r\n")
+            #expect(await bench.engine.run { $0.kept.isEmpty && $0.held.isEmpty })
+        }
+    }
+
+    @Test func whatAClientSentBehindAKeptCommandIsDoneAlsoIfItIsGone() async throws {
+        try await EngineBench.withLedger { bench in
+            let (holder, waiter) = (try await bench.connect(uid: 0), try await bench.connect())
+            let token = try await bench.acquire("x 30s", by: holder)
+            #expect(try await bench.ask("ACQUIRE x 30s WAIT FOREVER", from: waiter) == "")
+            try await bench.turn { engine in
+                bench.receive("RELEASE x \(token)\r\nREVOKE x\r\nPUT last word\r\n", from: holder, on: engine)
+                engine.disconnected(holder)
+            }
+            try await bench.turns(2)
+            #expect(try await bench.token(of: waiter) > token)
+            #expect(try await bench.tenure("x") == nil, "it is revoked")
+            #expect(try await bench.ask("GET last", from: waiter) == "$4\r\nword\r\n")
+        }
+    }
+
     @Test func aLeaseWhoseGrantTheStoreHasRefusedIsToldToBeFree() async throws {
         try await EngineBench.withLedger { bench in
             let (first, waiter, other) = (

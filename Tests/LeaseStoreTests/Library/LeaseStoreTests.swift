@@ -1,3 +1,4 @@
+import Dispatch
 import GRDB
 import LeaseCore
 import Synchronization
@@ -55,6 +56,37 @@ import Testing
             clock.advance(by: .seconds(2))
         }
         #expect(await store.countOfLeases == 1, "what is over is not kept in memory")
+        try await store.close()
+    }
+
+    // MARK: - Reads
+
+    @Test func aReadWaitsForTheLogToBeCarriedOverOnceItIsOverlong() async throws {
+        var configuration = LeaseStore.Configuration()
+        configuration.logFrames = 10
+        let store = try await LeaseStore.open(path: folder.store, configuration: configuration)
+        let key = try Key("key")
+        let (began, goOn) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
+        await store.beginRead(of: key) {
+            began.signal()
+            goOn.wait()
+        }
+        await withCheckedContinuation { continuation in
+            DispatchQueue(label: "wait").async {
+                began.wait()
+                continuation.resume()
+            }
+        }
+        for number in 0..<60 {
+            try await store.put([UInt8(number)], for: key)
+        }
+        #expect(await store.isLogOverlong, "no checkpoint passes a reader")
+        let value = Task { try await store.get(key) }
+        while await store.heldReads.isEmpty { await Task.yield() }
+        goOn.signal()
+        #expect(try await value.value == [59])
+        // The reader's snapshot ends just behind its answer; a later read tries again.
+        while await store.isLogOverlong { _ = try await store.get(key) }
         try await store.close()
     }
 
@@ -354,4 +386,11 @@ private final class Tally: Sendable {
 extension LeaseStore {
     /// How many leases the store has in memory.
     fileprivate var countOfLeases: Int { ledger?.leaseCount ?? 0 }
+
+    fileprivate var isLogOverlong: Bool { ledger?.isLogOverlong ?? false }
+
+    /// Begins a read that ends when `body` does.
+    fileprivate func beginRead(of key: Key, until body: @escaping @Sendable () -> Void) {
+        begin(Read(query: .value(key)) { _ in body() })
+    }
 }
