@@ -60,11 +60,6 @@ int clinux_set_group(int descriptor, gid_t group) {
     return fchownat(descriptor, "", (uid_t)-1, group, AT_EMPTY_PATH);
 }
 
-int clinux_terminal_columns(int descriptor) {
-    struct winsize size;
-    return ioctl(descriptor, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
-}
-
 void *clinux_utf8_locale(void) { return newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0); }
 
 long clinux_cells(void *locale, const uint32_t *characters, size_t count) {

@@ -9,7 +9,8 @@ internal import NIOCore
 ///     }
 ///
 /// It connects when it is first used and again when the connection was lost. Copies share one connection; calls are
-/// pipelined on it, and answered in their order. Every call ends when its task is cancelled.
+/// pipelined on it, and answered in their order. Every call ends when its task is cancelled, with
+/// ``LeaseClientError/Code/cancelled``. The connection closes with ``close()``, or with the last copy.
 ///
 /// **What a lost connection means.** A command whose answer was lost is sent again if that is safe: reads, and those that
 /// carry a request id by which the daemon knows them again. Writes to the store are not. It is tried for

@@ -15,7 +15,7 @@ extension LeasedCommand {
     }
 
     /// Puts a backup in the store's place, and tells what has become of what was in it.
-    func putBack(_ backup: String, logger: Logger, level: LogLevel) throws {
+    func restoreBackup(_ backup: String, logger: Logger, level: LogLevel) throws {
         let configuration = try loadConfiguration()
         level.current = configuration.logLevel
         let report = try LeaseStore.restore(backup, to: configuration.storePath, minimumToken: minToken)

@@ -94,7 +94,7 @@ struct LeasedCommand: AsyncParsableCommand {
         let logger = Logger(label: "leased")
         do {
             if let restore {
-                try putBack(restore, logger: logger, level: level)
+                try restoreBackup(restore, logger: logger, level: level)
             } else {
                 try await serve(logger: logger, level: level)
             }

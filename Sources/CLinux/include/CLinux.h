@@ -70,9 +70,6 @@ int clinux_rename_new(const char *from, const char *to);
 /// open(2) with O_PATH: a descriptor for what the path leads to, by the kernel's rules on links, which reads and writes nothing.
 int clinux_open_path(const char *path);
 
-/// ioctl(2), TIOCGPGRP and friends are in <termios.h>; this one tells a terminal's width, or 0.
-int clinux_terminal_columns(int descriptor);
-
 /// newlocale(3): the characters of UTF-8, as the C library itself has them; NULL if it has not.
 void *clinux_utf8_locale(void);
 

@@ -3,8 +3,8 @@ internal import LeaseWire
 
 /// Which leases are watched: one by its name, or all that a pattern matches.
 ///
-///     try await client.events(matching: ["backup/*"])
-///     try await client.events(matching: [.name(LeaseName("backup"))])
+///     for try await update in client.events(matching: ["backup/*"]) { … }
+///     for try await update in client.events(matching: [.name(LeaseName("backup"))]) { … }
 public struct LeasePattern: Hashable, Sendable, ExpressibleByStringLiteral {
     enum Kind: Hashable, Sendable {
         case name(LeaseName)

@@ -37,6 +37,8 @@ public struct LeaseClientError: Error, Sendable, CustomStringConvertible {
         /// What came was no answer that this client knows.
         public static let protocolViolation = Code(.protocolViolation)
         /// The task was cancelled before the answer came.
+        ///
+        /// A command that had been sent may have been done; of a grant nothing is left behind.
         public static let cancelled = Code(.cancelled)
 
         /// A value was refused before anything was sent, or the daemon did not understand the command.

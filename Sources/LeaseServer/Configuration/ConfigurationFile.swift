@@ -79,14 +79,14 @@ struct ConfigurationFile {
 
     private static func read(_ path: String) throws(ConfigurationError) -> [UInt8] {
         let descriptor = clinux_open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0)
-        guard descriptor >= 0 else { throw unreadable(path, "\(String(cString: strerror(errno)))") }
+        guard descriptor >= 0 else { throw unreadable(path, String(cString: strerror(errno))) }
         defer { close(descriptor) }
         var bytes: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 64 << 10)
         while true {
             let count = Glibc.read(descriptor, &buffer, buffer.count)
             if count < 0 && errno == EINTR { continue }
-            guard count >= 0 else { throw unreadable(path, "\(String(cString: strerror(errno)))") }
+            guard count >= 0 else { throw unreadable(path, String(cString: strerror(errno))) }
             guard count > 0 else { return bytes }
             bytes += buffer[..<count]
             guard bytes.count <= maximumLength else { throw unreadable(path, "it is over \(maximumLength) bytes long") }

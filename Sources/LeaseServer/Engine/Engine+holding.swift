@@ -38,7 +38,7 @@ extension Engine {
     func tie(_ name: LeaseName, token: Token, for session: Session, now: Moment) throws(LeaseError) {
         // The token's error comes before the limit's.
         if let tenure = backend.tenure(of: name), tenure.token == token, tenure.ending(at: now.boot) == nil {
-            try refuseTie(for: session)
+            try requireRoomForTie(of: session)
         }
         let result = backend.perform(.tie(token: token), on: name, by: session.caller, now: now)
         if case .success = result {
@@ -54,7 +54,7 @@ extension Engine {
         reply(result, on: name, session, now)
     }
 
-    private func refuseTie(for session: Session) throws(LeaseError) {
+    private func requireRoomForTie(of session: Session) throws(LeaseError) {
         let limits = configuration.limits
         let isAdministrator = session.caller.isAdministrator
         guard tieCounts.total < limits.ties - (isAdministrator ? 0 : limits.reservedForAdministrators) else {
@@ -170,7 +170,7 @@ extension Engine {
     }
 
     /// A tie that came back and is of no use any more is forgotten; a tenure that relied on it is lost.
-    func refuseTie(_ tie: KeptTies.Tie, of name: LeaseName?) {
+    func discard(_ tie: KeptTies.Tie, of name: LeaseName?) {
         tieStore?.remove(tie.name.text)
         if let name, isTied(name, fence: tie.name.fence), holdings[name] == nil {
             lose([(name, tie.name.fence)])

@@ -97,12 +97,11 @@ extension Engine {
             }
         }
         while readsUnderWay < mostReads,
-            let next = nextListing(where: { $0.query != nil && $0.target.map { $0 <= foldedThrough } ?? false })
+            let listing = takeListing(where: { $0.query != nil && $0.target.map { $0 <= foldedThrough } ?? false })
         {
-            read(listings.remove(at: next))
+            read(listing)
         }
-        if let next = nextListing(where: { $0.query == nil }) {
-            let listing = listings.remove(at: next)
+        if let listing = takeListing(where: { $0.query == nil }) {
             finish(listing, listConnections(for: listing))
         }
         // With all readers at work, the end of a read calls the next turn.
@@ -124,10 +123,16 @@ extension Engine {
                 next = (index, turn)
             }
         }
-        guard let next else { return nil }
+        return next?.index
+    }
+
+    /// Takes the list that is to be read next out of the line, and notes whose turn it was.
+    private func takeListing(where isReady: (Listing) -> Bool) -> Listing? {
+        guard let index = nextListing(where: isReady) else { return nil }
+        let listing = listings.remove(at: index)
         lastListingTurn += 1
-        listingTurns[listings[next.index].user] = lastListingTurn
-        return next.index
+        listingTurns[listing.user] = lastListingTurn
+        return listing
     }
 
     /// Whether all that had ended by the list's instant is ended, and that is committed.

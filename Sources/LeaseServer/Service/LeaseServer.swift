@@ -103,7 +103,7 @@ public struct LeaseServer: Service {
                     .get()
             } catch {
                 logger.info("a kept tie is over", metadata: ["tie": "\(tie.name.text)"])
-                engine.onLoop { $0.refuseTie(tie, of: name) }
+                engine.onLoop { $0.discard(tie, of: name) }
             }
         }
         if !kept.ties.isEmpty {

@@ -249,13 +249,13 @@ final class StoreFile {
     /// Reads the file from end to end, as it is.
     private static func requireReadable(_ path: String) throws(StoreError) {
         let file = open(path, O_RDONLY | O_CLOEXEC)
-        guard file >= 0 else { throw unreadable(path, String(cString: strerror(errno))) }
+        guard file >= 0 else { throw unreadable(path, systemMessage(errno)) }
         defer { Glibc.close(file) }
         var piece = [UInt8](repeating: 0, count: 1 << 20)
         while true {
             let count = read(file, &piece, piece.count)
             if count < 0, errno == EINTR { continue }
-            guard count >= 0 else { throw unreadable(path, String(cString: strerror(errno))) }
+            guard count >= 0 else { throw unreadable(path, systemMessage(errno)) }
             guard count > 0 else { return }
         }
     }

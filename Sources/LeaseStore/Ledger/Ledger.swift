@@ -56,7 +56,7 @@ package final class Ledger {
     /// Whether the last slice left history that is to go.
     var historyIsOver = false
 
-    /// When the COMMIT that is under way began, in nanoseconds on CLOCK_BOOTTIME, or 0.
+    /// When the COMMIT, or the fold, that is under way began.
     ///
     /// The one thing of a ledger that other threads may read: a watchdog tells a slow disk from a stuck engine by it.
     package let commitBegan: CommitClock

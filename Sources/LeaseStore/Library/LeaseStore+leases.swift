@@ -2,7 +2,7 @@ public import LeaseCore
 
 /// Leases.
 extension LeaseStore {
-    /// Grants the lease to this process if it is free.
+    /// Grants the lease if it is free; whoever has the token, in whatever task, can act as its holder.
     ///
     /// - Parameters:
     ///   - name: The lease.
@@ -10,7 +10,8 @@ extension LeaseStore {
     ///   - owner: What the holder calls itself.
     ///   - request: An id that makes it safe to ask again: the same id is answered the same token.
     /// - Returns: The grant's token: the fence to hand to a resource, and the token to renew and release with.
-    /// - Throws: `LeaseError.Code.conflict` if it is held, also by this process.
+    /// - Throws: `LeaseError.Code.conflict` if it is held, also by this process, `LeaseError.Code.busy` if
+    ///   ``Configuration/maximumLeases`` are in force, `LeaseError.Code.ioError` if the disk is full. Nothing is granted then.
     public func acquire(
         _ name: LeaseName,
         ttl: TTL,
@@ -24,7 +25,8 @@ extension LeaseStore {
     ///
     /// - Returns: The new token; the fence stays what it was.
     /// - Throws: `LeaseError.Code.expired` if `token` is not the newest one,
-    ///   `LeaseError.Code.revoked` if the tenure is being ended by force.
+    ///   `LeaseError.Code.revoked` if the tenure is being ended by force, `LeaseError.Code.ioError` if the disk is full. The
+    ///   tenure is then as it was.
     public func renew(_ name: LeaseName, token: Token, ttl: TTL, request: RequestID? = nil) async throws -> Token {
         try await self.token(.renew(token: token, ttl: ttl, request: request), on: name)
     }
@@ -56,12 +58,18 @@ extension LeaseStore {
 
     /// Ends a tenure by force: at once, or after a time in which it cannot be renewed.
     ///
+    /// - Parameters:
+    ///   - after: When it ends; `nil` for at once.
+    ///   - reason: What is kept of why.
     /// - Returns: Whether there was a tenure.
+    /// - Throws: `LeaseError.Code.ioError` if the disk is full. The tenure is then as it was.
     public func revoke(_ name: LeaseName, after: Duration? = nil, reason: Label = .empty) async throws -> Bool {
         try await answer(to: .revoke(after: after, reason: reason), on: name) == .revoked(true)
     }
 
     /// Issues a fencing token without a lease: greater than every token issued before it.
+    ///
+    /// - Throws: `LeaseError.Code.ioError` if the disk is full, or tokens are exhausted.
     public func issueToken() async throws -> Token {
         try await inTurn { ledger, now in try ledger.issueToken(now: now) }
     }

@@ -3,7 +3,7 @@ internal import LeaseCore
 extension CommandTable {
     /// Commands on the store beside the leases: simple values, prefixes, keys, entries.
     static let store: [CommandSpec] = [
-        put, put.alias("set"), get, delete, delete.alias("del"), prefix, keys, export, restore,
+        put, put.alias("set"), get, delete, delete.alias("del"), prefix, keys, export, importEntries,
     ]
 
     /// A write that demands a lease.
@@ -177,7 +177,7 @@ extension CommandTable {
         arguments: [.required("key", .key).repeated]
     ) { arguments throws(LeaseError) in .export(keys: try arguments.keys()) }
 
-    private static let restore = CommandSpec(
+    private static let importEntries = CommandSpec(
         "import",
         "Writes entries, all of them or none.",
         group: .store,
