@@ -15,7 +15,6 @@ let settings: [SwiftSetting] =
 
 let package = Package(
     name: "leased",
-    platforms: [.macOS(.v15)],
     products: [
         .library(name: "LeaseCore", targets: ["LeaseCore"]),
         .library(name: "LeaseStore", targets: ["LeaseStore"]),

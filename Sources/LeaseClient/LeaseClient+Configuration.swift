@@ -4,8 +4,6 @@ internal import LeaseWire
     internal import Glibc
 #elseif canImport(Musl)
     internal import Musl
-#elseif canImport(Darwin)
-    internal import Darwin
 #endif
 
 extension LeaseClient {

@@ -7,8 +7,6 @@ import Testing
 
 #if canImport(Glibc)
     import Glibc
-#elseif canImport(Darwin)
-    import Darwin
 #endif
 
 /// A daemon whose answers a test gives by hand, command by command.

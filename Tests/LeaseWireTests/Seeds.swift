@@ -1,7 +1,5 @@
 #if canImport(Glibc)
     import Glibc
-#elseif canImport(Darwin)
-    import Darwin
 #endif
 
 /// Seeds for random tests: new ones in each run, printed with a failure, and `LEASED_SEED` to replay one.

@@ -6,8 +6,6 @@ internal import NIOPosix
     internal import Glibc
 #elseif canImport(Musl)
     internal import Musl
-#elseif canImport(Darwin)
-    internal import Darwin
 #endif
 
 /// How every connection of a client is opened, and the words for what goes wrong with it.

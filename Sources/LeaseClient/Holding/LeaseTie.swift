@@ -6,8 +6,6 @@ internal import Synchronization
     internal import Glibc
 #elseif canImport(Musl)
     internal import Musl
-#elseif canImport(Darwin)
-    internal import Darwin
 #endif
 
 /// What a tied tenure hangs on: a connection whose descriptor a process tree inherits.

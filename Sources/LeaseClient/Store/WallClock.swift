@@ -4,8 +4,6 @@ internal import LeaseCore
     internal import Glibc
 #elseif canImport(Musl)
     internal import Musl
-#elseif canImport(Darwin)
-    internal import Darwin
 #endif
 
 /// CLOCK_REALTIME, which daemon and client on one machine share.

@@ -2,8 +2,6 @@
     internal import Glibc
 #elseif canImport(Musl)
     internal import Musl
-#elseif canImport(Darwin)
-    internal import Darwin
 #endif
 
 /// Where the daemon's socket is: one rule for server and client, so that a cron job and a login session never talk to

@@ -4,7 +4,6 @@ import PackageDescription
 
 let package = Package(
     name: "nightly",
-    platforms: [.macOS(.v15)],
     dependencies: [
         .package(path: "../leased")
     ],

@@ -4,7 +4,6 @@ import PackageDescription
 
 let package = Package(
     name: "mailer",
-    platforms: [.macOS(.v15)],
     dependencies: [
         .package(path: "../leased")
     ],
