@@ -1,5 +1,7 @@
+import Glibc
 import LeaseCore
 import LeaseWire
+import NIOCore
 import Testing
 
 @testable import LeaseClient
@@ -63,6 +65,42 @@ import Testing
         // Also past the deadline: nobody can be granted meanwhile.
         state.failed(LeaseClientError(.timedOut, "slow"), now: at(100))
         #expect(state.step(now: at(101)) == .renew(until: nil))
+    }
+
+    @Test(arguments: [EACCES, EMFILE])
+    func whoAloneDoesNotGetToTheDaemonHasLostItAtTheDeadlineLessTheGrace(error: CInt) {
+        let failure = LeaseClientError(
+            .connectionFailed,
+            "not for you",
+            underlyingError: IOError(errnoCode: error, reason: "connect")
+        )
+        var state = keeper()
+        state.failed(failure, now: at(11))
+        #expect(state.step(now: at(29.9)) == .renew(until: nil))
+        guard case .lost(let loss) = state.step(now: at(30)) else {
+            Issue.record("it goes on")
+            return
+        }
+        #expect(loss.message.contains("not for you"))
+        // A tie that is there holds on; one that cannot be made anew does not.
+        var tied = keeper(holding: .tied)
+        tied.failed(failure, now: at(11))
+        #expect(tied.step(now: at(30)) == .renew(until: nil))
+        tied.detached(now: at(30))
+        tied.attachingFailed(failure, now: at(30))
+        guard case .lost = tied.step(now: at(30)) else {
+            Issue.record("it goes on")
+            return
+        }
+    }
+
+    @Test func withItsClientClosedItIsLost() {
+        var state = keeper()
+        state.failed(.closed, now: at(11))
+        guard case .lost = state.step(now: at(11)) else {
+            Issue.record("it goes on")
+            return
+        }
     }
 
     @Test func onASharedStoreItIsLostAtTheDeadlineLessTheGrace() {

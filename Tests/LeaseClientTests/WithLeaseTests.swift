@@ -157,7 +157,12 @@ import Testing
             }
             .run()
         }
-        let renew = await daemon.next("RENEW")
+        var renew = await daemon.next()
+        if renew.text.first == "HOLDER" {
+            // The machine is so busy that the first renewal was given up before it was sent.
+            renew.reply(try status("backup", token: token(7), fence: token(7)))
+            renew = await daemon.next("RENEW")
+        }
         try await daemon.stopListening()
         await renew.hangUp()
         #expect(!held.isHeld && held.loss == nil)

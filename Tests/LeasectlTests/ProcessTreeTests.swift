@@ -5,8 +5,16 @@ import Testing
 @testable import leasectl
 
 @Suite struct ProcessTableTests {
-    private func stat(_ process: Int, _ name: String, _ state: String, _ parent: Int, start: Int) -> [UInt8] {
-        Array("\(process) (\(name)) \(state) \(parent) 1 1 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 1 0 \(start) 0 0\n".utf8)
+    private func stat(
+        _ process: Int,
+        _ name: String,
+        _ state: String,
+        _ parent: Int,
+        start: Int,
+        threads: Int = 1
+    ) -> [UInt8] {
+        let counts = "1 1 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 \(threads) 0 \(start) 0 0"
+        return Array("\(process) (\(name)) \(state) \(parent) \(counts)\n".utf8)
     }
 
     @Test(arguments: ["sleep", "a b", "x) S 1 (y", "(", ")", ""])
@@ -20,6 +28,8 @@ import Testing
 
     @Test func zombieIsKnown() throws {
         #expect(try #require(ProcessEntry(stat: stat(12, "x", "Z", 7, start: 99))).isZombie)
+        // Its first thread has ended, and another goes on.
+        #expect(try !#require(ProcessEntry(stat: stat(12, "x", "Z", 7, start: 99, threads: 2))).isZombie)
     }
 
     @Test(arguments: ["", "12", "12 (x", "12 (x) S", "a (x) S 1 1 1", "12 )x( S 7"])

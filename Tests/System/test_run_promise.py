@@ -90,6 +90,32 @@ def test_grandchildren_of_a_killed_leasectl_keep_the_lease(
         assert waiter.receive() > fence
 
 
+@pytest.mark.parametrize("end", ["lost", "at-most"])
+def test_stderr_that_nobody_reads_keeps_no_job_running(ctl: Ctl, tmp_path: Path, name: str, end: str) -> None:
+    # A pager that is paused: the pipe is full, and stays so.
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(writer, b"x" * 4096)
+    os.set_blocking(writer, True)
+    limit = ["--at-most", "1s"] if end == "at-most" else []
+    job = Job(tmp_path)
+    process = ctl.spawn("run", *SHORT, *limit, name, *job.command, stdout=None, stderr=writer)
+    try:
+        pid = job.pid()
+        if end == "lost":
+            with ctl.daemon.connect() as other:
+                assert other.call("REVOKE", name) == 1
+        assert process.wait(30) == (124 if end == "at-most" else 76)
+        assert not alive(pid)
+    finally:
+        process.kill()
+        process.wait()
+        os.close(reader)
+        os.close(writer)
+
+
 def test_the_next_is_granted_within_a_tenth_of_a_second_of_the_last_process(
     ctl: Ctl, judge: Connection, tmp_path: Path, name: str, strays: list[int]
 ) -> None:

@@ -187,6 +187,9 @@ struct WatchState {
         case (.subscribing(let missing), "subscribe"), (.subscribing(let missing), "psubscribe"):
             phase = .subscribing(missing - 1)
             return missing == 1 ? list() : []
+        case (_, "unsubscribe"), (_, "punsubscribe"):
+            // Not asked for: a reload of the daemon has taken the right to see it away.
+            return refused(LeaseClientError(.denied, "the daemon has ended the watch: it may not be watched any more"))
         case (_, "message") where elements.count == 3:
             return told(channel: elements[1], payload: elements[2], by: nil)
         case (_, "pmessage") where elements.count == 4:

@@ -11,8 +11,9 @@
 /// `EXPIRED` it asks for the holder first: if the fence is still its own, somebody else renewed, the job perhaps, and it
 /// goes on with the newest token. Who asks is told that a tenure is being ended by force, or is over, and not why: the
 /// reason comes from the daemon's message, or from the refusal of a renewal. A daemon that is down is no loss, since nobody can be granted meanwhile. But if others
-/// could be granted without this client hearing of it (a store that several hosts share), or if the daemon answers and
-/// will not renew, the lease counts as lost at the deadline less the grace.
+/// could be granted without this client hearing of it (a store that several hosts share), if the daemon answers and
+/// will not renew, or if this process alone does not get to it (a socket that is closed to it, no descriptor), the lease
+/// counts as lost at the deadline less the grace. So it does at once when its own client is closed.
 ///
 /// **What it is bound or tied to** ends when the daemon stops. It is made anew as soon as the daemon is back; until then
 /// the tenure goes on by time. While a lease is tied it does not end by time, so a refusal is no loss.
@@ -146,11 +147,15 @@ struct KeeperState {
         case .revoked: phase = .lost(LeaseLoss(.revoked, error.message))
         case .expired: phase = .superseded(due: now)
         default:
+            guard !error.isOwnClose else {
+                phase = .lost(LeaseLoss(.unrenewable, "lease '\(lease.name)' cannot be renewed: \(error.message)"))
+                return
+            }
             if case .unexplained = phase {
                 phase = .lost(forced)
                 return
             }
-            refusal = error.code.answer == nil ? nil : error
+            refusal = error.mayLeaveTheDaemonServingOthers ? error : nil
             if case .superseded = phase, refusal == nil {
                 phase = .superseded(due: now + pause)
             } else {
@@ -191,6 +196,9 @@ struct KeeperState {
         switch error.code {
         case .revoked: phase = .lost(LeaseLoss(.revoked, error.message))
         case .expired: phase = .superseded(due: now)
+        case .connectionFailed where error.mayLeaveTheDaemonServingOthers:
+            refusal = error
+            attachment = .lost(due: now + pause)
         default: attachment = .lost(due: now + pause)
         }
     }

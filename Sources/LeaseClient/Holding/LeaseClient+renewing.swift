@@ -176,15 +176,23 @@ extension LeaseClient {
     func giveBack(_ name: LeaseName, fence: Token, token: Token) async -> Bool {
         var token = token
         while true {
+            let timeout = configuration.connectTimeout
+            var wasRepeated = false
             do {
-                try await release(.release(name, token: token).shielded, timeout: configuration.connectTimeout)
+                let answer = try await answer(to: .release(name, token: token).shielded, timeout: timeout)
+                wasRepeated = answer.wasRepeated
+                _ = try answer.value()
                 return true
             } catch {
-                guard
-                    error.code == .expired,
-                    let answer = try? await answer(to: .holder(name).shielded, timeout: configuration.connectTimeout),
-                    let newest = try? answer.status(), newest.fence == fence, newest.token > token
+                guard error.code == .expired,
+                    let answer = try? await answer(to: .holder(name).shielded, timeout: timeout),
+                    let reply = try? answer.value()
                 else { return false }
+                guard let newest = LeaseStatusReply(reply).map(LeaseStatus.init), newest.fence == fence else {
+                    // It is over; by this very release, if its first answer was lost.
+                    return wasRepeated
+                }
+                guard newest.token > token else { return false }
                 token = newest.token
             }
         }

@@ -92,7 +92,8 @@ public struct LeaseKeeper: Sendable {
 
     /// Binds or ties the lease anew.
     private func attach(_ state: inout KeeperState, until limit: ContinuousClock.Instant?) async {
-        let timeout = Self.time(until: limit)
+        // As long as it takes: to give up a connection that the daemon has tied or bound the tenure to would end that.
+        let timeout = Self.time(until: limit) ?? Self.forever
         do throws(LeaseClientError) {
             switch held.attachment {
             case .none: state.attached(nil, now: .now, jitter: Self.jitter)
@@ -128,6 +129,8 @@ public struct LeaseKeeper: Sendable {
             state.failed(error, now: .now)
         }
     }
+
+    private static let forever = Duration.seconds(366 * 86_400)
 
     private static var jitter: Double { .random(in: 0.8...1) }
 

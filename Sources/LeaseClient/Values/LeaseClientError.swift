@@ -138,6 +138,9 @@ extension LeaseClientError {
     /// The client was closed by its own side.
     static let closed = LeaseClientError(.connectionClosed, "the client is closed")
 
+    /// Whether the client was closed by its own side: no later call fares better.
+    var isOwnClose: Bool { code == .connectionClosed && message == Self.closed.message }
+
     /// What the tenure was to hang on ended before it was of use.
     static let lostAttachment = LeaseClientError(
         .connectionClosed,

@@ -132,7 +132,7 @@ struct AcquireAttempt: Sendable {
             let deadline = try await client.deadline(of: name, token: fence, ttl: ttl, answer: answer, isLate: isLate)
             return Lease(name: name, fence: fence, token: fence, ttl: ttl, deadline: deadline)
         } catch {
-            if mayAskAgain, error.code.answer == nil, !Task.isCancelled {
+            if mayAskAgain, error.code.answer == nil, !error.isOwnClose, !Task.isCancelled {
                 throw LeaseClientError(.connectionClosed, error.message, underlyingError: error)
             }
             guard error.code != .expired else { throw error }

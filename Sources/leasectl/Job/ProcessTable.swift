@@ -30,14 +30,16 @@ struct ProcessEntry: Hashable, Sendable {
             let process = pid_t(String(decoding: stat[..<open], as: UTF8.self).prefix { $0 != " " })
         else { return nil }
         let fields = stat[(close + 1)...].split(separator: UInt8(ascii: " "))
-        // Fields 3 (state), 4 (parent) and 22 (start) of proc(5).
+        // Fields 3 (state), 4 (parent), 20 (threads) and 22 (start) of proc(5).
         guard fields.count > 19,
             let parent = pid_t(String(decoding: fields[1], as: UTF8.self)),
+            let threads = Int(String(decoding: fields[17], as: UTF8.self)),
             let startTicks = UInt64(String(decoding: fields[19], as: UTF8.self))
         else { return nil }
         self.identity = ProcessIdentity(process: process, startTicks: startTicks)
         self.parent = parent
-        self.isZombie = fields[0].first == UInt8(ascii: "Z") || fields[0].first == UInt8(ascii: "X")
+        // One whose first thread has ended lives on in the others.
+        self.isZombie = (fields[0].first == UInt8(ascii: "Z") || fields[0].first == UInt8(ascii: "X")) && threads <= 1
         self.name = EscapedBytes.text(Array(stat[(open + 1)..<close]))
     }
 }

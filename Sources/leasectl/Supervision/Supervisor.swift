@@ -12,6 +12,7 @@ struct Supervisor: ~Copyable {
     private let inbox: SignalInbox
     private let mailbox: Mailbox<Tenancy.Event>
     private let keeping: TenancyTask
+    private let announcer = Announcer()
     private var tree: ProcessTree
     private var tie: TieDescriptor?
 
@@ -44,6 +45,7 @@ struct Supervisor: ~Copyable {
     ///
     /// The lease was given back, or nobody could be told.
     mutating func run() -> Conclusion {
+        defer { announcer.finish() }
         while true {
             wait()
             // SIGCHLD only wakes: children are looked for each time.
@@ -128,12 +130,12 @@ struct Supervisor: ~Copyable {
         case .killTree: tree.kill()
         case .nameStragglers: nameStragglers()
         case .announceLoss(let loss):
-            if let name = grant?.name { Console.complain(loss.sentence(of: name)) }
-        case .announceAtMost: Console.complain("the job has run for the time of --at-most; it is being stopped")
+            if let name = grant?.name { announcer.say(loss.sentence(of: name)) }
+        case .announceAtMost: announcer.say("the job has run for the time of --at-most; it is being stopped")
         case .announceRunWithoutLease(let refusal):
-            Console.complain("\(refusal.message); the job runs without a lease")
+            announcer.say("\(refusal.message); the job runs without a lease")
         case .announceFailure(let stage, let failure):
-            Console.complain(failure.sentence(of: stage, program: job.program(of: stage).programText))
+            announcer.say(failure.sentence(of: stage, program: job.program(of: stage).programText))
         case .abandon: keeping.cancel()
         case .release: keeping.order(.release)
         case .leave(let rest): keeping.order(.leave(rest))
@@ -164,23 +166,23 @@ struct Supervisor: ~Copyable {
         let stragglers = tree.living()
         guard !stragglers.isEmpty else { return }
         let list = stragglers.map { "\($0.name) (\($0.process))" }.joined(separator: ", ")
-        Console.complain("waiting for what the job left behind: \(list)")
+        announcer.say("waiting for what the job left behind: \(list)")
     }
 
     private func report(_ result: ReleaseResult) {
         switch result {
         case .released: break
         case .leftFor(let ttl):
-            Console.complain(
+            announcer.say(
                 "the lease stays in place for \(ttl) only, the daemon's longest TTL, and not for --at-least"
             )
         case .wasOver:
             // A loss was announced; without one, the end of the tenure was not noticed until now.
             if case .lost = machine.conclusion { return }
-            Console.complain("the lease was over before the job had ended and it could be released")
+            announcer.say("the lease was over before the job had ended and it could be released")
         case .failed(let reason):
             let time = machine.policy.atLeast == nil ? "" : ", perhaps before --at-least"
-            Console.complain("the lease could not be given back as it should be, and ends by itself\(time): \(reason)")
+            announcer.say("the lease could not be given back as it should be, and ends by itself\(time): \(reason)")
         }
     }
 }

@@ -32,6 +32,7 @@ struct TenancyEnd: Sendable {
         var token = lease.token
         var reason = "the daemon does not answer"
         var result = ReleaseResult.released
+        if case .leave(let rest) = order, rest > TTL.max.duration { result = .leftFor(.max) }
         while !Task.isCancelled {
             do throws(LeaseClientError) {
                 switch order {

@@ -195,6 +195,15 @@ import Testing
         #expect(text(state.pauseEnded()) == [])
     }
 
+    @Test(arguments: ["unsubscribe", "punsubscribe"])
+    func aWatchThatTheDaemonEndsHasFailed(word: String) throws {
+        for state in [try live(), listing()] {
+            var state = state
+            let push = RESPValue.push([.text(word), .text("a"), .integer(0)])
+            #expect(text(state.received(push)) == ["close", "fail denied"])
+        }
+    }
+
     @Test func whatIsNoMessageIsAViolation() throws {
         var garbled = try live()
         let payload = RESPValue.push([.text("pmessage"), .text("*"), .text("a"), .text("hello")])
