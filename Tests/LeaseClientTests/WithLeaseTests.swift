@@ -145,7 +145,8 @@ import Testing
 
     @Test func aDaemonThatIsAwayAndComesBackIsNoLoss() async throws {
         let daemon = try await FakeDaemon()
-        let client = LeaseClient(of: daemon) { $0.connectTimeout = .milliseconds(20) }
+        // Long enough for a busy machine to send the first renewal.
+        let client = LeaseClient(of: daemon) { $0.connectTimeout = .milliseconds(500) }
         let held = HeldLease(
             Lease(name: name, fence: try token(7), token: try token(7), ttl: ttl, deadline: .now - .seconds(1))
         )
@@ -157,12 +158,7 @@ import Testing
             }
             .run()
         }
-        var renew = await daemon.next()
-        if renew.text.first == "HOLDER" {
-            // The machine is so busy that the first renewal was given up before it was sent.
-            renew.reply(try status("backup", token: token(7), fence: token(7)))
-            renew = await daemon.next("RENEW")
-        }
+        let renew = await daemon.next("RENEW")
         try await daemon.stopListening()
         await renew.hangUp()
         #expect(!held.isHeld && held.loss == nil)
