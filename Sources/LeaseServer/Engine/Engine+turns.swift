@@ -90,6 +90,7 @@ extension Engine {
         advanceListings(now: now, sweep: sweep)
         tidy(now: now)
         isGivingOut = false
+        guard isServing else { return }
         processKept()
         rest(now: now)
         readOn(from: answered)

@@ -42,6 +42,7 @@ final class StoreFile {
                 ownLock = try Self.takeLock(of: path)
                 inspection = try Self.inspect(path, size: size, keyHash: keyHash)
             } else {
+                try Self.requireNoLog(of: path, "it is missing, and its log is not")
                 try Self.makeFile(path)
                 ownLock = try Self.takeLock(of: path)
             }
@@ -223,11 +224,7 @@ final class StoreFile {
     /// Returns the connection that it used and has closed, if it used one.
     private static func inspect(_ path: String, size: Int, keyHash: KeyHash) throws -> DatabaseQueue? {
         guard size > 0 else {
-            // SQLite takes an empty file for a new database, and removes the log of what it was.
-            var log = stat()
-            guard stat(path + "-wal", &log) != 0 || log.st_size == 0 else {
-                throw damaged(path, "it is empty, and its log is not")
-            }
+            try requireNoLog(of: path, "it is empty, and its log is not")
             return nil
         }
         let isChecked = size <= checkedSize
@@ -244,6 +241,13 @@ final class StoreFile {
             try requireReadable(path)
             return try inspect(path, keyHash: keyHash, isChecked: isChecked, isReadOnly: true)
         }
+    }
+
+    /// Requires that an empty file, or a missing one, has no log: SQLite would take it for a new database, and remove the log of
+    /// what it was.
+    private static func requireNoLog(of path: String, _ detail: String) throws(StoreError) {
+        var log = stat()
+        guard stat(path + "-wal", &log) != 0 || log.st_size == 0 else { throw damaged(path, detail) }
     }
 
     /// Reads the file from end to end, as it is.
@@ -377,7 +381,7 @@ final class StoreFile {
     static func damaged(_ path: String, _ detail: String) -> StoreError {
         StoreError(
             .damaged,
-            "the store \(path) is damaged (\(detail)); restore a backup, or move the file away to begin anew"
+            "the store \(path) is damaged (\(detail)); restore a backup, or move the file and its log away to begin anew"
         )
     }
 

@@ -68,6 +68,7 @@ extension Ledger {
         defer { commitBegan.stop() }
         do throws(CommitFailure) {
             if let failure = batch.failure { throw failure }
+            try requireTransaction()
             try file.write { _ throws(CommitFailure) in
                 if !batch.isInTransaction {
                     try statements.beginTransaction()
@@ -83,6 +84,15 @@ extension Ledger {
         noteDurable()
         beginBatch()
         try file.tendLog()
+    }
+
+    /// Requires that the batch's transaction, if it has one, is still there.
+    ///
+    /// SQLite takes it back by itself when it cannot read, or has no memory, also in a statement that has nothing to do with the batch
+    /// (sqlite.org/lang_transaction.html, "Response To Errors Within A Transaction").
+    private func requireTransaction() throws(CommitFailure) {
+        guard batch.isInTransaction, !statements.isInTransaction else { return }
+        throw .refused(LeaseError(.ioError, "the store \(file.path) could not be read; nothing was done, try again"))
     }
 
     /// The batch's rows are on disk, and the tables lack them.
@@ -137,6 +147,7 @@ extension Ledger {
     /// - Throws: ``LeaseCore/LeaseError/Code/ioError`` if the file refuses; the whole batch is then refused at its commit.
     func write(_ body: () throws -> Void) throws(LeaseError) {
         try onWriter { _ throws(CommitFailure) in
+            try requireTransaction()
             if !batch.isInTransaction {
                 try statements.beginTransaction()
                 batch.isInTransaction = true

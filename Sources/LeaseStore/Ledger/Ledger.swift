@@ -146,7 +146,7 @@ package final class Ledger {
         by caller: Caller,
         now: Moment
     ) -> Result<LeaseAnswer, LeaseError> {
-        if case .acquire = request { makeRoom(for: caller, now: now) }
+        if case .acquire = request { makeRoom(for: 1, by: caller, now: now) }
         var tokens = tokens
         let tenure = leases[name]
         var decision = LeaseRules.decide(request, on: name, tenure: tenure, by: caller, now: now, tokens: &tokens)
@@ -225,13 +225,13 @@ package final class Ledger {
     /// How many leases are in force; some may be past their end and not yet ended.
     package var leaseCount: Int { leases.count }
 
-    /// What has ended by time takes no place from a grant: some of it is ended if there is none left.
-    private func makeRoom(for caller: Caller, now: Moment) {
+    /// What has ended by time takes no place from new leases: some of it is ended if there is none left.
+    func makeRoom(for count: Int, by caller: Caller, now: Moment) {
         let reserve = caller.isAdministrator ? 0 : configuration.leasesReservedForAdministrators
         let isFull =
-            leases.count >= configuration.maximumLeases - reserve
-            || !caller.isAdministrator && leases.count(of: caller.uid) >= configuration.maximumLeasesPerUser
-        guard isFull else { return }
+            leases.count > configuration.maximumLeases - reserve - count
+            || !caller.isAdministrator && leases.count(of: caller.uid) > configuration.maximumLeasesPerUser - count
+        guard count > 0, isFull else { return }
         _ = expire(now: now, limit: Self.sweep)
     }
 

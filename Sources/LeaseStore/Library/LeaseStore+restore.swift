@@ -26,7 +26,8 @@ extension LeaseStore {
     ///
     /// The backup is checked whole before anything changes. A copy of it is made ready in a folder beside `path`: bound
     /// and tied tenures end, what is left of the others is taken from the wall clock as after a reboot, and the last token
-    /// becomes the highest of its own, the wall clock in microseconds and `minimumToken`. Then it takes the store's place
+    /// becomes the highest of its own, that of the store which is there, if it can be read, the wall clock in microseconds and
+    /// `minimumToken`. Then it takes the store's place
     /// by one rename. The store that was there is kept beside it, as `PATH.before-restore-TIME`. A crash at any instant
     /// leaves at `path` the store that was there or the restored one, whole; the backup stays as it is.
     ///
@@ -65,8 +66,10 @@ extension LeaseStore {
         try facts.requireMinimum(minimumToken, now: clock.now())
         let work = try WorkFolder(beside: path, purpose: "restoring")
         try backup.write(to: work.file) { _, _ in }
-        let result = try Restoration(work.file, of: file, keyHash: keyHash).finish(
-            minimumToken: minimumToken,
+        let restoration = try Restoration(work.file, of: file, keyHash: keyHash)
+        // All of the backup is checked by now: to read the store leaves an index of its log beside it.
+        let result = try restoration.finish(
+            minimumToken: [minimumToken, lastToken(ofStoreAt: path)].compactMap(\.self).max(),
             clock: clock
         )
         try work.seal(owner: FileOwner.ofStore(at: path))
@@ -81,6 +84,14 @@ extension LeaseStore {
             lastToken: result.lastToken,
             replaced: replaced
         )
+    }
+
+    /// The last token of the store that is to be replaced, as far as it can be read: after a clock that was ahead for a while it
+    /// may be above what the backup and the clock tell.
+    private static func lastToken(ofStoreAt path: String) -> Token? {
+        guard let store = try? StoreCopy(of: path) else { return nil }
+        defer { store.close() }
+        return (try? store.read { try StoreCopy.lastToken($0) }) ?? nil
     }
 
     /// A rename would put the file in the link's place, and the lock would be another one than that of the link's target.

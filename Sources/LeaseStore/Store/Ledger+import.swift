@@ -7,6 +7,7 @@ extension Ledger {
     ///
     /// All is decided before anything is written, each lease as the entries before it leave it.
     func importEntries(_ entries: [StoreEntry], by caller: Caller, now: Moment) throws(LeaseError) {
+        makeRoom(for: entries.count { $0.lease != nil }, by: caller, now: now)
         var admitted: [(name: LeaseName, tenure: Tenure)] = []
         var current: [LeaseName: Tenure] = [:]
         var highestToken: Token?
@@ -52,6 +53,7 @@ extension Ledger {
             append(.token(highestToken), now)
         }
     }
+
     /// Refuses more leases than there may be: what an import brings in counts as what is granted does.
     private func refuse(_ added: [UInt32: Int], by caller: Caller) throws(LeaseError) {
         guard !added.isEmpty else { return }

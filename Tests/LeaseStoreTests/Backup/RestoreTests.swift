@@ -60,6 +60,22 @@ import Testing
 
     // MARK: - What is restored
 
+    @Test func tokensGoOnAboveThoseOfTheStoreThatIsReplaced() throws {
+        try bench.ask(.put(key, [1]))
+        try bench.ledger.commit()
+        try LeaseStore.backup(of: bench.folder.store, to: backup)
+        clock.stepWall(by: .seconds(30 * 86_400))
+        var issued: Token?
+        try makeOld { ledger in
+            issued = try ledger.issueToken(now: clock.now())
+            try ledger.commit()
+            ledger.abandon()
+        }
+        clock.stepWall(by: .seconds(-30 * 86_400))
+        let report = try restore()
+        #expect(try report.lastToken >= #require(issued))
+    }
+
     @Test func aStoreWithAKeyHashOfItsOwnComesBackWithIt() throws {
         var configuration = LedgerConfiguration()
         configuration.keyHash = KeyHash(name: "length") { UInt64($0.count) }

@@ -126,6 +126,11 @@ import Testing
         try folder.write(StoreImage(database: [], log: image.log))
         try expectRefusal(.damaged, "restore a backup")
         #expect(try folder.image().log == image.log)
+        // And so is one that is missing.
+        try FileManager.default.removeItem(atPath: folder.store)
+        #expect { try open() } throws: { ($0 as? StoreError)?.code == .damaged }
+        #expect(!FileManager.default.fileExists(atPath: folder.store))
+        #expect(try folder.bytes(of: folder.store + "-wal") == image.log)
     }
 
     // MARK: - Another release, another hash

@@ -79,6 +79,22 @@ import Testing
         #expect(ledger.leases.count == 5)
     }
 
+    @Test func rowsOfAClockThatWasAheadKeepNoOlderOnes() throws {
+        let ledger = try open(age: .seconds(60))
+        defer { ledger.abandon() }
+        for number in 0..<5 {
+            // The first is of a year ahead, and so is the last.
+            let ahead = number == 0 || number == 4
+            if ahead { clock.stepWall(by: .seconds(366 * 86_400)) }
+            try acquire("\(number)", ledger)
+            if ahead { clock.stepWall(by: .seconds(-366 * 86_400)) }
+            clock.advance(by: .seconds(20))
+        }
+        while try ledger.fold(limit: 2) {}
+        #expect(try column("seq", ledger) == [3, 4, 5])
+        #expect(ledger.historyCount == 3)
+    }
+
     @Test func theCountIsTheSameAfterAStart() throws {
         let ledger = try open()
         for number in 0..<5 {

@@ -51,6 +51,9 @@ import Testing
         }
         #expect(await code { _ = try await store.acquire(LeaseName("one more"), ttl: .min) } == "lease busy")
         clock.advance(by: .seconds(30))
+        let end = clock.now().wall.advanced(by: .seconds(1))
+        let entry = StoreEntry(key: try Key("brought in"), lease: EntryLease(token: .min, expiresAt: end))
+        try await store.import([entry])
         for number in 0..<20 {
             _ = try await store.acquire(LeaseName("job \(number)"), ttl: .min)
             clock.advance(by: .seconds(2))

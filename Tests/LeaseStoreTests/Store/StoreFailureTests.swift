@@ -97,6 +97,25 @@ import Testing
         #expect(try bench.everything() == ["small": [.simple]])
     }
 
+    @Test(arguments: [true, false])
+    func aTransactionThatSQLiteHasTakenBackRefusesTheBatch(writesAgain: Bool) throws {
+        defer { disk.detach() }
+        try bench.ask(.put(keys[0], [1]))
+        try bench.ledger.commit()
+        let state = LedgerState(bench.ledger)
+        try bench.ask(.put(keys[0], [2]))
+        try bench.acquire(keys[1])
+        try bench.ledger.file.pool.writeWithoutTransaction { try $0.execute(sql: "ROLLBACK") }
+        if writesAgain { #expect(bench.refusal(.put(keys[2], [3])) == .ioError) }
+        #expect(isRefused())
+        #expect(LedgerState(bench.ledger) == state)
+        #expect(try bench.ask(.get(keys[0])) == .value([1]))
+        #expect(try bench.ask(.get(keys[2])) == .value(nil))
+        try bench.acquire(keys[1])
+        try bench.ledger.commit()
+        #expect(bench.ledger.lastDurableSequence == state.lastSequence + 1)
+    }
+
     @Test func aRefusedCommitPutsEverythingBack() throws {
         defer { disk.detach() }
         try bench.ask(.put(keys[0], [1]))
