@@ -1,5 +1,7 @@
 """Who owns a store and a socket: one daemon each, also when two start at once; and how the command line refuses."""
 
+import fcntl
+import os
 import socket
 import stat
 import struct
@@ -181,6 +183,30 @@ def test_user_is_the_socket_in_the_runtime_directory(tmp_path: Path) -> None:
         status = process.wait(20)
         notify.close()
     assert status == 0
+
+
+def test_a_start_waits_for_a_reader_that_makes_the_logs_index(daemon: Daemon, name: str) -> None:
+    with daemon.connect() as client:
+        token = client.call("ACQUIRE", name, "1h")
+    daemon.kill()
+    index = Path(f"{daemon.store}-shm")
+    with index.open("r+b") as locked:
+        # The lock of whoever makes the index anew after a crash (sqlite.org/walformat.html): a backup, say.
+        fcntl.lockf(locked, fcntl.LOCK_EX, 1, 122)
+        daemon.spawn()
+        process = daemon.process
+        assert process is not None
+
+        def is_there() -> bool:
+            descriptors = Path(f"/proc/{process.pid}/fd")
+            return process.poll() is not None or any(
+                os.path.realpath(descriptor) == str(index.resolve()) for descriptor in descriptors.iterdir()
+            )
+
+        eventually(is_there, what="the daemon's look at the index")
+    daemon.await_ready()
+    with daemon.connect() as client:
+        assert client.call("CHECK", name, token) > 0
 
 
 def test_what_only_the_start_needed_of_the_program_is_given_back(daemon: Daemon) -> None:

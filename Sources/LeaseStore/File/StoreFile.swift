@@ -22,6 +22,7 @@ final class StoreFile {
     private let checkpointer: Checkpointer
     let snapshot: KeptSnapshot
     private let room: LogRoom
+    private let indexRoom = IndexRoom()
     /// The lock beside the file, which is there before it.
     private var lock: FileLock?
     /// The file's own, by whatever name it is opened.
@@ -105,6 +106,9 @@ final class StoreFile {
         let frames = checkpointer.logFrames
         if room.isDue(frames: frames) {
             pool.writeWithoutTransaction { room.extend(on: $0, frames: frames) }
+        }
+        if indexRoom.isDue(frames: frames) {
+            pool.writeWithoutTransaction { indexRoom.extend(on: $0, frames: frames) }
         }
         if checkpointer.isLogLong { try carryLogOver(checkpointer.logHasGrown) }
         if let code = checkpointer.failedSyncCode {
@@ -272,6 +276,8 @@ final class StoreFile {
     ) throws -> DatabaseQueue {
         var configuration = Configuration()
         configuration.readonly = isReadOnly
+        // Whoever reads the file just now, as a backup does, has its log's index made first after a crash.
+        configuration.busyMode = .timeout(5)
         let queue = try DatabaseQueue(path: path, configuration: configuration)
         defer { try? queue.close() }
         try queue.read { database in

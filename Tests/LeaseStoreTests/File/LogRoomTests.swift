@@ -36,6 +36,15 @@ import Testing
         return (attributes?[.size] as? NSNumber)?.intValue ?? 0
     }
 
+    /// The index's next region comes before its frames: later a full disk could not be told.
+    @Test func theIndexHasARegionMoreThanItsFramesNeed() throws {
+        defer { end() }
+        try commitTokens(Int(LogRoom.fewestFrames))
+        let attributes = try FileManager.default.attributesOfItem(atPath: folder.store + "-shm")
+        #expect((attributes[.size] as? NSNumber)?.intValue ?? 0 >= 2 * 32_768)
+        #expect(ledger.lastDurableSequence == Int64(LogRoom.fewestFrames))
+    }
+
     private static let whole = StoreImage.logHeader + 4000 * (StoreImage.pageSize + StoreImage.frameHeader)
 
     @Test func aStoreThatIsHardlyWrittenToHasAShortLog() throws {
