@@ -126,8 +126,9 @@ int clinux_rename_new(const char *from, const char *to) {
     return unlink(from);
 }
 
-// The program is the first object that dl_iterate_phdr(3) tells of; what it maps of its file without PF_W is the file's own
-// bytes, which come again when they are looked at. RELRO is in a segment with PF_W, so that relocations are never lost.
+// The program is the first object that dl_iterate_phdr(3) tells of; what it maps of its file without PF_W is the file's
+// own bytes, which come again when they are looked at. RELRO is in a segment with PF_W, so that relocations are never
+// lost.
 static int unmap_unwritten_segments(struct dl_phdr_info *program, size_t size, void *unused) {
     (void)size;
     (void)unused;

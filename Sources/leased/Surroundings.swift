@@ -43,7 +43,8 @@ struct Surroundings: Sendable {
         }
     }
 
-    /// Raises the soft limit on open files as far as it is needed and the hard one allows (getrlimit(2)); returns what it is.
+    /// Raises the soft limit on open files as far as it is needed and the hard one allows (getrlimit(2)); returns what
+    /// it is.
     ///
     /// The soft limit is low for the sake of programs that use select(2), which this one does not.
     private static func raiseDescriptorLimit(to needed: Int) -> Int {

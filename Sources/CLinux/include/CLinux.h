@@ -43,7 +43,8 @@ int clinux_peer_groups(int socket, uint32_t *groups, int capacity);
 enum clinux_hang_up { CLINUX_OPEN, CLINUX_WRITING_CLOSED, CLINUX_CLOSED };
 enum clinux_hang_up clinux_hang_up(int socket);
 
-/// ioctl(2), SIOCOUTQ: how much memory the bytes take that the other end of a Unix socket has yet to read; 0 if that cannot be told.
+/// ioctl(2), SIOCOUTQ: how much memory the bytes take that the other end of a Unix socket has yet to read; 0 if that
+/// cannot be told.
 int clinux_unread_bytes(int socket);
 
 /// fcntl(2), F_SETFD: closes the descriptor in a child that executes another program.
@@ -112,8 +113,8 @@ int clinux_open_placeholder(void);
 /// pipe2(2): both ends close-on-exec.
 int clinux_pipe(int ends[2]);
 
-/// madvise(2), MADV_DONTNEED: the pages of the program's own code and constants that were in use so far are no longer this
-/// process's; those that are looked at again are mapped again. -1 if the system refuses, which does no harm.
+/// madvise(2), MADV_DONTNEED: the pages of the program's own code and constants that were in use so far are no longer
+/// this process's; those that are looked at again are mapped again. -1 if the system refuses, which does no harm.
 int clinux_give_back_program(void);
 
 #endif

@@ -19,8 +19,8 @@ extension LeaseClientError {
         code == .connectionFailed && Self.isShortage((underlyingError as? IOError)?.errnoCode)
     }
 
-    /// Whether the daemon may serve others although this call failed: it answered, or it was this process alone that could
-    /// not get to it.
+    /// Whether the daemon may serve others although this call failed: it answered, or it was this process alone that
+    /// could not get to it.
     var mayLeaveTheDaemonServingOthers: Bool { code.answer != nil || isSocketClosedToUser || isOwnShortage }
 
     /// Whether connect(2), or socket(2) before it, failed for want of descriptors or memory.

@@ -12,8 +12,8 @@
 /// goes on with the newest token. Who asks is told that a tenure is being ended by force, or is over, and not why: the
 /// reason comes from the daemon's message, or from the refusal of a renewal. A daemon that is down is no loss, since nobody can be granted meanwhile. But if others
 /// could be granted without this client hearing of it (a store that several hosts share), if the daemon answers and
-/// will not renew, or if this process alone does not get to it (a socket that is closed to it, no descriptor), the lease
-/// counts as lost at the deadline less the grace. So it does at once when its own client is closed.
+/// will not renew, or if this process alone does not get to it (a socket that is closed to it, no descriptor), the
+/// lease counts as lost at the deadline less the grace. So it does at once when its own client is closed.
 ///
 /// **What it is bound or tied to** ends when the daemon stops. It is made anew as soon as the daemon is back; until then
 /// the tenure goes on by time. While a lease is tied it does not end by time, so a refusal is no loss.

@@ -23,9 +23,9 @@ public enum LeaseEvent: Hashable, Sendable {
     /// What the event makes of a lease.
     ///
     /// The order of events is an invariant of the store: a grant finds the lease free, an import finds it free or in the
-    /// tenure with its fence, every other event finds a tenure. Nothing else of the tenure is demanded: a table may hold one
-    /// that is past as it was before its last events.
-    /// A store that breaks it is damaged, and the event says so by returning `false` with the lease left as it was.
+    /// tenure with its fence, every other event finds a tenure. Nothing else of the tenure is demanded: a table may
+    /// hold one that is past as it was before its last events. A store that breaks it is damaged, and the event says so
+    /// by returning `false` with the lease left as it was.
     public func apply(to tenure: inout Tenure?) -> Bool {
         switch self {
         case .granted(let granted):

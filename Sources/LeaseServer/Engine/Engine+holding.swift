@@ -250,8 +250,8 @@ extension Engine {
     /// Ends a tenure that has lost what it hung on, for whoever asks about the lease: its holder is gone, and whoever
     /// saw that go may not find it held.
     ///
-    /// What hangs on the connection that asks lasts until what was received from it is answered. With the tenure's newest
-    /// token its holder can still bind or tie it, in the turn of the loss, to another connection, or unbind it.
+    /// What hangs on the connection that asks lasts until what was received from it is answered. With the tenure's
+    /// newest token its holder can still bind or tie it, in the turn of the loss, to another connection, or unbind it.
     func endIfLost(_ name: LeaseName, now: Moment) {
         noteHangUp(of: name, now: now)
         guard !holdings.lost.isEmpty, let fence = holdings.lost[name], schedule.maySweep(now: now.boot),

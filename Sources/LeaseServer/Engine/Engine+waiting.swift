@@ -57,7 +57,8 @@ extension Engine {
         }
     }
 
-    /// Keeps a command about leases until this turn's grants are durable, if it grants one of these; tells whether it did.
+    /// Keeps a command about leases until this turn's grants are durable, if it grants one of these; tells whether it
+    /// did.
     ///
     /// What the store has refused to grant, or to end, is as it is until the store takes it.
     func isKept(_ command: Command, on names: some Sequence<LeaseName>, _ session: Session, now: Moment) -> Bool {
@@ -70,7 +71,8 @@ extension Engine {
         return true
     }
 
-    /// Does the commands that were kept, behind the turn's commit and before anything else is read: what was granted is held.
+    /// Does the commands that were kept, behind the turn's commit and before anything else is read: what was granted is
+    /// held.
     func processKept() {
         guard !kept.isEmpty else { return }
         let sessions = kept

@@ -61,7 +61,8 @@ protocol LeaseBackend: AnyObject {
     /// The place of the last thing that is durable.
     var lastDurableSequence: Int64 { get }
 
-    /// The place of the last thing that is folded; what is behind it, each ``read(_:limits:completion:)`` has to read anew.
+    /// The place of the last thing that is folded; what is behind it, each ``read(_:limits:completion:)`` has to read
+    /// anew.
     var foldedThrough: Int64 { get }
 
     /// Folds a slice between two turns, and tells whether there is more.
@@ -74,7 +75,8 @@ protocol LeaseBackend: AnyObject {
         completion: @escaping @Sendable (Result<StoreListing, any Error>) -> Void
     )
 
-    /// Whether the store's log is so long that no read is to begin beside another: with one always there it would never end.
+    /// Whether the store's log is so long that no read is to begin beside another: with one always there it would never
+    /// end.
     var isLogOverlong: Bool { get }
 
     /// Carries all of the log over that no read under way holds back.

@@ -219,7 +219,8 @@ final class Session {
 
     /// How much the client has yet to read of what the socket has not all taken, or `nil` if it has.
     ///
-    /// It becomes less as the client reads: what is in the socket counts, too, which takes more only when most of that is gone.
+    /// It becomes less as the client reads: what is in the socket counts, too, which takes more only when most of that
+    /// is gone.
     var unreadBytes: Int? {
         let unwritten = (try? channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
         guard unwritten > 0 else { return nil }

@@ -6,7 +6,8 @@ extension UnixListener {
     /// Whether the service manager has made the socket, whatever the configuration says of it.
     public var isPassed: Bool { path == nil }
 
-    /// The settings that ask for another socket than the one which the service manager has made, by their names in the file.
+    /// The settings that ask for another socket than the one which the service manager has made, by their names in the
+    /// file.
     ///
     /// What is as it is by default is not taken for asked. Empty if the daemon made the socket itself.
     public func settingsWithoutEffect(in configuration: ServerConfiguration) -> [String] {

@@ -12,8 +12,8 @@ import Synchronization
 /// latest when the log has four times the length at which it is carried over.
 ///
 /// No copy goes past the snapshot of a reader (sqlite.org/wal.html, "Avoiding Excessively Large WAL Files"): readers of
-/// which one is always there would let the log grow without end. So once it is overlong, whoever begins a read waits until
-/// none is under way, and carries the log over first (``carryOver(on:)``).
+/// which one is always there would let the log grow without end. So once it is overlong, whoever begins a read waits
+/// until none is under way, and carries the log over first (``carryOver(on:)``).
 final class Checkpointer: Sendable {
     /// From this many frames (4 KiB each) the log is carried over.
     let threshold: Int32
@@ -83,8 +83,8 @@ final class Checkpointer: Sendable {
         }
     }
 
-    /// Copies what is left between two commits, unless a checkpoint beside the writer is under way; with no reader there that is
-    /// all, and the log begins anew.
+    /// Copies what is left between two commits, unless a checkpoint beside the writer is under way; with no reader
+    /// there that is all, and the log begins anew.
     func carryOver(on writer: Database) throws {
         guard !isRunning else { return }
         copiedFrames.store(0, ordering: .relaxed)

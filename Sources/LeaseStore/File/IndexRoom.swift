@@ -3,9 +3,9 @@ import GRDBSQLite
 
 /// Room in the index of the log (`-shm`) for the frames to come.
 ///
-/// The index has regions of 32 KiB: the first for 4062 frames, each further one for 4096 (sqlite.org/walformat.html). SQLite makes
-/// the next one when a commit's frames are in the log and synced, and then it is too late to refuse them: a disk that is full
-/// just then would end the daemon. So one region more than the log needs is there before.
+/// The index has regions of 32 KiB: the first for 4062 frames, each further one for 4096 (sqlite.org/walformat.html).
+/// SQLite makes the next one when a commit's frames are in the log and synced, and then it is too late to refuse them:
+/// a disk that is full just then would end the daemon. So one region more than the log needs is there before.
 final class IndexRoom {
     private static let regionSize: Int32 = 32_768
     private static let framesOfRegion = 4096

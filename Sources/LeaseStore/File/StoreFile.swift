@@ -247,8 +247,8 @@ final class StoreFile {
         }
     }
 
-    /// Requires that an empty file, or a missing one, has no log: SQLite would take it for a new database, and remove the log of
-    /// what it was.
+    /// Requires that an empty file, or a missing one, has no log: SQLite would take it for a new database, and remove
+    /// the log of what it was.
     private static func requireNoLog(of path: String, _ detail: String) throws(StoreError) {
         var log = stat()
         guard stat(path + "-wal", &log) != 0 || log.st_size == 0 else { throw damaged(path, detail) }

@@ -88,8 +88,8 @@ extension Ledger {
 
     /// Requires that the batch's transaction, if it has one, is still there.
     ///
-    /// SQLite takes it back by itself when it cannot read, or has no memory, also in a statement that has nothing to do with the batch
-    /// (sqlite.org/lang_transaction.html, "Response To Errors Within A Transaction").
+    /// SQLite takes it back by itself when it cannot read, or has no memory, also in a statement that has nothing to do
+    /// with the batch (sqlite.org/lang_transaction.html, "Response To Errors Within A Transaction").
     private func requireTransaction() throws(CommitFailure) {
         guard batch.isInTransaction, !statements.isInTransaction else { return }
         throw .refused(LeaseError(.ioError, "the store \(file.path) could not be read; nothing was done, try again"))

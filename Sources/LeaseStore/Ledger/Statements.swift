@@ -154,8 +154,8 @@ struct Statements {
         }
     }
 
-    /// Runs `body`, which reads; a row that no release writes leaves the transaction as it is, any other error ends it as in
-    /// ``step(_:)``.
+    /// Runs `body`, which reads; a row that no release writes leaves the transaction as it is, any other error ends it
+    /// as in ``step(_:)``.
     func look<Value>(_ body: () throws -> Value) throws(CommitFailure) -> Value {
         do {
             return try body()

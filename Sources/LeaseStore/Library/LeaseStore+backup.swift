@@ -7,9 +7,9 @@ extension LeaseStore {
     /// Makes a backup of a store's file, which may be in use, by this process or another.
     ///
     /// The backup is the store as of one commit, in one file with mode 0600, marked as a backup: no store opens it, and
-    /// ``restore(_:to:minimumToken:keyHash:clock:)`` alone puts it back. It is made in a folder beside `file` and moved into
-    /// place when it is whole and on disk, so that `file` is never half of one. Whoever has the store open goes on; its
-    /// log grows until the copy is made.
+    /// ``restore(_:to:minimumToken:keyHash:clock:)`` alone puts it back. It is made in a folder beside `file` and moved
+    /// into place when it is whole and on disk, so that `file` is never half of one. Whoever has the store open goes
+    /// on; its log grows until the copy is made.
     ///
     /// Blocks, for as long as copying the file takes.
     ///

@@ -26,10 +26,10 @@ extension LeaseStore {
     ///
     /// The backup is checked whole before anything changes. A copy of it is made ready in a folder beside `path`: bound
     /// and tied tenures end, what is left of the others is taken from the wall clock as after a reboot, and the last token
-    /// becomes the highest of its own, that of the store which is there, if it can be read, the wall clock in microseconds and
-    /// `minimumToken`. Then it takes the store's place
-    /// by one rename. The store that was there is kept beside it, as `PATH.before-restore-TIME`. A crash at any instant
-    /// leaves at `path` the store that was there or the restored one, whole; the backup stays as it is.
+    /// becomes the highest of its own, that of the store which is there, if it can be read, the wall clock in
+    /// microseconds and `minimumToken`. Then it takes the store's place by one rename. The store that was there is kept
+    /// beside it, as `PATH.before-restore-TIME`. A crash at any instant leaves at `path` the store that was there or
+    /// the restored one, whole; the backup stays as it is.
     ///
     /// As root the restored file belongs to the owner of the store that was there, else of the folder.
     ///
@@ -86,8 +86,8 @@ extension LeaseStore {
         )
     }
 
-    /// The last token of the store that is to be replaced, as far as it can be read: after a clock that was ahead for a while it
-    /// may be above what the backup and the clock tell.
+    /// The last token of the store that is to be replaced, as far as it can be read: after a clock that was ahead for a
+    /// while it may be above what the backup and the clock tell.
     private static func lastToken(ofStoreAt path: String) -> Token? {
         guard let store = try? StoreCopy(of: path) else { return nil }
         defer { store.close() }

@@ -32,8 +32,8 @@ extension LeaseStore {
 
     /// Reads the tables at the end of a turn, when all whose time has come is ended and all is folded.
     ///
-    /// The snapshot is taken before the next turn, so that it shows exactly what has been answered so far; if the read is held,
-    /// it is taken later, and shows what has been answered until then.
+    /// The snapshot is taken before the next turn, so that it shows exactly what has been answered so far; if the read
+    /// is held, it is taken later, and shows what has been answered until then.
     func list(_ query: @escaping @Sendable (Moment) -> StoreQuery) async throws -> StoreListing {
         try await withCheckedThrowingContinuation { continuation in
             join(
@@ -62,7 +62,8 @@ extension LeaseStore {
         let answer: @Sendable (Result<StoreListing, any Error>) -> Void
     }
 
-    /// Begins a read, or holds it until none is under way: readers of which one is always there let the log grow without end.
+    /// Begins a read, or holds it until none is under way: readers of which one is always there let the log grow
+    /// without end.
     func begin(_ read: Read) {
         guard let ledger else { return read.answer(.failure(closed)) }
         if ledger.isLogOverlong {

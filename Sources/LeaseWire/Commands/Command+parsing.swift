@@ -49,7 +49,8 @@ extension Command {
         "subscribe", "psubscribe", "unsubscribe", "punsubscribe", "ping", "reset", "quit",
     ]
 
-    /// Why a subscriber in RESP2 may not send this, or `nil` if it may; what is wrong with its arguments comes behind that.
+    /// Why a subscriber in RESP2 may not send this, or `nil` if it may; what is wrong with its arguments comes behind
+    /// that.
     package static func refusalToSubscriber(of frame: RESPFrame) -> LeaseError? {
         guard let spec = frame.withWord(0, { CommandTable.find($0) }), !forSubscribers.contains(spec.name) else {
             return nil

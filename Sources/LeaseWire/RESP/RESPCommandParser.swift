@@ -183,7 +183,8 @@ package struct RESPCommandParser: Sendable {
         return .frame(frame)
     }
 
-    /// Copies what still shares the buffer's storage, all at once: one allocation for each read, and not for each argument.
+    /// Copies what still shares the buffer's storage, all at once: one allocation for each read, and not for each
+    /// argument.
     private mutating func detach() {
         guard detached < arguments.count else { return }
         var copy = ByteBuffer()

@@ -5,8 +5,8 @@ import Synchronization
 
 /// Says on stderr what happens to a job, from a thread of its own.
 ///
-/// Whoever supervises a job must not wait for a reader: a pager that is paused, or a terminal that is stopped, would keep a
-/// job running that is to be stopped, and its lease would be somebody else's by then.
+/// Whoever supervises a job must not wait for a reader: a pager that is paused, or a terminal that is stopped, would
+/// keep a job running that is to be stopped, and its lease would be somebody else's by then.
 final class Announcer: Sendable {
     /// The most sentences that wait to be read; what is over is not said.
     private static let mostWaiting = 64
@@ -19,7 +19,8 @@ final class Announcer: Sendable {
         guard waiting.load(ordering: .relaxed) < Self.mostWaiting else { return }
         waiting.add(1, ordering: .relaxed)
         queue.async { [self] in
-            // In the background of a terminal that minds (stty tostop) writing would stop the process: not if it is blocked.
+            // In the background of a terminal that minds (stty tostop) writing would stop the process: not if it is
+            // blocked.
             var background = sigset_t()
             sigemptyset(&background)
             sigaddset(&background, SIGTTOU)
