@@ -516,26 +516,17 @@ def test_unfinished_frames_cost_what_they_hold_and_no_longer_than_they_last(daem
     assert len(frame) > 7 * MEBIBYTE
     small = encode("PING", *[b""] * 65_535)[:-10]
     with daemon.connect(timeout=60) as other:
-        other.call("PING")
-        before = daemon.memory()
-        clients = [daemon.connect(timeout=60) for _ in range(count)]
-        for client in clients:
-            client.send_raw(small)
-            assert other.call("PING") == Simple("PONG"), "others are answered meanwhile"
-        assert daemon.memory() - before < count * (len(small) + 64 * 65_536)
-        for client in clients:
-            client.close()
-    with daemon.connect(timeout=60) as other:
-        other.call("PING")
-        before = daemon.memory()
-        clients = [daemon.connect(timeout=60) for _ in range(count)]
-        for client in clients:
-            client.send_raw(frame)
-            assert other.call("PING") == Simple("PONG"), "others are answered meanwhile"
-        # What the sockets' buffers hold is the kernel's.
-        assert daemon.memory() - before < count * 12 * MEBIBYTE
-        for client in clients:
-            client.close()
+        for unfinished, cost in [(small, len(small) + 64 * 65_536), (frame, 12 * MEBIBYTE)]:
+            other.call("PING")
+            before = daemon.memory()
+            clients = [daemon.connect(timeout=60) for _ in range(count)]
+            for client in clients:
+                client.send_raw(unfinished)
+                assert other.call("PING") == Simple("PONG"), "others are answered meanwhile"
+            # What the sockets' buffers hold is the kernel's.
+            assert daemon.memory() - before < count * cost
+            for client in clients:
+                client.close()
         eventually(lambda: daemon.memory() - before < 40 * MEBIBYTE, 30, "the return of the memory")
 
 
