@@ -4,7 +4,7 @@ public import LeaseCore
 
 /// Where a store's shell reads the time.
 ///
-/// The store's own logic is handed a `Moment` and never asks. Tests drive a clock of their own.
+/// What decides about leases is handed a `Moment` and never asks. Tests drive a clock of their own.
 public protocol LeaseClock: Sendable {
     /// One reading of both clocks.
     func now() -> Moment

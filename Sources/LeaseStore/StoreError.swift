@@ -1,6 +1,7 @@
 /// Why a store could not be opened, or can no longer be used.
 ///
-/// An error at opening has left the file as it was. ``Code/syncFailed`` is the one error after which nobody can say what
+/// An error at opening has left what the store holds as it was, though perhaps in this release's form, or an empty file
+/// where there was none. ``Code/syncFailed`` is the one error after which nobody can say what
 /// the file holds: the store answers nothing more, and the file decides when it is opened again.
 public struct StoreError: Error, Sendable, CustomStringConvertible {
     /// The kind of failure.
@@ -18,7 +19,7 @@ public struct StoreError: Error, Sendable, CustomStringConvertible {
             self.kind = kind
         }
 
-        /// Another process has the store open.
+        /// Another process has the store open, or this one has already.
         public static let locked = Code(.locked)
         /// The file is no SQLite database, or the database of something else.
         public static let notAStore = Code(.notAStore)
@@ -44,7 +45,8 @@ public struct StoreError: Error, Sendable, CustomStringConvertible {
         public static let isBackup = Code(.isBackup)
         /// The file is a store, but no backup of one.
         public static let notABackup = Code(.notABackup)
-        /// The last token of what is to be restored is ahead of the wall clock, and nobody said where tokens are to go on.
+        /// The last token of what is to be restored is ahead of the wall clock, and nobody said where tokens are to go
+        /// on; or what was said is too high.
         public static let tokensAhead = Code(.tokensAhead)
         /// The store has been closed.
         public static let closed = Code(.closed)

@@ -42,7 +42,7 @@ enum ReplacedStore {
     private static func carryLog(of path: String) {
         guard logs.contains(where: { access(path + $0, F_OK) == 0 }) else { return }
         do {
-            let queue = try DatabaseQueue(path: path)
+            let queue = try DatabaseQueue(path: resolvedPath(path))
             try queue.writeWithoutTransaction { _ = try $0.checkpoint(.truncate) }
             try queue.close()
         } catch {

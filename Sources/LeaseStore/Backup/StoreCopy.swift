@@ -9,6 +9,7 @@ struct StoreCopy {
     /// The file that is copied.
     let path: String
     private let queue: DatabaseQueue
+    private let file: DatabaseDescriptors.File
 
     /// Opens a file for reading alone; whoever else has it open goes on.
     init(of path: String) throws(StoreError) {
@@ -29,10 +30,21 @@ struct StoreCopy {
         var configuration = Configuration()
         configuration.readonly = true
         configuration.busyMode = .timeout(5)
+        file = DatabaseDescriptors.File(information)
+        DatabaseDescriptors.beginReading(file)
         do {
-            queue = try DatabaseQueue(path: path, configuration: configuration)
+            queue = try DatabaseQueue(path: resolvedPath(path), configuration: configuration)
         } catch {
+            DatabaseDescriptors.endReading(file)
             throw Self.failure(error, path: path)
+        }
+    }
+
+    /// The log that lies beside a file and has something in it, if one does: SQLite takes it for the file's own.
+    static func log(beside path: String) -> String? {
+        ["-wal", "-journal"].map { resolvedPath(path) + $0 }.first {
+            var information = stat()
+            return stat($0, &information) == 0 && information.st_size > 0
         }
     }
 
@@ -80,7 +92,7 @@ struct StoreCopy {
         }
     }
 
-    /// Demands that a file without a log ends where its last page does.
+    /// Demands that a file ends where its last page does.
     ///
     /// SQLite takes zeros for what is missing of a last page, and leaves alone what comes behind it.
     func requireWhole() throws(StoreError) {
@@ -90,9 +102,8 @@ struct StoreCopy {
                 page: try Int64.fetchOne(database, sql: "PRAGMA page_size") ?? 0
             )
         }
-        var (file, log) = (stat(), stat())
+        var file = stat()
         guard stat(path, &file) == 0 else { throw .failed("stat of", path, errno) }
-        if stat(path + "-wal", &log) == 0, log.st_size > 0 { return }
         guard file.st_size == size.pages * size.page else {
             throw StoreError(
                 .damaged,
@@ -127,6 +138,7 @@ struct StoreCopy {
 
     func close() {
         try? queue.close()
+        DatabaseDescriptors.endReading(file)
     }
 
     /// When the file was made as a backup, or `nil` if it is none.

@@ -17,7 +17,7 @@ struct WorkFolder: ~Copyable {
 
     /// Makes the folder beside `target`, as `TARGET.PURPOSE-XXXXXX`.
     init(beside target: String, purpose: String) throws(StoreError) {
-        var template = Array("\(target).\(purpose)-XXXXXX".utf8CString)
+        var template = Array("\(resolvedPath(target)).\(purpose)-XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else {
             throw .failed("no folder can be made beside", target, errno)
         }
@@ -63,7 +63,10 @@ enum Folder {
         if stat(path, &information) == 0 { return 0 }
         let parent = Folder.path(of: path)
         if parent != path, case let failure = make(parent), failure != 0 { return failure }
-        return mkdir(path, 0o700) == 0 || errno == EEXIST ? 0 : errno
+        guard mkdir(path, 0o700) == 0 else { return errno == EEXIST ? 0 : errno }
+        // A file in a folder that a power loss takes back is not durable either.
+        do throws(StoreError) { try sync(of: path) } catch { return EIO }
+        return 0
     }
 
     /// The folder that a path is in.

@@ -21,6 +21,8 @@ package struct FileLock: ~Copyable {
     /// The lock file.
     package let path: String
     private let descriptor: Int32
+    /// The database that is locked itself, if it is one.
+    private let database: DatabaseDescriptors.File?
 
     /// Takes the lock, making its file with mode 0600 if it is missing.
     ///
@@ -41,21 +43,34 @@ package struct FileLock: ~Copyable {
         _ = pwrite(descriptor, pid, pid.count, 0)
         self.path = path
         self.descriptor = descriptor
+        database = nil
     }
 
-    /// Takes the lock of a file that is there for something else, and leaves its content alone.
+    /// Takes the lock of a database, and leaves its content alone.
     ///
-    /// It is the file's by whatever name it is reached. A database's must be had before SQLite opens it and given back
-    /// after SQLite has closed it: any close of the file gives back SQLite's own locks.
+    /// It is the file's by whatever name it is reached. It must be had before SQLite opens the file and given back
+    /// after SQLite has closed it (``DatabaseDescriptors``).
     package init(of path: String) throws(Failure) {
+        if let file = DatabaseDescriptors.File(at: path), DatabaseDescriptors.isLocked(file) {
+            throw .held(by: getpid())
+        }
         let descriptor = clinux_open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0)
         guard descriptor >= 0 else { throw .failed(call: "open", errno: errno) }
         try Self.lock(descriptor) { nil }
+        var information = stat()
+        guard fstat(descriptor, &information) == 0 else {
+            defer { close(descriptor) }
+            throw .failed(call: "fstat", errno: errno)
+        }
+        let file = DatabaseDescriptors.File(information)
+        DatabaseDescriptors.hasLocked(file)
         self.path = path
         self.descriptor = descriptor
+        database = file
     }
 
     deinit {
+        if let database { return DatabaseDescriptors.unlock(database, descriptor) }
         // A child between fork and exec has a copy of the descriptor, and a lock lives as long as any copy.
         flock(descriptor, LOCK_UN)
         close(descriptor)

@@ -8,7 +8,7 @@ import GRDBSQLite
 /// months. So once a store is written to, its log is given that length, in parts between two commits; whatever comes behind the
 /// last frame means nothing to SQLite (sqlite.org/fileformat2.html#walformat).
 ///
-/// A disk that is full gets all of it back.
+/// A disk that is full meanwhile gets all of it back.
 final class LogRoom {
     /// From this many frames on: a store that is hardly written to needs no room.
     static let fewestFrames: Int32 = 64
@@ -17,15 +17,19 @@ final class LogRoom {
     /// SQLite takes less than 128 KiB at once.
     private static let part = (writes: 4, bytes: 64 << 10)
     private static let header: Int64 = 32
-    private static let frame: Int64 = 4096 + 24
+    private static let frameHeader: Int64 = 24
 
+    private let frame: Int64
     private let length: Int64
     /// Whether there is nothing to be done until the store is opened again.
     private var isDone = false
 
-    /// - Parameter frames: the number at which the log is carried over.
-    init(frames: Int32) {
-        length = Self.header + Int64(frames) * Self.frame
+    /// - Parameters:
+    ///   - frames: the number at which the log is carried over.
+    ///   - pageSize: of the store, in bytes.
+    init(frames: Int32, pageSize: Int64) {
+        frame = Self.frameHeader + pageSize
+        length = Self.header + Int64(frames) * frame
     }
 
     /// Whether ``extend(on:frames:)`` has anything to do.
@@ -50,7 +54,7 @@ final class LogRoom {
         }
         guard code != SQLITE_OK else { return }
         isDone = true
-        _ = methods.xTruncate(log, Self.header + Int64(frames) * Self.frame)
+        _ = methods.xTruncate(log, Self.header + Int64(frames) * frame)
     }
 
     /// SQLite's own file of the log (sqlite.org/c3ref/c_fcntl_begin_atomic_write.html, SQLITE_FCNTL_JOURNAL_POINTER).
@@ -58,5 +62,15 @@ final class LogRoom {
         var file: UnsafeMutablePointer<sqlite3_file>?
         let code = sqlite3_file_control(writer.sqliteConnection, "main", SQLITE_FCNTL_JOURNAL_POINTER, &file)
         return code == SQLITE_OK ? file : nil
+    }
+}
+
+extension Database {
+    /// How many bytes each of the file's pages has.
+    func pageSize() throws -> Int64 {
+        guard let size = try Int64.fetchOne(self, sql: "PRAGMA page_size") else {
+            throw DatabaseError(resultCode: .SQLITE_INTERNAL, message: "PRAGMA page_size answers nothing")
+        }
+        return size
     }
 }

@@ -15,6 +15,7 @@ import LeaseCore
 /// The writer never checkpoints inside COMMIT (`wal_autocheckpoint = 0`): that would stall a turn for milliseconds. A
 /// ``Checkpointer`` does it beside.
 final class StoreFile {
+    /// The file, by its absolute path.
     let path: String
     /// Whether there was no file, so that it was made.
     let isNew: Bool
@@ -33,9 +34,10 @@ final class StoreFile {
     private var inspection: DatabaseQueue?
 
     init(path: String, keyHash: KeyHash, logFrames: Int32) throws(StoreError) {
+        try Self.makeFolder(of: path)
+        let path = resolvedPath(path)
         self.path = path
         do {
-            try Self.makeFolder(of: path)
             lock = try Self.takeLock(beside: path)
             isNew = !FileManager.default.fileExists(atPath: path)
             if !isNew {
@@ -60,13 +62,13 @@ final class StoreFile {
             }
             try Schema.migrator.migrate(pool)
             let checkpointer = try Checkpointer(path: path, threshold: logFrames)
-            snapshot = try pool.writeWithoutTransaction { database in
+            (snapshot, room) = try pool.writeWithoutTransaction { database in
                 try Self.requireDurability(of: database)
                 checkpointer.observe(database)
-                return try KeptSnapshot(on: database)
+                let room = LogRoom(frames: checkpointer.threshold, pageSize: try database.pageSize())
+                return (try KeptSnapshot(on: database), room)
             }
             self.checkpointer = checkpointer
-            room = LogRoom(frames: checkpointer.threshold)
         } catch {
             throw Self.translate(error, path: path)
         }

@@ -17,9 +17,15 @@ extension Ledger {
     ///
     /// Must not be called with a batch under way.
     ///
+    /// - Parameter isPaced: Whether the slice is cut where it would write more leases than a turn has time for.
     /// - Throws: ``CommitFailure``. After ``CommitFailure/refused(_:)`` the journal is as it was, and nothing is lost.
+    package func fold(limit: Int, isPaced: Bool) throws(CommitFailure) -> Bool {
+        try fold(limit: limit, writes: isPaced ? foldPace.writes : limit)
+    }
+
+    /// Folds a slice that is paced.
     package func fold(limit: Int) throws(CommitFailure) -> Bool {
-        try fold(limit: limit, writes: foldPace.writes)
+        try fold(limit: limit, isPaced: true)
     }
 
     /// Folds all that is left, in slices that are long, since nobody waits for a turn any more.
@@ -35,7 +41,8 @@ extension Ledger {
         guard foldBacklog > 0 || historyIsOver else { return false }
         let slice = nextSlice(limit: limit, writes: writes)
         let foldedThrough = foldedThrough + Int64(slice.rowCount)
-        var (historyCount, historyIsOver) = (historyCount + slice.historyCount, false)
+        let historyCount = historyCount + slice.historyCount
+        var trim = Trim(ahead: historyAhead)
         let began = clock.now().boot
         // A slow disk is no hang, whatever is written to it.
         commitBegan.start(at: began)
@@ -51,13 +58,11 @@ extension Ledger {
                         try statements.deleteEntry.run { $0.integer(1, sequence) }
                     }
                     // More than the slice adds, so that what is over its number becomes less.
-                    let trim = try trimHistory(
+                    trim = try trimHistory(
                         limit: max(2 * slice.rowCount, Self.fewestRemovedRows),
                         foldedThrough,
                         historyCount
                     )
-                    historyCount -= trim.removed
-                    historyIsOver = trim.isOver
                     try statements.setFoldedThrough.run { $0.integer(1, foldedThrough) }
                     if let last = slice.lastToken {
                         try statements.raiseLastToken.run { $0.integer(1, last.rawValue) }
@@ -68,8 +73,9 @@ extension Ledger {
         foldPace.adapt(to: began.duration(to: clock.now().boot), writes: slice.writes)
         unfolded.removeFirst(slice.rowCount)
         self.foldedThrough = foldedThrough
-        self.historyCount = historyCount
-        self.historyIsOver = historyIsOver
+        self.historyCount = historyCount - trim.removed
+        historyIsOver = trim.isOver
+        historyAhead = trim.ahead
         try file.tendLog()
         return foldBacklog > 0 || historyIsOver
     }
@@ -94,49 +100,77 @@ extension Ledger {
 
     /// What a slice has removed of the history.
     private struct Trim {
-        let removed: Int64
+        var removed: Int64 = 0
         /// Whether there may be more that is to go.
-        let isOver: Bool
+        var isOver = false
+        /// What is to be ``Ledger/historyAhead``.
+        var ahead: HistoryAhead
     }
 
     /// Removes the oldest rows of folded history that are past their time or over their number, up to `limit`.
     private func trimHistory(limit: Int, _ foldedThrough: Int64, _ count: Int64) throws -> Trim {
-        var removed = min(max(count - configuration.historyRows, 0), Int64(limit))
+        var trim = Trim(ahead: historyAhead)
+        let limit = Int64(limit)
         var last: Int64 = 0
-        if removed > 0 {
+        let excess = min(max(count - configuration.historyRows, 0), limit)
+        // There may be fewer than were counted, if somebody has removed some by hand.
+        if excess > 0, let sequence = try historySequence(at: excess - 1, foldedThrough) {
             // How old these are does not matter.
-            try statements.selectHistoryRow.forEach(.integer(foldedThrough), .integer(removed - 1)) { row in
-                last = row.integer(0) ?? 0
-            }
-            // There are fewer than were counted: somebody has removed some by hand.
-            if last == 0 { removed = 0 }
+            (last, trim.removed) = (sequence, excess)
+            trim.ahead = HistoryAhead(through: sequence)
         }
-        if removed < limit {
+        if trim.removed < limit {
             let now = clock.now().wall
             let oldestKept = now.advanced(by: .zero - configuration.historyAge).microseconds
-            var passed: Int64 = 0
-            try statements.selectHistory.scan(
-                .integer(last),
-                .integer(foldedThrough),
-                .integer(Int64(limit) - removed)
-            ) { row in
+            var left = limit - trim.removed
+            var isPastLimit = false
+            try statements.selectHistory.scan(.integer(trim.ahead.through), .integer(foldedThrough), .integer(left)) {
+                row in
                 guard let sequence = row.integer(0), let at = row.integer(1) else {
                     throw MalformedRow(table: "lease_journal")
                 }
-                guard at < oldestKept else {
-                    // One of a clock that was ahead says nothing of those behind it.
-                    passed += 1
-                    return at > now.microseconds
+                left -= 1
+                if at < oldestKept {
+                    // All before it go with it, in more than one slice if they are many.
+                    isPastLimit = trim.ahead.count >= limit
+                    guard !isPastLimit else { return false }
+                    last = sequence
+                    trim.removed += 1 + trim.ahead.count
+                    trim.ahead = HistoryAhead(through: sequence)
+                    return true
                 }
-                last = sequence
-                removed += 1 + passed
-                passed = 0
+                // One of a clock that was ahead says nothing of those behind it.
+                guard at > now.microseconds else { return false }
+                trim.ahead = HistoryAhead(through: sequence, count: trim.ahead.count + 1)
                 return true
             }
+            if isPastLimit, let sequence = try historySequence(at: limit - 1, foldedThrough) {
+                (last, trim.removed) = (sequence, limit)
+                trim.ahead.count -= limit
+            }
+            trim.isOver = left == 0 || isPastLimit
+        } else {
+            trim.isOver = true
         }
-        if removed > 0 {
+        if trim.removed > 0 {
             try statements.deleteHistory.run { $0.integer(1, last) }
         }
-        return Trim(removed: removed, isOver: removed == Int64(limit) && removed < count)
+        trim.isOver = trim.isOver && trim.removed < count
+        return trim
     }
+
+    /// The place of the row of folded history that has so many before it, or `nil` if there are no more than that.
+    private func historySequence(at place: Int64, _ foldedThrough: Int64) throws -> Int64? {
+        var sequence: Int64?
+        try statements.selectHistoryRow.forEach(.integer(foldedThrough), .integer(place)) { sequence = $0.integer(0) }
+        return sequence
+    }
+}
+
+/// The oldest rows of history that are kept since a clock that was ahead has written them: those behind them may be
+/// past their time all the same, and then all go.
+struct HistoryAhead {
+    /// The last of them that was looked at.
+    var through: Int64 = 0
+    var count: Int64 = 0
 }

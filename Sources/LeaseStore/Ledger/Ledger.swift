@@ -53,6 +53,8 @@ package final class Ledger {
     package internal(set) var foldedThrough: Int64 = 0
     /// How many rows of history there are; moved by folding.
     var historyCount: Int64 = 0
+    /// How much of the history is of a clock that was ahead, as far as it was looked at; moved by folding.
+    var historyAhead = HistoryAhead()
     /// Whether the last slice left history that is to go.
     var historyIsOver = false
 

@@ -12,6 +12,8 @@ package struct LedgerConfiguration: Sendable {
     ///
     /// Room that removed keys have left in the file counts as free.
     package var maximumFileBytes: Int64 = .max
+    /// The most bytes of a value: far below what SQLite takes of a row (sqlite.org/limits.html).
+    package var maximumValueBytes = 512 << 20
     /// From how many frames (4 KiB each) the log is carried over into the file.
     package var logFrames: Int32 = 4000
     /// How long the history of ended tenures is kept.

@@ -77,7 +77,7 @@ struct Statements {
         rollBackToSavepoint = try HeldStatement("ROLLBACK TO part", on: database)
         pageCount = try HeldStatement("PRAGMA page_count", on: database)
         freePageCount = try HeldStatement("PRAGMA freelist_count", on: database)
-        pageSize = try Int64.fetchOne(database, sql: "PRAGMA page_size") ?? 4096
+        pageSize = try database.pageSize()
         trackers = try TrackerTable(on: database, keyHash: keyHash)
         table = try LeaseTable(on: database, trackers: trackers)
         store = try StoreTables(on: database, trackers: trackers)

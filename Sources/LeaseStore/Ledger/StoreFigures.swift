@@ -32,7 +32,7 @@ extension Ledger {
     /// The store's figures; asks the file and the file system for the sizes.
     package var figures: StoreFigures {
         StoreFigures(
-            path: Self.absolute(file.path),
+            path: file.path,
             leases: leases.count,
             lastToken: tokens.last,
             tokenLead: tokens.lead(over: clock.now().wall),
@@ -45,13 +45,6 @@ extension Ledger {
             usedBytes: (try? file.pool.writeWithoutTransaction { _ in try statements.usedBytes() }) ?? 0,
             logBytes: Self.size(of: file.path + "-wal")
         )
-    }
-
-    /// The path as another process has to name it.
-    private static func absolute(_ path: String) -> String {
-        guard let resolved = realpath(path, nil) else { return path }
-        defer { free(resolved) }
-        return String(cString: resolved)
     }
 
     private static func size(of path: String) -> Int64 {

@@ -19,7 +19,8 @@ extension LeaseStore {
     ///   - replacing: Whether a file that is there may be replaced.
     ///   - progress: Called now and then with how many pages are copied, and how many there are.
     /// - Throws: ``StoreError``: ``StoreError/Code/missing`` if there is no store, ``StoreError/Code/exists`` if a file is
-    ///   in the way, or why it cannot be read or written. `file` is then as it was.
+    ///   in the way, or why it cannot be read or written. `file` is then as it was, unless the error says that its
+    ///   folder could not be synced: then the backup is there, and a power loss may undo that.
     public static func backup(
         of path: String,
         to file: String,
@@ -45,9 +46,13 @@ extension LeaseStore {
 
     private static func refuse(_ file: String, over path: String, replacing: Bool) throws(StoreError) {
         // What SQLite keeps beside the store, and the lock, are the store as much as its file is, there or not.
-        let own = resolved(path)
-        for suffix in ["-wal", "-shm", "-journal", ".lock"] where resolved(file) == own + suffix {
+        let own = resolvedPath(path)
+        for suffix in ["-wal", "-shm", "-journal", ".lock"] where resolvedPath(file) == own + suffix {
             throw StoreError(.exists, "\(file) is the store's own; name another file for the backup")
+        }
+        if let log = StoreCopy.log(beside: file) {
+            // SQLite would take it for the backup's, whatever made it.
+            throw StoreError(.exists, "\(log) is there already; move it away, or name another file for the backup")
         }
         var (present, store) = (stat(), stat())
         guard lstat(file, &present) == 0 else { return }
@@ -58,18 +63,12 @@ extension LeaseStore {
         if stat(path, &store) == 0, store.st_ino == present.st_ino, store.st_dev == present.st_dev {
             throw StoreError(.exists, "\(file) is the store itself; name another file for the backup")
         }
-    }
-
-    /// A path without links, as SQLite takes it for the names beside a file; of a file that is not there its folder's.
-    private static func resolved(_ path: String) -> String {
-        if let resolved = realPath(path) { return resolved }
-        let folder = Folder.path(of: path)
-        return "\(realPath(folder) ?? folder)/\(path.split(separator: "/").last ?? "")"
-    }
-
-    private static func realPath(_ path: String) -> String? {
-        guard let resolved = realpath(path, nil) else { return nil }
-        defer { free(resolved) }
-        return String(cString: resolved)
+        do throws(FileLock.Failure) {
+            _ = try FileLock(of: file)
+        } catch .held {
+            throw StoreError(.exists, "\(file) is a store in use; name another file for the backup")
+        } catch {
+            // One that may not be read is no open store of this user's, and replaced all the same.
+        }
     }
 }

@@ -3,7 +3,8 @@ public import LeaseCore
 /// Keys, whatever they have: lists by name and by hash, removal, and the way from one store to another.
 ///
 /// A list shows every kind, leases included, as of one instant between the call and its answer. It is read through an index
-/// beside the writer: its cost is in proportion to its length, not to the store's.
+/// beside the writer: its cost is in proportion to its length, and to what was written since the last one, not to the
+/// store's.
 extension LeaseStore {
     /// The keys that have anything, with what they have, by key.
     ///
@@ -68,7 +69,9 @@ extension LeaseStore {
     /// - Throws: `LeaseError.Code.conflict` if a lease is held with another fence,
     ///   `LeaseError.Code.invalidRequest` if a lease's token is above
     ///   `EntryLease.highestToken`, its fence above its token, or its end too far,
-    ///   `LeaseError.Code.busy` if the file has its full size.
+    ///   `LeaseError.Code.busy` if the file has its full size, or there would be too many leases,
+    ///   `LeaseError.Code.tooBig` if a value is longer than 512 MiB,
+    ///   `LeaseError.Code.ioError` if the disk is full.
     public func `import`(_ entries: [StoreEntry], if guard: LeaseGuard? = nil) async throws {
         _ = try await perform(.importEntries(entries), if: `guard`)
     }

@@ -74,7 +74,7 @@ extension LeaseStore {
         try await inTurn { ledger, now in try ledger.issueToken(now: now) }
     }
 
-    /// The leases in force, by name.
+    /// The leases in force, by name; one whose time ends between the call and its answer may be among them.
     ///
     /// - Parameters:
     ///   - prefix: Only names that begin with these bytes.

@@ -17,7 +17,8 @@ public struct RestoreReport: Sendable {
     public let lastTokenOfBackup: Token?
     /// The token after which the restored store goes on.
     public let lastToken: Token
-    /// Where the store that was there is kept, or `nil` if there was none.
+    /// Where the store that was there is kept, or what was left of one beside a missing file; `nil` if there was
+    /// nothing.
     public let replaced: String?
 }
 
@@ -29,7 +30,8 @@ extension LeaseStore {
     /// becomes the highest of its own, that of the store which is there, if it can be read, the wall clock in
     /// microseconds and `minimumToken`. Then it takes the store's place by one rename. The store that was there is kept
     /// beside it, as `PATH.before-restore-TIME`. A crash at any instant leaves at `path` the store that was there or
-    /// the restored one, whole; the backup stays as it is.
+    /// the restored one, whole; only one whose log cannot be carried into its file, as on a full disk, may then be
+    /// whole under that other name alone. The backup stays as it is.
     ///
     /// As root the restored file belongs to the owner of the store that was there, else of the folder.
     ///
@@ -59,6 +61,12 @@ extension LeaseStore {
         let lock = try StoreFile.takeLock(beside: path, owner: FileOwner.ofStore(at: path))
         let ownLock = try StoreFile.takeLock(ofExisting: path)
         defer { _ = (lock.path, ownLock == nil) }
+        if let log = StoreCopy.log(beside: file) {
+            throw StoreError(
+                .damaged,
+                "a backup is one file, and beside \(file) is \(log), which SQLite would take for its log; move that away if it is another file's; nothing was done"
+            )
+        }
         let backup = try StoreCopy(of: file)
         defer { backup.close() }
         let facts = try BackupFacts(of: backup, keyHash: keyHash)

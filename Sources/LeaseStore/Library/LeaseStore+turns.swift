@@ -156,6 +156,8 @@ extension LeaseStore {
                 while ledger.foldBacklog > 0 { _ = try ledger.fold(limit: 4096) }
             } else if ledger.foldBacklog > 8192 {
                 _ = try ledger.fold(limit: 4096)
+                // A turn may write more than a slice folds that is paced.
+                while ledger.foldBacklog > Self.mostBacklog { _ = try ledger.fold(limit: 16_384, isPaced: false) }
             }
             return nil
         } catch {
@@ -163,6 +165,9 @@ extension LeaseStore {
             return refusal
         }
     }
+
+    /// So much of the journal waits in memory to be folded, at the most.
+    private static let mostBacklog: Int64 = 32_768
 
     var closed: StoreError {
         failure ?? StoreError(.closed, "the store has been closed; open it again")

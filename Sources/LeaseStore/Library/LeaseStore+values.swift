@@ -1,13 +1,14 @@
 public import LeaseCore
 
-/// Simple values: one for a key, any bytes, also none.
+/// Simple values: one for a key, any bytes up to 512 MiB, also none.
 ///
 /// A write with `if:` is made only while the lease that it names is held under that token; otherwise it throws
 /// `LeaseError.Code.expired` and has changed nothing. Both are one transaction.
 extension LeaseStore {
     /// Inserts or overwrites the simple value of a key.
     ///
-    /// - Throws: `LeaseError.Code.busy` if the file has its full size.
+    /// - Throws: `LeaseError.Code.busy` if the file has its full size, `LeaseError.Code.tooBig` if the value is too
+    ///   long.
     public func put(_ value: [UInt8], for key: Key, if guard: LeaseGuard? = nil) async throws {
         _ = try await perform(.put(key, value), if: `guard`)
     }

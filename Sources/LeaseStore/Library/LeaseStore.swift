@@ -16,11 +16,11 @@ import LeaseCore
 /// returns, what it says is on disk**, and holds over a crash of the process or a power loss at any instant.
 ///
 /// Every call throws `LeaseError` when it is refused, and has then changed nothing, and ``StoreError`` when
-/// the file can no longer be used: after ``StoreError/Code/syncFailed`` nobody can say whether the call took effect until
-/// the file is opened again.
+/// the file cannot be read, or can no longer be used: after ``StoreError/Code/syncFailed`` nobody can say whether the
+/// call took effect until the file is opened again.
 ///
 /// Each key may have a simple value, children under it and a lease at once; an operation on one kind never touches the
-/// others. ``update(_:)`` is what all writes are made of: it reads, decides and writes as one.
+/// others. ``update(_:)`` makes several of them one: it reads, decides and writes, and nobody else comes in between.
 ///
 /// A call that has begun is not taken back by cancelling its task: it answers what became of it.
 public actor LeaseStore {
@@ -67,7 +67,7 @@ public actor LeaseStore {
     /// Tenures go on where they were: over a restart in the same boot each has at least min(TTL, 10 s) left, once for
     /// each grant or renewal; over a reboot what is left is taken from the wall clock.
     ///
-    /// - Throws: ``StoreError``; the file is as it was.
+    /// - Throws: ``StoreError``; what the store holds is as it was.
     public static func open(path: String, configuration: Configuration = Configuration()) async throws(StoreError)
         -> LeaseStore
     {
@@ -97,6 +97,8 @@ public actor LeaseStore {
     }
 
     /// Carries what is left into the file and closes it; every later call throws ``StoreError/Code/closed``.
+    ///
+    /// To close a store that is closed, or that a failed sync has ended, does nothing.
     ///
     /// - Throws: ``StoreError`` if that failed; what was answered is durable all the same.
     public func close() async throws(StoreError) {

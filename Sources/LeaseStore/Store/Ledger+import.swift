@@ -7,6 +7,7 @@ extension Ledger {
     ///
     /// All is decided before anything is written, each lease as the entries before it leave it.
     func importEntries(_ entries: [StoreEntry], by caller: Caller, now: Moment) throws(LeaseError) {
+        for value in entries.lazy.compactMap(\.value) { try refuseLength(of: value) }
         makeRoom(for: entries.count { $0.lease != nil }, by: caller, now: now)
         var admitted: [(name: LeaseName, tenure: Tenure)] = []
         var current: [LeaseName: Tenure] = [:]

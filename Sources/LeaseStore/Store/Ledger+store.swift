@@ -30,6 +30,7 @@ extension Ledger {
         try permit(request, by: caller)
         switch request {
         case .put(let key, let value):
+            try refuseLength(of: value)
             try refuseGrowth(by: value.count)
             try write { try store.put(value, for: key) }
             return .done
@@ -81,6 +82,13 @@ extension Ledger {
                 try caller.permit(.write, on: entry.key)
             }
         }
+    }
+
+    /// Refuses a value that is too long before anything of the turn is written: SQLite would refuse all of it.
+    func refuseLength(of value: [UInt8]) throws(LeaseError) {
+        let most = configuration.maximumValueBytes
+        guard value.count > most else { return }
+        throw LeaseError(.tooBig, "a value has at most \(most) bytes, and this one \(value.count); split it")
     }
 
     // MARK: - Removing

@@ -121,6 +121,64 @@ import Testing
         try bench.ledger.commit()
     }
 
+    @Test func aStoreInUseIsNotReplacedByABackup() throws {
+        let other = try StoreFolder()
+        let ledger = try Ledger(path: other.store, configuration: LedgerConfiguration(), clock: bench.clock)
+        defer { ledger.abandon() }
+        let before = try folder.bytes(of: other.store)
+        #expect(code { try LeaseStore.backup(of: bench.folder.store, to: other.store, replacing: true) } == .exists)
+        #expect(try folder.bytes(of: other.store) == before)
+        let second = other.path + "/second"
+        #expect(link(other.store, second) == 0)
+        #expect(code { try LeaseStore.backup(of: bench.folder.store, to: second, replacing: true) } == .exists)
+    }
+
+    /// SQLite would take what lies there for the backup's own log, with whatever it holds.
+    @Test(arguments: ["-wal", "-journal"]) func noBackupIsMadeOrRestoredBesideALog(suffix: String) throws {
+        try Data("a log".utf8).write(to: URL(fileURLWithPath: file + suffix))
+        #expect(code { try LeaseStore.backup(of: bench.folder.store, to: file, replacing: true) } == .exists)
+        #expect(try names() == ["backup" + suffix])
+        #expect(unlink(file + suffix) == 0)
+        try LeaseStore.backup(of: bench.folder.store, to: file)
+        try Data("a log".utf8).write(to: URL(fileURLWithPath: file + suffix))
+        let restored = folder.path + "/restored"
+        #expect(code { _ = try LeaseStore.restore(file, to: restored) } == .damaged)
+        #expect(access(restored, F_OK) != 0)
+        #expect(unlink(file + suffix) == 0)
+        _ = try LeaseStore.restore(file, to: restored)
+    }
+
+    /// The locks of SQLite on a file, as any process sees them (proc_locks(5)).
+    private func locks(of path: String) throws -> Int {
+        var information = stat()
+        #expect(stat(path, &information) == 0)
+        let table = try #require(try FileHandle(forReadingAtPath: "/proc/locks")?.readToEnd())
+        return String(decoding: table, as: UTF8.self).split(separator: "\n").count {
+            $0.contains(" POSIX ") && $0.contains(":\(information.st_ino) ")
+        }
+    }
+
+    /// Any close of the file in this process gives SQLite's locks back.
+    @Test func noCloseOfAnotherDescriptorTakesTheLocksOfAnOpenStoreOrOfACopy() throws {
+        let store = bench.folder.store
+        let second = bench.folder.path + "/second"
+        #expect(link(store, second) == 0)
+        let before = try locks(of: store)
+        #expect(before > 0)
+        let (configuration, clock) = (LedgerConfiguration(), bench.clock)
+        #expect(code { try Ledger(path: second, configuration: configuration, clock: clock).abandon() } == .locked)
+        #expect(code { try LeaseStore.backup(of: store, to: second, replacing: true) } == .exists)
+        #expect(try locks(of: store) == before)
+        let copy = try StoreCopy(of: store)
+        try copy.read { _ in
+            try bench.ledger.close()
+            #expect(try locks(of: store) > 0)
+        }
+        copy.close()
+        #expect(try locks(of: store) == 0)
+        try bench.restart()
+    }
+
     @Test func whatIsNoStoreIsNotCopied() throws {
         let other = folder.path + "/other"
         #expect(code { try LeaseStore.backup(of: other, to: file) } == .missing)

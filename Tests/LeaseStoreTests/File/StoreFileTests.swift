@@ -1,5 +1,6 @@
 import Foundation
 import GRDB
+import Glibc
 import LeaseCore
 import Testing
 
@@ -52,6 +53,38 @@ import Testing
             #expect(refusal?.message.contains(words) == true, "\(refusal?.message ?? "")")
         }
         #expect(try folder.bytes(of: folder.store) == before)
+    }
+
+    // MARK: - Names
+
+    /// SQLite takes `file:` for a URI and `:memory:` for no file, unless the path is absolute.
+    @Test func aPathIsAbsoluteAndWithoutLinksBeforeAnythingIsOpened() throws {
+        for name in ["file:store.db?mode=memory", ":memory:", "store.db"] {
+            #expect(resolvedPath(name) == FileManager.default.currentDirectoryPath + "/" + name)
+        }
+        let state = try makeStore()
+        let elsewhere = try StoreFolder()
+        #expect(symlink(folder.store, elsewhere.store) == 0)
+        #expect(resolvedPath(elsewhere.store) == folder.store)
+        let ledger = try open(elsewhere.store)
+        #expect(ledger.tokens.last == state.lastToken)
+        #expect(ledger.figures.path == folder.store)
+        #expect(refusal()?.message.contains("pid \(getpid())") == true)
+        ledger.abandon()
+    }
+
+    /// The log lies beside the file, and not beside the link.
+    @Test func throughALinkTooAnEmptyFileWithALogIsDamaged() throws {
+        let ledger = try open()
+        _ = try ledger.issueToken(now: clock.now())
+        try ledger.commit()
+        let image = try folder.image()
+        ledger.abandon()
+        try folder.write(StoreImage(database: [], log: image.log))
+        let elsewhere = try StoreFolder()
+        #expect(symlink(folder.store, elsewhere.store) == 0)
+        #expect(refusal(of: elsewhere.store)?.code == .damaged)
+        #expect(try folder.image().log == image.log)
     }
 
     // MARK: - What is no store
@@ -261,7 +294,8 @@ import Testing
             try Ledger(path: other, configuration: LedgerConfiguration(), clock: ManualClock())
         }
         #expect(refusal?.code == .locked)
-        #expect(refusal?.message.contains("by another name") == true)
+        // A link leads to the same lock file.
+        #expect(refusal?.message.contains(isSymbolic ? "in use by the process" : "by another name") == true)
         // What is closed may be opened by either.
         try ledger.close()
         let again = try Ledger(path: other, configuration: LedgerConfiguration(), clock: ManualClock())

@@ -95,6 +95,41 @@ import Testing
         #expect(ledger.historyCount == 3)
     }
 
+    /// More of them than a slice looks at.
+    @Test func manyRowsOfAClockThatWasAheadKeepNoOlderOnesEither() throws {
+        let ledger = try open(age: .seconds(60))
+        defer { ledger.abandon() }
+        clock.stepWall(by: .seconds(366 * 86_400))
+        for number in 0..<2000 {
+            let request = LeaseRequest.acquire(ttl: .max, owner: .empty, request: nil)
+            _ = try ledger.perform(request, on: LeaseName("ahead \(number)"), by: caller, now: clock.now()).get()
+        }
+        try ledger.commit()
+        clock.stepWall(by: .seconds(-366 * 86_400))
+        try acquire("old", ledger)
+        while try ledger.fold(limit: 100) {}
+        #expect(ledger.historyCount == 2001)
+        clock.advance(by: .seconds(61))
+        try acquire("new", ledger)
+        while try ledger.fold(limit: 100) {}
+        #expect(try column("seq", ledger) == [2002])
+        #expect(ledger.historyCount == 1)
+    }
+
+    @Test func aSliceThatIsNotPacedIsAsLongAsItMayBe() throws {
+        let ledger = try open()
+        defer { ledger.abandon() }
+        for number in 0..<1500 {
+            let request = LeaseRequest.acquire(ttl: .max, owner: .empty, request: nil)
+            _ = try ledger.perform(request, on: LeaseName("\(number)"), by: caller, now: clock.now()).get()
+        }
+        try ledger.commit()
+        _ = try ledger.fold(limit: 1000)
+        #expect(ledger.foldBacklog > 500)
+        _ = try ledger.fold(limit: Int(ledger.foldBacklog), isPaced: false)
+        #expect(ledger.foldBacklog == 0)
+    }
+
     @Test func theCountIsTheSameAfterAStart() throws {
         let ledger = try open()
         for number in 0..<5 {

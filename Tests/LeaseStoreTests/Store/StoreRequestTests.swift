@@ -180,6 +180,20 @@ import Testing
 
     // MARK: - The file's size
 
+    /// What SQLite would not take of one would refuse everything of the turn.
+    @Test func aValueThatIsTooLongIsRefusedAloneInItsTurn() throws {
+        var configuration = LedgerConfiguration()
+        configuration.maximumValueBytes = 10
+        let bench = try StoreBench(configuration: configuration)
+        try bench.ask(.put(key, [UInt8](repeating: 1, count: 10)))
+        #expect(bench.refusal(.put(key, [UInt8](repeating: 2, count: 11))) == .tooBig)
+        let entry = StoreEntry(key: key, value: [UInt8](repeating: 2, count: 11))
+        #expect(bench.refusal(.importEntries([StoreEntry(key: child, value: []), entry])) == .tooBig)
+        try bench.ledger.commit()
+        #expect(try bench.ask(.get(key)) == .value([UInt8](repeating: 1, count: 10)))
+        #expect(try bench.ask(.get(child)) == .value(nil))
+    }
+
     @Test func aFullFileTakesLeasesAndRemovalsAlone() throws {
         var configuration = LedgerConfiguration()
         configuration.maximumFileBytes = 1 << 20
