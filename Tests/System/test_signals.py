@@ -2,6 +2,7 @@
 
 import shutil
 import signal
+import socket
 import threading
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from conftest import MakeDaemon
 from harness.clock import now
 from harness.daemon import Daemon
-from harness.resp import Connection, Simple, encode
+from harness.resp import OK, Connection, Simple, encode
 
 STOP = [signal.SIGTERM, signal.SIGINT]
 #: "Within a time limit" is the contract; a service manager would wait for twice as long.
@@ -44,6 +45,40 @@ def test_what_was_received_is_answered(daemon: Daemon, name: str, number: int) -
         daemon.start()
         with daemon.connect() as client:
             assert all(client.call("CHECK", f"{name}/{turn}/{i}", token) > 0 for i, token in enumerate(tokens))
+
+
+def test_a_tie_that_comes_with_the_stop_is_answered(daemon: Daemon, name: str) -> None:
+    """It is stored by the service manager, and answered only then; the next daemon takes it in."""
+    for turn in range(3):
+        with daemon.connect() as holder, daemon.connect() as tie:
+            token = holder.call("ACQUIRE", f"{name}/{turn}", "1h")
+            daemon.pause()
+            tie.send_raw(encode("PING") * 2000 + encode("TIE", f"{name}/{turn}", token))
+            tie.socket.shutdown(socket.SHUT_WR)
+            daemon.signal(signal.SIGTERM)
+            daemon.signal(signal.SIGCONT)
+            assert all(tie.receive() == Simple("PONG") for _ in range(2000))
+            assert tie.receive() == OK
+            assert tie.at_end()
+        assert daemon.wait(LIMIT) == 0
+        daemon.start()
+        with daemon.connect() as client:
+            held = client.holder(f"{name}/{turn}")
+            assert held is not None and held["fence"] == token
+
+
+def test_what_was_received_of_a_client_that_is_far_behind_is_answered_too(daemon: Daemon) -> None:
+    """So much that its socket is read no further for a while."""
+    count = 60_000
+    with daemon.connect() as client:
+        client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 << 20)
+        daemon.pause()
+        client.send_raw(b"PING\r\n" * count)
+        daemon.signal(signal.SIGTERM)
+        daemon.signal(signal.SIGCONT)
+        assert all(client.receive() == Simple("PONG") for _ in range(count))
+        assert client.at_end()
+    assert daemon.wait(LIMIT) == 0
 
 
 def test_every_answer_during_a_stop_holds(daemon: Daemon, name: str) -> None:

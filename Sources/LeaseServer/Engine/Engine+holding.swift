@@ -11,9 +11,6 @@ import NIOCore
 /// says so by EPOLLHUP; that the client has shut down its writing side, which a tie's client does, is not the end
 /// (epoll_ctl(2)).
 extension Engine {
-    /// A change of what a tenure hangs on, to be entered when the turn is durable.
-    typealias AttachmentChange = (name: LeaseName, attachment: Attachment, session: Session)
-
     func renew(_ command: RenewCommand, for session: Session, now: Moment) {
         // One that leaves the tenure where it hangs is of no use once that is gone.
         if command.binding == .keep { endIfLost(command.name, now: now) }
@@ -25,10 +22,11 @@ extension Engine {
         )
         let result = backend.perform(request, on: command.name, by: session.caller, now: now)
         if case .success = result {
+            unheardGrants.hear(of: command.name)
             switch command.binding {
             case .keep: break
-            case .bind: attachments.append((command.name, .bound, session))
-            case .unbind: attachments.append((command.name, .nothing, session))
+            case .bind: attachments.add(.bound, of: command.name, on: session)
+            case .unbind: attachments.add(.nothing, of: command.name, on: session)
             }
         }
         reply(result, on: command.name, session, now)
@@ -42,7 +40,8 @@ extension Engine {
         }
         let result = backend.perform(.tie(token: token), on: name, by: session.caller, now: now)
         if case .success = result {
-            attachments.append((name, .tied, session))
+            unheardGrants.hear(of: name)
+            attachments.add(.tied, of: name, on: session)
             session.isWaiting = true
             session.isTying = true
             if sessions[session.id] != nil {
@@ -76,9 +75,8 @@ extension Engine {
 
     /// Enters what tenures hang on from now on.
     func settleAttachments() {
-        let changes = attachments
-        attachments = []
-        for (name, attachment, session) in changes {
+        for change in attachments.take() {
+            let (name, attachment, session) = (change.name, change.attachment, change.session)
             // Within the turn the tenure may have ended, or been attached anew.
             let tenure = backend.tenure(of: name)
             guard let tenure, tenure.attachment == attachment, attachment != .nothing else {
@@ -90,7 +88,7 @@ extension Engine {
                     // It was one for a moment.
                     becomeTie(session)
                     session.reply { $0.writeOK(to: &$1) }
-                    close(session)
+                    end(session)
                 }
                 continue
             }
@@ -106,7 +104,7 @@ extension Engine {
                 becomeTie(session)
                 keep(session, fence: tenure.fence)
                 if isStopping {
-                    close(session)
+                    end(session)
                 }
             }
         }
@@ -139,14 +137,24 @@ extension Engine {
         tiesBeingKept += 1
         let name = TieName(fence: fence, madeAt: clock.now().boot)
         session.storedTie = name.text
+        session.isTieUnanswered = true
         tieStore.keep(name, descriptor: descriptor) { [id = session.id] in
             self.onLoop { engine in
                 engine.tiesBeingKept -= 1
-                guard let session = engine.sessions[id], !session.isEnding else { return }
-                session.reply { $0.writeOK(to: &$1) }
-                engine.joinTurn(session)
+                guard let session = engine.sessions[id] else { return }
+                engine.answerTie(session)
             }
         }
+    }
+
+    /// The tie is stored: it is answered, and ends if it was to end meanwhile.
+    private func answerTie(_ session: Session) {
+        session.isTieUnanswered = false
+        session.reply { $0.writeOK(to: &$1) }
+        if isStopping || holdings.hasNothing(on: session.id) {
+            session.isEnding = true
+        }
+        joinTurn(session)
     }
 
     /// The leases whose tenures are tied, by their fences, as they are once the store is opened.
@@ -184,9 +192,8 @@ extension Engine {
 
     /// The turn was refused: whoever wanted to be a tie goes on as it was.
     func dropAttachments(_ refusal: LeaseError) {
-        let changes = attachments
-        attachments = []
-        for (_, attachment, session) in changes where attachment == .tied && sessions[session.id] != nil {
+        for change in attachments.take() where change.attachment == .tied && sessions[change.session.id] != nil {
+            let session = change.session
             session.isTying = false
             session.isWaiting = false
             tieCounts.remove(session.peer.uid)
@@ -200,18 +207,25 @@ extension Engine {
     func releaseHoldings(of freed: [LeaseName]) {
         guard holdings.count > 0 else { return }
         for name in freed {
-            guard let holding = holdings[name], backend.tenure(of: name)?.fence != holding.fence else { continue }
-            retire(holdings.detach(name))
+            guard let holding = holdings[name] else { continue }
+            // An import may have brought the same fence back, which hangs on nothing then.
+            guard let tenure = backend.tenure(of: name), tenure.fence == holding.fence, tenure.attachment != .nothing
+            else {
+                retire(holdings.detach(name))
+                continue
+            }
         }
     }
 
     /// A connection that was a tie is closed: nobody reads it, and its tenure hangs on it no more.
     private func retire(_ holding: Holdings.Holding?) {
         guard let holding, holding.isTie, let session = sessions[holding.session] else { return }
-        close(session)
+        end(session)
     }
 
-    private func close(_ session: Session) {
+    /// Closes the connection; a tie that is still being stored, once it is answered.
+    private func end(_ session: Session) {
+        guard !session.isTieUnanswered else { return }
         session.isEnding = true
         joinTurn(session)
     }
@@ -236,15 +250,18 @@ extension Engine {
     /// before, unless the turn is refused: it stays until that is known.
     func endLost(now: Moment) -> [LeaseName] {
         guard !holdings.lost.isEmpty, schedule.maySweep(now: now.boot) else { return [] }
-        let moved = Set(attachments.map(\.name))
-        let slice = Array(holdings.lost.lazy.filter { !moved.contains($0.key) }.prefix(Schedule.sweepSlice))
+        let ended = endedAsLost
+        let slice = Array(
+            holdings.lost.lazy.filter { ended[$0.key] == nil && self.attachments[$0.key] == nil }
+                .prefix(Schedule.sweepSlice)
+        )
         for (name, fence) in slice {
             _ = backend.perform(.lose(fence: fence), on: name, by: .daemon, now: now)
         }
-        if slice.count < holdings.lost.count {
+        if slice.count + ended.count < holdings.lost.count {
             hasMoreWork = true
         }
-        return slice.map(\.key)
+        return slice.map(\.key) + ended.keys
     }
 
     /// Ends a tenure that has lost what it hung on, for whoever asks about the lease: its holder is gone, and whoever
@@ -253,39 +270,55 @@ extension Engine {
     /// What hangs on the connection that asks lasts until what was received from it is answered. With the tenure's
     /// newest token its holder can still bind or tie it, in the turn of the loss, to another connection, or unbind it.
     func endIfLost(_ name: LeaseName, now: Moment) {
-        noteHangUp(of: name, now: now)
-        guard !holdings.lost.isEmpty, let fence = holdings.lost[name], schedule.maySweep(now: now.boot),
-            !isMoved(name)
-        else { return }
+        noteHangUp(of: name)
+        guard let fence = lostTenure(of: name), schedule.maySweep(now: now.boot), endedAsLost[name] != fence else {
+            return
+        }
         _ = backend.perform(.lose(fence: fence), on: name, by: .daemon, now: now)
+        endedAsLost[name] = fence
     }
 
-    /// Whether this turn has a tenure hang on a connection that is there, or go by time alone.
-    private func isMoved(_ name: LeaseName) -> Bool {
-        guard let (_, attachment, session) = attachments.last(where: { $0.name == name }) else { return false }
-        return attachment == .nothing || session.isProcessing || !session.hasHungUp
+    /// The fence of a lease's tenure if what it hangs on, by what was decided so far, is gone.
+    private func lostTenure(of name: LeaseName) -> Token? {
+        guard let change = attachments.isEmpty ? nil : attachments[name] else {
+            return holdings.lost.isEmpty ? nil : holdings.lost[name]
+        }
+        // The turn has it hang on another connection, or go by time alone.
+        guard change.attachment != .nothing, !isThere(change.session), let tenure = backend.tenure(of: name),
+            tenure.attachment == change.attachment
+        else { return nil }
+        return tenure.fence
+    }
+
+    /// Whether what hangs on a connection is not lost: the client is there, or its commands are being done.
+    private func isThere(_ session: Session) -> Bool {
+        session.isProcessing || sessions[session.id] != nil && !session.hasHungUp
     }
 
     /// Ends those of these tenures that have lost what they hung on.
     func endIfLost(among names: some Sequence<LeaseName>, now: Moment) {
-        guard holdings.count > 0 || !holdings.lost.isEmpty else { return }
+        guard holdings.count > 0 || !holdings.lost.isEmpty || !attachments.isEmpty else { return }
         // A command may name the same lease thousands of times.
-        for name in Set(names.lazy.filter { self.holdings[$0] != nil || self.holdings.lost[$0] != nil }) {
+        let hanging = names.lazy.filter {
+            self.holdings[$0] != nil || self.holdings.lost[$0] != nil || self.attachments[$0] != nil
+        }
+        for name in Set(hanging) {
             endIfLost(name, now: now)
         }
     }
 
     /// Asks the connection that a tenure hangs on whether it has ended: the loop may have read whoever asks before it sees
     /// that itself.
-    private func noteHangUp(of name: LeaseName, now: Moment) {
+    private func noteHangUp(of name: LeaseName) {
         guard let holding = holdings[name], !isStopping, let holder = sessions[holding.session], !holder.isProcessing,
             holder.closedSides != .none
         else { return }
         // What it sent before it went comes before whoever saw it go, and may be a release. If that is about the lease of
-        // another one that is gone, it does not go on to read that one.
+        // another one that is gone, it does not go on to read that one. It was sent after whoever asks was read, so
+        // that its time is counted from now.
         while !isReadingBehind, holder.isReading, !holder.isTie, holder.read(into: &readBuffer) {
             isReadingBehind = true
-            received(readBuffer, from: holder, now: now)
+            received(readBuffer, from: holder)
             isReadingBehind = false
         }
         if holder.hasHungUp {
@@ -300,6 +333,20 @@ extension Engine {
             holdings.lose(name, fence: fence)
         }
         scheduleTurn()
+    }
+
+    /// The writing of waited grants' replies has ended; those that it failed for end, unless somebody knows of them.
+    func written(_ grants: [(name: LeaseName, fence: Token)], _ result: Result<Void, any Error>) {
+        let unheard = grants.filter { unheardGrants.remove($0.name, fence: $0.fence) }
+        if case .failure = result { lose(unheard) }
+    }
+
+    /// A connection that has been answered to its end closes: a tenure that is bound to it ends now, also if the client
+    /// does not read what it was answered.
+    func endBinding(of session: Session) {
+        guard !isStopping, !session.isTie, !holdings.hasNothing(on: session.id) else { return }
+        holdings.close(session.id)
+        hasMoreWork = true
     }
 }
 

@@ -24,8 +24,20 @@ struct Listing {
     let now: Moment
     /// How far the tables must be, once that is known.
     var target: Int64?
+    /// How many slices have been folded for it.
+    var slices = 0
     /// How many wait for each lease, as of the reading.
     var waiters: [LeaseName: Int] = [:]
+
+    /// After so many slices a list is read as it is, with what is not folded yet: others may write as fast as slices
+    /// fold.
+    private static let mostSlices = 64
+
+    /// Whether the tables are far enough to read the list, or it has waited for that long enough.
+    func isReady(_ foldedThrough: Int64) -> Bool {
+        guard query != nil, let target else { return false }
+        return target <= foldedThrough || slices >= Self.mostSlices
+    }
 }
 
 extension Engine {
@@ -64,7 +76,8 @@ extension Engine {
         var isFolding = true
         do throws(CommitFailure) {
             if listings.contains(where: { backend.foldedThrough < $0.target ?? .max }) {
-                _ = try backend.fold(limit: Schedule.foldSlice)
+                _ = try backend.fold(limit: Schedule.foldSlice, isPaced: true)
+                for index in listings.indices { listings[index].slices += 1 }
             }
         } catch {
             switch error {
@@ -96,9 +109,7 @@ extension Engine {
                 }
             }
         }
-        while readsUnderWay < mostReads,
-            let listing = takeListing(where: { $0.query != nil && $0.target.map { $0 <= foldedThrough } ?? false })
-        {
+        while readsUnderWay < mostReads, let listing = takeListing(where: { $0.isReady(foldedThrough) }) {
             read(listing)
         }
         if let listing = takeListing(where: { $0.query == nil }) {

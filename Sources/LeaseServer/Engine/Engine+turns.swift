@@ -68,6 +68,7 @@ extension Engine {
             }
             notes.commitSucceeded(logger)
             holdings.haveEnded(lost)
+            endedAsLost.removeAll(keepingCapacity: true)
             releaseHoldings(of: freed)
             settleGrants()
             settleAttachments()
@@ -92,6 +93,7 @@ extension Engine {
         isGivingOut = false
         guard isServing else { return }
         processKept()
+        isRefused = false
         rest(now: now)
         readOn(from: answered)
     }
@@ -123,11 +125,11 @@ extension Engine {
 
     /// Reads on for as long as the sockets have something, then no more: what came before the stop is answered.
     private func lookOnceMore(turns: Int) {
-        guard hasRead, turns > 0 else {
+        guard hasRead || !held.isEmpty || readsUnderWay > 0 || !listings.isEmpty, turns > 0 else {
             state = .draining
             for session in sessions.values {
                 session.isInputClosed = true
-                if session.isTie || session.wait != nil {
+                if session.isTie && !session.isTieUnanswered || session.wait != nil {
                     // A line does not outlive the daemon: its waiters see their connection close.
                     session.isEnding = true
                 }
@@ -140,6 +142,8 @@ extension Engine {
             dropWhoDoesNotRead()
             return scheduleTurn()
         }
+        // Who waits for a list goes on behind it, and what comes of that is a look again.
+        guard hasRead || !held.isEmpty else { return }
         hasRead = false
         state = .lastLook(turns: turns - 1)
         wakeUp?.call()
@@ -192,6 +196,8 @@ extension Engine {
         notes.commitRefused()
         dropGrants()
         dropAttachments(refusal)
+        endedAsLost.removeAll(keepingCapacity: true)
+        isRefused = true
         self.refusal = refusal
         // Whatever ended by time is still held in memory: trying again at once would spin.
         schedule.delaySweep(now: now.boot)
@@ -214,13 +220,15 @@ extension Engine {
             if isOver, !session.isClosing {
                 session.isEnding = true
                 session.isClosing = true
+                unheardGrants.add(undelivered)
                 // Nothing is written after this, so that when it has gone out all has.
                 session.channel.writeAndFlush(bytes).whenComplete { [channel = session.channel] result in
-                    if case .failure = result, !undelivered.isEmpty {
-                        self.assumeIsolated { $0.lose(undelivered) }
+                    if !undelivered.isEmpty {
+                        self.assumeIsolated { $0.written(undelivered, result) }
                     }
                     channel.close(promise: nil)
                 }
+                endBinding(of: session)
             } else if bytes.readableBytes > 0 || !undelivered.isEmpty {
                 write(bytes, to: session, undelivered: undelivered)
                 session.replies.reuse(&bytes)

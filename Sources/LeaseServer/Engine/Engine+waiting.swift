@@ -60,9 +60,10 @@ extension Engine {
     /// Keeps a command about leases until this turn's grants are durable, if it grants one of these; tells whether it
     /// did.
     ///
-    /// What the store has refused to grant, or to end, is as it is until the store takes it.
+    /// What the store has refused to grant, or to end, is as it is until the store takes it, and behind a turn that was
+    /// refused nothing is kept again.
     func isKept(_ command: Command, on names: some Sequence<LeaseName>, _ session: Session, now: Moment) -> Bool {
-        guard waiting.lines.count > 0, schedule.maySweep(now: now.boot),
+        guard waiting.lines.count > 0, !isRefused,
             names.contains(where: { isAboutToBeGranted($0, now: now) && !unserved.contains($0) })
         else { return false }
         session.keptCommand = command
@@ -77,6 +78,8 @@ extension Engine {
         guard !kept.isEmpty else { return }
         let sessions = kept
         kept = []
+        // Their sockets are read again.
+        hasRead = true
         let now = clock.now()
         for session in sessions {
             guard let command = session.keptCommand else { continue }
@@ -113,8 +116,12 @@ extension Engine {
         _ session: Session,
         _ now: Moment
     ) {
-        if command.binds, case .success = result {
-            attachments.append((command.name, .bound, session))
+        if case .success = result {
+            // It may be the token of a grant whose reply is still unwritten.
+            unheardGrants.hear(of: command.name)
+            if command.binds {
+                attachments.add(.bound, of: command.name, on: session)
+            }
         }
         reply(result, on: command.name, session, now)
     }
@@ -159,7 +166,8 @@ extension Engine {
                 LeaseError(
                     .conflict,
                     "\(held(command.name, now: now)); another connection repeats this request and waits in its place"
-                )
+                ),
+                restsOnCommit: true
             )
         }
         scheduleTurn()
@@ -213,10 +221,16 @@ extension Engine {
     }
 
     /// Answers a waiter that has left its line without a grant.
-    func endWait(of session: Session, _ error: LeaseError) {
+    ///
+    /// - Parameter restsOnCommit: Whether the error tells of what the turn has decided.
+    func endWait(of session: Session, _ error: LeaseError, restsOnCommit: Bool = false) {
         session.wait = nil
         counters.refused(error.code)
-        session.reply(error)
+        if restsOnCommit {
+            session.replyOnCommit { $0.writeError(error, to: &$1) }
+        } else {
+            session.reply(error)
+        }
         wake(session)
     }
 
@@ -286,12 +300,15 @@ extension Engine {
             switch backend.perform(waiter.acquisition, on: name, by: waiter.caller, now: now) {
             case .success(.token(let token)):
                 grants.append(WaitedGrant(id: id, token: token))
+                if waiter.binds, let session = waiting.session(of: id).flatMap({ sessions[$0] }) {
+                    attachments.add(.bound, of: name, on: session)
+                }
             case .success:
                 preconditionFailure("a grant is answered with its token")
             case .failure(let error):
                 // This one cannot have it, whoever holds it: the next one may.
                 guard let (_, session) = waiting.leave(id), let session = sessions[session] else { continue }
-                endWait(of: session, error)
+                endWait(of: session, error, restsOnCommit: true)
             }
         }
     }
@@ -325,9 +342,6 @@ extension Engine {
             session.wait = nil
             session.reply { $0.writeInteger(grant.token.rawValue, to: &$1) }
             session.undelivered.append((waiter.name, grant.token))
-            if waiter.binds {
-                attachments.append((waiter.name, .bound, session))
-            }
             wake(session)
         }
         waiting.restoreEnds()

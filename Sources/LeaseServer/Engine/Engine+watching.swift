@@ -160,12 +160,11 @@ extension Engine {
         }
         guard let written = session.write(bytes) else { return backlog.remove(counted, for: id) }
         guard counted > 0 || !undelivered.isEmpty else { return }
+        unheardGrants.add(undelivered)
         written.whenComplete { [counted] result in
             self.assumeIsolated { engine in
                 engine.backlog.remove(counted, for: id)
-                if case .failure = result {
-                    engine.lose(undelivered)
-                }
+                engine.written(undelivered, result)
             }
         }
     }

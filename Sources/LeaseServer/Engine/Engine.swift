@@ -85,7 +85,11 @@ actor Engine {
     /// What bound and tied tenures hang on.
     var holdings = Holdings()
     /// What this turn changes about that.
-    var attachments: [AttachmentChange] = []
+    var attachments = AttachmentChanges()
+    /// The tenures that this turn has ended before its end since their connections are gone, by their fences.
+    var endedAsLost: [LeaseName: Token] = [:]
+    /// The waited grants whose replies the sockets have not taken yet.
+    var unheardGrants = UnheardGrants()
     /// How many connections are ties.
     var tieCounts = UserCounts()
     /// How many ties the descriptor store has been given and has not answered for; each has a descriptor of its own.
@@ -103,6 +107,8 @@ actor Engine {
     var hasUnsyncedFold = false
     /// The place of the last thing that was durable when folding was planned.
     private var plannedSequence: Int64 = 0
+    /// Whether the store has refused the commit of the turn that is ending.
+    var isRefused = false
     /// Why the store refused the last commit that it refused.
     var refusal: LeaseError?
     /// That the store refuses commits, and that it does not fold.
@@ -116,7 +122,7 @@ actor Engine {
     /// The failure that has ended the engine.
     private var failure: StoreError?
     var drained: (@Sendable () -> Void)?
-    /// Whether bytes have come since it was last asked.
+    /// Whether bytes have come since it was last asked, or sockets that were not read are read again.
     var hasRead = false
 
     /// How many turns a stop goes on reading at the most.
@@ -293,8 +299,8 @@ actor Engine {
         received(bytes, from: session)
     }
 
-    /// Bytes have come from a session that is there, now or at an instant of the turn that is given.
-    func received(_ bytes: ByteBuffer, from session: Session, now: Moment? = nil) {
+    /// Bytes have come from a session that is there.
+    func received(_ bytes: ByteBuffer, from session: Session) {
         switch state {
         case .running, .lastLook: hasRead = true
         case .draining, .failed, .closed: return
@@ -310,7 +316,7 @@ actor Engine {
             session.input.discardReadBytes()
             session.input.writeBuffer(&bytes)
         }
-        process(session, now: now)
+        process(session)
     }
 
     /// The client has closed its writing side: what was received is answered, then the connection ends.
@@ -335,14 +341,14 @@ actor Engine {
     // MARK: - Commands
 
     /// Does what the session's bytes say, until they end, or a command has to wait.
-    func process(_ session: Session, now: Moment? = nil) {
+    func process(_ session: Session) {
         guard !isGivingOut else { return hold(session) }
         // What comes behind a command that is kept is done behind it.
         guard session.keptCommand == nil else { return }
         session.isProcessing = true
         defer { session.isProcessing = false }
         let limits = configuration.limits.values
-        let now = now ?? clock.now()
+        let now = clock.now()
         session.share = load.share(patternBytes: subscriptions.patternBytes)
         let before = (commands: session.turnCommands, replyBytes: session.replies.size)
         do throws(ProtocolError) {
@@ -402,10 +408,13 @@ actor Engine {
     func processHeld() {
         let sessions = held
         held = []
-        for session in sessions {
+        // Those who had so much to be done that they were read no further are read again.
+        hasRead = hasRead || !sessions.isEmpty
+        // One whose command is kept goes on behind that.
+        for session in sessions where session.keptCommand == nil {
             session.isHeld = false
             process(session)
-            if self.sessions[session.id] == nil {
+            if self.sessions[session.id] == nil, session.keptCommand == nil {
                 session.isEnding = true
             }
         }
@@ -414,6 +423,8 @@ actor Engine {
     /// Goes on with a session whose command has been answered late.
     func resume(_ session: Session) {
         session.isWaiting = false
+        // Its socket is read again.
+        hasRead = true
         process(session)
     }
 
@@ -430,11 +441,15 @@ actor Engine {
         guard isServing else { return }
         let sequence = backend.lastDurableSequence
         if schedule.isFoldDue(now: now.boot, backlog: backend.foldBacklog) {
-            let limit = Schedule.foldSlice(growth: sequence - plannedSequence)
+            let slice = Schedule.slice(
+                growth: sequence - plannedSequence,
+                backlog: backend.foldBacklog,
+                leases: backend.leaseCount
+            )
             do throws(CommitFailure) {
                 let isQuiet = sequence == plannedSequence
                 let isMore = try pausingFolding(isQuiet: isQuiet) { () throws(CommitFailure) in
-                    try backend.fold(limit: limit)
+                    try backend.fold(limit: slice.rows, isPaced: slice.isPaced)
                 }
                 schedule.hasFolded(now: now.boot, isMore: isMore)
                 hasUnsyncedFold = true

@@ -65,8 +65,9 @@ protocol LeaseBackend: AnyObject {
     /// anew.
     var foldedThrough: Int64 { get }
 
-    /// Folds a slice between two turns, and tells whether there is more.
-    func fold(limit: Int) throws(CommitFailure) -> Bool
+    /// Folds a slice of up to `limit` rows between two turns, and tells whether there is more; one that is paced is
+    /// shorter where it would take long.
+    func fold(limit: Int, isPaced: Bool) throws(CommitFailure) -> Bool
 
     /// Answers a query from the tables, beside the loop.
     func read(

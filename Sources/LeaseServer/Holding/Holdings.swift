@@ -21,6 +21,9 @@ struct Holdings {
     /// The connection that a tenure hangs on, or `nil` if it goes by time alone.
     subscript(name: LeaseName) -> Holding? { holdings[name] }
 
+    /// Whether no tenure hangs on a connection.
+    func hasNothing(on session: SessionID) -> Bool { namesBySession[session] == nil }
+
     /// How many tenures hang on connections.
     var count: Int { holdings.count }
 

@@ -55,6 +55,8 @@ final class Session {
     var isTying = false
     /// Whether the connection is a tie.
     var isTie = false
+    /// Whether the connection is a tie that is being stored, and is answered once it is.
+    var isTieUnanswered = false
     /// The tie's name in the descriptor store, if it is there.
     var storedTie: String?
     /// The waited grants whose tokens are among the replies that are to be written.

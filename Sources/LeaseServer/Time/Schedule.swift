@@ -57,9 +57,17 @@ struct Schedule {
     /// A slice writes what is held at its end, which is the less for each row the longer the slice is. With many commands in
     /// each turn much is held, and a long slice makes a long turn only a little longer.
     ///
-    /// - Parameter growth: how many rows the turn has written.
-    static func foldSlice(growth: Int64) -> Int {
-        min(max(20 * Int(min(growth, Int64(longFoldSlice))), foldSlice), longFoldSlice)
+    /// Where each row is another lease, as when many are renewed, a slice that is paced may fold less than a turn
+    /// writes. With more than ``mostBacklog(leases:)`` it is not paced any more, and folds twice as much: whoever
+    /// writes that fast waits for it.
+    ///
+    /// - Parameters:
+    ///   - growth: how many rows the turn has written.
+    ///   - backlog: how many are to be folded.
+    ///   - leases: how many are held.
+    static func slice(growth: Int64, backlog: Int64, leases: Int) -> (rows: Int, isPaced: Bool) {
+        guard backlog <= mostBacklog(leases: leases) else { return (max(2 * Int(growth), longFoldSlice), false) }
+        return (min(max(20 * Int(min(growth, Int64(longFoldSlice))), foldSlice), longFoldSlice), true)
     }
 
     /// Has what is not folded yet folded once it has been quiet for a while.

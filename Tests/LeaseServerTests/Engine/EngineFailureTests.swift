@@ -205,7 +205,7 @@ import Testing
             let client = try await bench.connect()
             try await bench.send("LEASES\r\n", from: client)
             async let drained = Result { try await bench.engine.drain() }
-            try await bench.settle { $0.sessions[client]?.isInputClosed ?? true }
+            try await bench.settle { $0.state != .running }
             await bench.script {
                 $0.commitFailure = unknown
                 $0.ends = [bench.clock.now().boot]

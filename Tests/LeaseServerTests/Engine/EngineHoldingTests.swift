@@ -47,6 +47,71 @@ import Testing
         }
     }
 
+    @Test func aHalfCloseEndsABindingAlsoIfTheClientDoesNotReadWhatItIsAnswered() async throws {
+        try await EngineBench.withLedger { bench in
+            let (holder, waiter) = (try await bench.connect(), try await bench.connect())
+            let token = try await bench.acquire("x 1h BIND", by: holder)
+            #expect(try await bench.ask("ACQUIRE x 30s WAIT FOREVER", from: waiter) == "")
+            try await bench.turn { engine in
+                try bench.setStuck(true, of: holder, on: engine)
+                bench.receive("PING\r\n", from: holder, on: engine)
+                bench.closeInput(of: holder, on: engine)
+            }
+            try await bench.turns(1)
+            #expect(try await bench.token(of: waiter) > token)
+            #expect(try await bench.isOpen(holder))
+        }
+    }
+
+    @Test func ofAWaiterAndItsRepetitionTheOneThatCameLaterIsBound() async throws {
+        try await EngineBench.withLedger { bench in
+            let (holder, waiter) = (try await bench.connect(), try await bench.connect())
+            let token = try await bench.acquire("x 30s", by: holder)
+            #expect(
+                try await bench.ask("ACQUIRE x 1h WAIT FOREVER REQUEST 0123456789abcdef BIND", from: waiter) == ""
+            )
+            try await bench.turn { engine in
+                let commands = "RELEASE x \(token)\r\nACQUIRE x 1h REQUEST 0123456789abcdef BIND\r\n"
+                bench.receive(commands, from: holder, on: engine)
+            }
+            let granted = try await bench.token(of: waiter)
+            #expect(try await bench.output(of: holder) == "+OK\r\n:\(granted)\r\n")
+            try await bench.turn { engine in bench.hangUp(waiter, on: engine) }
+            try await bench.turns(1)
+            #expect(try await bench.tenure("x")?.fence.rawValue == granted)
+            try await bench.turn { engine in bench.hangUp(holder, on: engine) }
+            try await bench.turns(1)
+            #expect(try await bench.tenure("x") == nil)
+        }
+    }
+
+    /// The tenure of before hung on a connection; the one that an import brings has its fence, and goes by time.
+    @Test(arguments: ["BIND", "TIE", "LOSS"])
+    func anImportedTenureHangsOnNothingWhateverItsFenceHungOnBefore(_ before: String) async throws {
+        try await EngineBench.withLedger { bench in
+            let (holder, importer) = (try await bench.connect(), try await bench.connect(uid: 0))
+            let fence = try await bench.acquire("x 1h\(before == "TIE" ? "" : " BIND")", by: holder)
+            if before == "TIE" {
+                #expect(try await bench.ask("TIE x \(fence)", from: holder) == "+OK\r\n")
+            }
+            let end = bench.clock.now().wall.milliseconds + 60_000
+            let bringIn = "IMPORT KEY x LEASE \(fence) \(end)\r\n"
+            try await bench.turn { engine in
+                if before == "LOSS" {
+                    bench.hangUp(holder, on: engine)
+                    bench.receive(bringIn, from: importer, on: engine)
+                } else {
+                    bench.receive("KEYS REMOVE x\r\n" + bringIn, from: importer, on: engine)
+                }
+            }
+            #expect(try await bench.output(of: importer) == (before == "LOSS" ? "" : ":1\r\n") + "+OK\r\n")
+            try await bench.turn { engine in bench.hangUp(holder, on: engine) }
+            try await bench.turns(2)
+            #expect(try await bench.tenure("x")?.fence.rawValue == fence)
+            #expect(await bench.engine.run { $0.holdings.count == 0 && $0.holdings.lost.isEmpty })
+        }
+    }
+
     @Test func aBoundTenureEndsByItsTimeToo() async throws {
         try await EngineBench.withLedger { bench in
             let holder = try await bench.connect()

@@ -129,6 +129,23 @@ import Testing
         }
     }
 
+    /// Others renew as many leases as slices fold.
+    @Test func aListIsReadAfterSoManySlicesHoweverMuchIsLeftToFold() async throws {
+        try await EngineBench.with { bench in
+            let client = try await bench.connect()
+            await bench.script {
+                $0.addBacklog(Schedule.foldBacklog)
+                $0.foldStep = 1
+            }
+            try await bench.send("LEASES\r\n", from: client)
+            try await bench.settle { !($0.backend as! ScriptedBackend).reads.isEmpty }
+            #expect(await bench.engine.run { $0.backend.foldBacklog } > Schedule.foldBacklog / 2)
+            await bench.script { $0.endRead() }
+            try await bench.turns(3)
+            #expect(try await bench.output(of: client) == "*0\r\n")
+        }
+    }
+
     /// The disk is full and a lease has ended: the list can neither show it as held nor as ended.
     @Test func refusedEndsAnswerAWaitingListWithTheError() async throws {
         try await EngineBench.with { bench in

@@ -314,6 +314,29 @@ import Testing
         }
     }
 
+    /// Each row of a slice is another lease, and a slice that is paced writes few.
+    @Test(.timeLimit(.minutes(2))) func whoRenewsManyLeasesAllTheTimeDoesNotLetTheBacklogGrowWithoutEnd() async throws {
+        try await EngineBench.withLedger { bench in
+            let client = try await bench.connect(uid: 0)
+            let names = (0..<3000).map { "lease \($0)" }
+            var tokens: [Int64] = []
+            var most: Int64 = 0
+            for round in 0..<30 {
+                let commands = names.indices.map { index in
+                    let name = "'\(names[index])'"
+                    return round == 0 ? "ACQUIRE \(name) 1h\r\n" : "RENEW \(name) \(tokens[index]) 1h\r\n"
+                }
+                try await bench.send(commands.joined(), from: client)
+                try await bench.settle { $0.held.isEmpty && $0.sessions[client]?.input.readableBytes == 0 }
+                tokens = try await bench.output(of: client).split(separator: "\r\n")
+                    .compactMap { Int64($0.dropFirst()) }
+                #expect(tokens.count == names.count)
+                most = max(most, await bench.engine.run { $0.backend.foldBacklog })
+            }
+            #expect(most <= Schedule.mostBacklog(leases: names.count) + Int64(names.count))
+        }
+    }
+
     @Test func bytesThatComeOutOfAFailingWriteAreDoneAfterTheTurn() async throws {
         try await EngineBench.with { bench in
             let client = try await bench.connect()

@@ -118,6 +118,60 @@ import Testing
         }
     }
 
+    @Test func aCommandThatIsKeptIsDoneAlsoIfItsClientWasCutAndHalfCloses() async throws {
+        try await EngineBench.withLedger { bench in
+            let (holder, waiter) = (try await bench.connect(uid: 0), try await bench.connect())
+            let token = try await bench.acquire("x 30s", by: holder)
+            #expect(try await bench.ask("ACQUIRE x 30s WAIT FOREVER", from: waiter) == "")
+            try await bench.turn { engine in
+                // As one that had more to be done than a turn takes, and sends more before the next.
+                engine.sessions[holder].map(engine.hold)
+                bench.receive("RELEASE x \(token)\r\nREVOKE x\r\nPUT last word\r\n", from: holder, on: engine)
+                bench.closeInput(of: holder, on: engine)
+            }
+            try await bench.turns(2)
+            #expect(try await bench.output(of: holder) == "+OK\r\n:1\r\n+OK\r\n")
+            #expect(try await !bench.isOpen(holder))
+            #expect(try await bench.token(of: waiter) > token)
+            #expect(try await bench.tenure("x") == nil, "it is revoked")
+        }
+    }
+
+    @Test func whoAsksShortlyAfterARefusedCommitFindsTheWaiterToo() async throws {
+        try await EngineBench.withLedger { bench in
+            let (holder, waiter) = (try await bench.connect(uid: 0), try await bench.connect())
+            let token = try await bench.acquire("x 30s", by: holder)
+            #expect(try await bench.ask("ACQUIRE x 30s WAIT FOREVER", from: waiter) == "")
+            try await bench.turn { engine in
+                bench.receive("TOKEN\r\n", from: holder, on: engine)
+                bench.refuseCommit(on: engine)
+            }
+            #expect(try await bench.output(of: holder) == ioError)
+            #expect(try await bench.ask("RELEASE x \(token)\r\nREVOKE x", from: holder) == "+OK\r\n:1\r\n")
+            #expect(try await bench.token(of: waiter) > token)
+        }
+    }
+
+    @Test func whoIsReplacedInALineIsNotToldOfATenureThatTheStoreRefused() async throws {
+        try await EngineBench.withLedger { bench in
+            let (holder, first, second) = (
+                try await bench.connect(), try await bench.connect(), try await bench.connect()
+            )
+            let wait = "ACQUIRE x 30s WAIT FOREVER REQUEST 0123456789abcdef\r\n"
+            try await bench.turn { engine in
+                bench.receive("ACQUIRE x 30s\r\n", from: holder, on: engine)
+                bench.receive(wait, from: first, on: engine)
+                bench.receive(wait, from: second, on: engine)
+                bench.refuseCommit(on: engine)
+            }
+            #expect(try await bench.output(of: holder) == ioError)
+            #expect(try await bench.output(of: first) == ioError)
+            #expect(try await bench.output(of: second) == "")
+            try await bench.advance(by: Schedule.retryDelay)
+            _ = try await bench.token(of: second)
+        }
+    }
+
     @Test func aLeaseWhoseGrantTheStoreHasRefusedIsToldToBeFree() async throws {
         try await EngineBench.withLedger { bench in
             let (first, waiter, other) = (
@@ -502,6 +556,30 @@ import Testing
             let granted = try await bench.token(of: next)
             #expect(granted > token + 1)
             #expect(try await bench.tenure("x")?.fence.rawValue == granted)
+            #expect(await bench.engine.run { $0.holdings.lost.isEmpty })
+        }
+    }
+
+    /// A token that waits behind what its client does not read is told to whoever repeats the request, or it is not.
+    @Test(arguments: ["ACQUIRE x 30s REQUEST 0123456789abcdef", "RENEW x TOKEN 30s", nil])
+    func aGrantThatCannotBeWrittenGoesOnIfSomebodyKnowsOfIt(_ use: String?) async throws {
+        try await EngineBench.withLedger { bench in
+            let holder = try await bench.connect()
+            let token = try await bench.acquire("x 30s", by: holder)
+            let (stuck, other) = (try await bench.connect(), try await bench.connect())
+            let wait = "ACQUIRE x 30s WAIT FOREVER REQUEST 0123456789abcdef"
+            #expect(try await bench.ask(wait, from: stuck) == "")
+            try await bench.turn { engine in
+                try bench.setStuck(true, of: stuck, on: engine)
+                bench.receive("RELEASE x \(token)\r\n", from: holder, on: engine)
+            }
+            let fence = try #require(try await bench.tenure("x")?.fence.rawValue)
+            if let use = use?.replacing("TOKEN", with: "\(fence)") {
+                #expect(try await EngineBench.token(bench.ask(use, from: other)) ?? 0 >= fence)
+            }
+            try await bench.turn { engine in bench.hangUp(stuck, on: engine) }
+            try await bench.turns(2)
+            #expect(try await bench.tenure("x")?.fence.rawValue == (use == nil ? nil : fence))
             #expect(await bench.engine.run { $0.holdings.lost.isEmpty })
         }
     }

@@ -1,5 +1,6 @@
 import Glibc
 import LeaseCore
+import LeaseStore
 import LeaseWire
 import NIOCore
 import Testing
@@ -160,6 +161,58 @@ import Testing
             let reply = try await other.reply()
             #expect(isFree ? reply.integer ?? 0 > fence : reply.errorWord == "CONFLICT", "\(reply)")
             #expect(try await other.ask("GET k") == .null)
+        }
+    }
+
+    @Test(arguments: ["ACQUIRE x 1h BIND", "RENEW x FENCE 1h BIND"])
+    func whatIsBoundToAConnectionThatIsGoneByThenIsFree(_ binding: String) async throws {
+        try await TestServer.with { test in
+            let other = try test.connect()
+            let id = try #require(try await other.ask("CLIENT ID").integer)
+            var first: RawClient? = try test.connect()
+            let fence = binding.hasPrefix("RENEW") ? try await first?.ask("ACQUIRE x 1h BIND").integer : 0
+            var holder: RawClient? = try test.connect()
+            let holderID = try #require(try await holder?.ask("CLIENT ID").integer)
+            let descriptors = [try #require(first).inherited(), try #require(holder).inherited()]
+            (first, holder) = (nil, nil)
+            let bytes = ByteBuffer(string: binding.replacing("FENCE", with: "\(fence ?? 0)") + "\r\n")
+            await test.engine.run { engine in
+                engine.received(bytes, from: SessionID(rawValue: holderID))
+                descriptors.forEach { close($0) }
+                engine.received(ByteBuffer(string: "HOLDER x\r\nACQUIRE x 1h\r\n"), from: SessionID(rawValue: id))
+            }
+            #expect(try await other.reply() == .null)
+            #expect(try await other.reply().integer ?? 0 > fence ?? 0)
+        }
+    }
+
+    /// What a holder sent before it went was sent after the command that finds it gone, whose commands may take a
+    /// while.
+    @Test func theTimeOfWhatIsReadBehindACommandCountsFromThen() async throws {
+        try await TestServer.with { test in
+            let other = try test.connect()
+            let id = try #require(try await other.ask("CLIENT ID").integer)
+            let holder = try test.connect()
+            let bound = try #require(try await holder.ask("ACQUIRE x 1h BIND").integer)
+            let renewed = try #require(try await holder.ask("ACQUIRE y 1h").integer)
+            let descriptor = holder.inherited()
+            let last = Array("RENEW y \(renewed) 1h\r\n".utf8)
+            let sent = await test.engine.run { engine in
+                // A thousand commands, and then the one that looks at the holder.
+                let commands = String(repeating: "PUT k v\r\n", count: 1000) + "CHECK x \(bound)\r\n"
+                #expect(send(descriptor, last, last.count, 0) == last.count)
+                shutdown(descriptor, Int32(SHUT_WR))
+                let before = engine.clock.now().boot
+                engine.received(ByteBuffer(string: commands), from: SessionID(rawValue: id))
+                return (before: before, after: engine.clock.now().boot)
+            }
+            #expect(try await holder.reply().integer ?? 0 > renewed)
+            let name = try LeaseName("y")
+            let deadline = try #require(await test.engine.run { $0.backend.tenure(of: name)?.deadline.boot })
+            // All but the last of the thousand came before.
+            let half = sent.before.advanced(by: sent.before.duration(to: sent.after) / 2)
+            #expect(deadline.advanced(by: .seconds(-3600)) > half)
+            close(descriptor)
         }
     }
 

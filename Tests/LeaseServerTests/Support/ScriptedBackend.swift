@@ -169,7 +169,7 @@ final class ScriptedBackend: LeaseBackend {
 
     var foldBacklog: Int64 { lastDurableSequence - foldedThrough }
 
-    func fold(limit: Int) throws(CommitFailure) -> Bool {
+    func fold(limit: Int, isPaced: Bool) throws(CommitFailure) -> Bool {
         // The real store stops the process here.
         #expect(!hasBatch, "a fold in the middle of a batch")
         #expect(!calls.contains(.abandon) && !calls.contains(.close), "a fold of a store that is closed")

@@ -161,10 +161,19 @@ import Testing
     }
 
     @Test func aSliceGrowsWithTheTurnThatItMakesLonger() {
-        #expect(Schedule.foldSlice(growth: 0) == Schedule.foldSlice)
-        #expect(Schedule.foldSlice(growth: 50) == Schedule.foldSlice)
-        #expect(Schedule.foldSlice(growth: 400) == 8000)
-        #expect(Schedule.foldSlice(growth: 800) == 16_000)
-        #expect(Schedule.foldSlice(growth: .max) == Schedule.longFoldSlice)
+        let most = Schedule.mostBacklog(leases: 1000)
+        func rows(_ growth: Int64) -> Int { Schedule.slice(growth: growth, backlog: most, leases: 1000).rows }
+        #expect(rows(0) == Schedule.foldSlice)
+        #expect(rows(50) == Schedule.foldSlice)
+        #expect(rows(400) == 8000)
+        #expect(rows(800) == 16_000)
+        #expect(rows(.max) == Schedule.longFoldSlice)
+        #expect(Schedule.slice(growth: 50, backlog: most, leases: 1000).isPaced)
+    }
+
+    @Test(arguments: [0, 50, 100_000] as [Int64])
+    func behindTheMostBacklogASliceFoldsMoreThanTheTurnHasWritten(growth: Int64) {
+        let slice = Schedule.slice(growth: growth, backlog: Schedule.mostBacklog(leases: 1000) + 1, leases: 1000)
+        #expect(!slice.isPaced && slice.rows > growth)
     }
 }
