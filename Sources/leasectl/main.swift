@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import LeaseClient
 
 // Nothing may come before these three: no thread, no library, no descriptor of our own.
 Trampoline.runIfAsked(count: CommandLine.argc, arguments: CommandLine.unsafeArgv)
@@ -12,6 +13,7 @@ let arguments = ArgumentText.strings(count: CommandLine.argc, CommandLine.unsafe
 do {
     try Leasectl.requireKnownCommand(in: Array(arguments))
     var command = try Leasectl.parseAsRoot(JobArguments.shielded(Array(arguments)))
+    ClientThreads.useOne()
     try command.run()
 } catch let failure as Failure {
     if !failure.message.isEmpty { Console.complain(failure.message) }

@@ -20,10 +20,14 @@ import Testing
         )
     }
 
-    private func keeper(isShared: Bool = false, holding: LeaseHolding = .byTime) -> KeeperState {
+    private func keeper(
+        grace: Duration = .seconds(10),
+        isShared: Bool = false,
+        holding: LeaseHolding = .byTime
+    ) -> KeeperState {
         KeeperState(
             lease: lease,
-            grace: .seconds(10),
+            grace: grace,
             isShared: isShared,
             holding: holding,
             pause: .seconds(1),
@@ -55,6 +59,16 @@ import Testing
         state.renewed(renewed, now: at(10), jitter: 0.5)
         #expect(state.lease == renewed)
         #expect(state.step(now: at(10)) == .sleep(until: at(15)))
+    }
+
+    @Test(arguments: [39.999, 40, 100])
+    func aGraceThatLeavesNothingOfTheTTLStillPausesBetweenRenewals(grace: Double) throws {
+        var state = keeper(grace: .seconds(grace))
+        state.renewed(lease, now: start, jitter: 0.5)
+        #expect(state.step(now: start) == .sleep(until: at(1)))
+        // Near its end it does not wait for long.
+        state.renewed(lease, now: at(39.4), jitter: 0.5)
+        #expect(state.step(now: at(39.7)) == .renew(until: nil))
     }
 
     @Test func anUnreachableDaemonIsTriedForEver() {

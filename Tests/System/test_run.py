@@ -11,11 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from conftest import MakeDaemon
 from harness import binaries
 from harness.clock import eventually, now
 from harness.ctl import Ctl, Job, finish, gone, signal_set
 from harness.daemon import Daemon
 from harness.users import STRANGER, admit_everyone
+from harness.waiting import await_waiters
 
 
 @pytest.fixture
@@ -46,13 +48,15 @@ def test_no_time_to_wait_is_not_to_wait(ctl: Ctl, name: str) -> None:
     assert ctl("run", "--wait", "0s", name, "true").returncode == 0
 
 
-def test_too_few_descriptors_are_no_daemon_that_is_away(ctl: Ctl, tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize("how", ["try", "wait"])
+def test_too_few_descriptors_are_no_daemon_that_is_away(ctl: Ctl, tmp_path: Path, name: str, how: str) -> None:
     """Whatever it comes to lack them for: at once, and with no lease left behind."""
     ran = tmp_path / "ran"
-    limits = range(14, 25)
+    limits = range(4, 25)
+    waiting = ["--try"] if how == "try" else ["--wait", "40s"]
     for limit in limits:
         ctl.wrapper = ["sh", "-c", f'ulimit -n {limit}; exec "$@"', "sh"]
-        done = ctl("run", "--try", "--if-unreachable", "run", name, "touch", str(ran))
+        done = ctl("run", *waiting, "--ttl", "30s", "--if-unreachable", "run", name, "touch", str(ran))
         assert done.returncode in {0, 70}, (limit, done.stderr)
         assert ran.exists() == (done.returncode == 0), limit
         ran.unlink(missing_ok=True)
@@ -61,6 +65,24 @@ def test_too_few_descriptors_are_no_daemon_that_is_away(ctl: Ctl, tmp_path: Path
         if done.returncode == 0:
             break
         assert limit != limits[-1], "the last limit is enough"
+
+
+@pytest.mark.root
+def test_those_who_wait_at_their_users_limit_on_connections_run_one_after_the_other(
+    make_daemon: MakeDaemon, tmp_path: Path, name: str
+) -> None:
+    """Each of them has one, and there is no other for what a grant asks."""
+    (tmp_path / "leased.yaml").write_text("limits:\n  connections-per-user: 4\n")
+    daemon = make_daemon(arguments=["--config", str(tmp_path / "leased.yaml")]).start()
+    admit_everyone(daemon.socket)
+    stranger = Ctl(daemon, wrapper=["setpriv", "--reuid", str(STRANGER), "--clear-groups"])
+    with daemon.connect() as judge:
+        token = judge.call("ACQUIRE", name, "1h")
+        waiting = [stranger.spawn("run", "--ttl", "1h", name, "echo", "ran") for _ in range(4)]
+        await_waiters(judge, name, 4)
+        judge.call("RELEASE", name, token)
+        ends = [finish(process) for process in waiting]
+        assert [end[:2] for end in ends] == [(0, "ran\n")] * 4, ends
 
 
 def test_the_environment_of_the_job(ctl: Ctl, tmp_path: Path, name: str) -> None:

@@ -90,6 +90,31 @@ def test_grandchildren_of_a_killed_leasectl_keep_the_lease(
         assert waiter.receive() > fence
 
 
+def test_a_leader_that_starts_after_a_restart_of_the_daemon_keeps_the_lease_with_its_tree(
+    ctl: Ctl, tmp_path: Path, name: str, strays: list[int]
+) -> None:
+    """The restart came while the program of --on-win ran: what starts later inherits the tie that was made anew."""
+    win = tmp_path / "win"
+    win.write_text(f"#!/bin/sh\ntouch {tmp_path}/winning\nread _ <{tmp_path}/on\n")
+    win.chmod(0o755)
+    os.mkfifo(tmp_path / "on")
+    job = Job(tmp_path, 'setsid sh keeper "$PWD" session &\nexec sh keeper "$PWD" main')
+    process = ctl.spawn("elect", "--once", "--on-win", str(win), *SHORT, name, *job.command, stdout=None, stderr=None)
+    eventually((tmp_path / "winning").exists, 20, "the program of --on-win")
+    ctl.daemon.restart()
+    with ctl.daemon.connect() as judge:
+        eventually(lambda: shown(judge, name)["tied"] == 1, 20, "the tie made anew")
+        (tmp_path / "on").write_text("\n")
+        main, session = [int(job.told(which)) for which in ("main", "session")]
+        strays += [main, session]
+        process.kill()
+        process.wait()
+        gone(main, 5)
+        assert shown(judge, name)["tied"] == 1
+        kill(session)
+        free(judge, name)
+
+
 @pytest.mark.parametrize("end", ["lost", "at-most"])
 def test_stderr_that_nobody_reads_keeps_no_job_running(ctl: Ctl, tmp_path: Path, name: str, end: str) -> None:
     # A pager that is paused: the pipe is full, and stays so.

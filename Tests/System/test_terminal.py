@@ -4,6 +4,7 @@ import os
 import re
 import shlex
 import signal
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -124,3 +125,58 @@ def test_a_terminal_that_hangs_up_ends_the_job(ctl: Ctl, tmp_path: Path, name: s
             return client.call("HOLDER", name) is None
 
     eventually(free, 10, "the release")
+
+
+#: A process in a session of its own that ends by a key's signal, which it tells; shells start it with these ignored.
+LEFT = """
+import os, signal, sys
+def told(number, frame):
+    open(sys.argv[1] + "/got", "w").write(str(number))
+    os._exit(0)
+for number in (signal.SIGINT, signal.SIGQUIT):
+    signal.signal(number, told)
+open(sys.argv[1] + "/new", "w").write(str(os.getpid()))
+os.rename(sys.argv[1] + "/new", sys.argv[1] + "/left")
+while True:
+    signal.pause()
+"""
+
+
+@pytest.mark.parametrize(("key", "number"), [("c", signal.SIGINT), ("\\", signal.SIGQUIT)])
+def test_once_the_job_has_ended_keys_reach_what_it_left_behind(
+    ctl: Ctl, tmp_path: Path, name: str, strays: list[int], key: str, number: int
+) -> None:
+    (tmp_path / "left.py").write_text(LEFT)
+    job = Job(tmp_path, f'setsid {sys.executable} {tmp_path}/left.py "$PWD" &\nwait_for_go')
+    child = on_a_terminal(ctl, "run", "--try", name, *job.command)
+    left = int(job.told("left"))
+    strays.append(left)
+    job.go()
+    # It says so once it waits for nothing else.
+    child.expect("waiting for what the job left behind")
+    child.sendcontrol(key)
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 0, "the status of the job"
+    assert job.told("got") == str(int(number))
+
+
+def test_a_second_ctrl_c_kills_what_the_job_left_behind(
+    ctl: Ctl, tmp_path: Path, name: str, strays: list[int]
+) -> None:
+    job = Job(tmp_path, 'setsid sh keeper "$PWD" left &\nwait_for_go')
+    child = on_a_terminal(ctl, "run", "--try", name, *job.command)
+    left = int(job.told("left"))
+    strays.append(left)
+    job.go()
+    child.expect("waiting for what the job left behind")
+
+    def killed() -> bool:
+        # Two that come at once are one signal (signal(7)).
+        child.sendintr()
+        return not alive(left)
+
+    eventually(killed, 20, "the end of what does not heed the first")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 0

@@ -138,7 +138,9 @@ struct KeeperState {
     mutating func renewed(_ lease: Lease, now: Instant, jitter: Double) {
         self.lease = lease
         refusal = nil
-        schedule(now: now, jitter: jitter)
+        // A grace that leaves hardly anything of the TTL, or nothing, must not make it renew without a pause.
+        let left = max(now.duration(to: lease.deadline), .zero)
+        schedule(now: now, jitter: jitter, atLeast: min(pause, left / 3))
     }
 
     /// A renewal or a question failed.
@@ -220,7 +222,9 @@ struct KeeperState {
             ttl: lease.ttl,
             deadline: sentAt + status.remaining
         )
-        renewed(newest, now: now, jitter: jitter)
+        lease = newest
+        refusal = nil
+        schedule(now: now, jitter: jitter)
     }
 
     private var over: LeaseLoss {
@@ -232,8 +236,8 @@ struct KeeperState {
         return LeaseLoss(.revoked, "lease '\(lease.name)' is being ended by force\(reason)")
     }
 
-    private mutating func schedule(now: Instant, jitter: Double) {
+    private mutating func schedule(now: Instant, jitter: Double, atLeast least: Duration = .zero) {
         let left = max(now.duration(to: limit), .zero)
-        phase = .renewed(due: now + left / 3 * jitter)
+        phase = .renewed(due: now + max(left / 3 * jitter, least))
     }
 }

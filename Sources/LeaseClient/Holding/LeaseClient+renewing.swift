@@ -171,21 +171,28 @@ extension LeaseClient {
     /// If its token is not the newest one, because the job renewed by itself or a renewal was cut off, the newest one
     /// of the same tenure is used. It is tried within a limit of time; if it cannot be done, the lease ends by its TTL.
     ///
-    /// Returns whether the daemon has confirmed it.
+    /// - Parameter connection: where the daemon is asked; the client's own if `nil`.
+    /// - Returns: whether the daemon has confirmed it.
     @discardableResult
-    func giveBack(_ name: LeaseName, fence: Token, token: Token) async -> Bool {
+    func giveBack(
+        _ name: LeaseName,
+        fence: Token,
+        token: Token,
+        on connection: ClientConnection? = nil
+    ) async -> Bool {
         var token = token
         while true {
             let timeout = configuration.connectTimeout
             var wasRepeated = false
             do {
-                let answer = try await answer(to: .release(name, token: token).shielded, timeout: timeout)
+                let release = OutgoingCommand.release(name, token: token).shielded
+                let answer = try await answer(to: release, on: connection, timeout: timeout)
                 wasRepeated = answer.wasRepeated
                 _ = try answer.value()
                 return true
             } catch {
                 guard error.code == .expired,
-                    let answer = try? await answer(to: .holder(name).shielded, timeout: timeout),
+                    let answer = try? await answer(to: .holder(name).shielded, on: connection, timeout: timeout),
                     let reply = try? answer.value()
                 else { return false }
                 guard let newest = LeaseStatusReply(reply).map(LeaseStatus.init), newest.fence == fence else {
@@ -215,10 +222,11 @@ extension LeaseClient {
         token: Token,
         ttl: TTL,
         answer: Answer,
-        isLate: Bool
+        isLate: Bool,
+        on connection: ClientConnection? = nil
     ) async throws(LeaseClientError) -> ContinuousClock.Instant {
         guard isLate || answer.wasRepeated else { return answer.sentAt + ttl.duration }
-        let check = try await self.answer(to: .check(name, token: token))
+        let check = try await self.answer(to: .check(name, token: token), on: connection)
         return check.sentAt + (try check.milliseconds())
     }
 }

@@ -12,6 +12,7 @@ public struct LeaseKeeper: Sendable {
     private let held: HeldLease
     private let grace: Duration
     private let isStoreShared: Bool
+    private let attachedAnew: @Sendable (LeaseAttachment) -> Void
     private let sleep: Sleep
 
     /// Creates a keeper of a lease.
@@ -19,20 +20,43 @@ public struct LeaseKeeper: Sendable {
     /// - Parameters:
     ///   - held: what is kept; its token and deadline are brought up to date with each renewal.
     ///   - grace: how long before the deadline the lease is not to be relied on any more, to have time to stop; zero by
-    ///     default. Renewals are at each third of what is left before it, with jitter.
+    ///     default. Renewals are at each third of what is left before it, with jitter; they are at least a second apart,
+    ///     or a third of the TTL if that is less.
     ///   - isStoreShared: whether the daemon's store is one that others share, so that somebody can be granted while this
     ///     daemon is down. Then a lease that cannot be renewed is lost at its deadline less the grace.
-    public init(client: LeaseClient, held: HeldLease, grace: Duration = .zero, isStoreShared: Bool = false) {
-        self.init(client: client, held: held, grace: grace, isStoreShared: isStoreShared) {
+    ///   - attachedAnew: called, in the keeper's task, when the lease is bound or tied to a new connection, before the
+    ///     old one is closed; what a process is to inherit from then on is the new one's descriptor.
+    public init(
+        client: LeaseClient,
+        held: HeldLease,
+        grace: Duration = .zero,
+        isStoreShared: Bool = false,
+        attachedAnew: @escaping @Sendable (LeaseAttachment) -> Void = { _ in }
+    ) {
+        self.init(
+            client: client,
+            held: held,
+            grace: grace,
+            isStoreShared: isStoreShared,
+            attachedAnew: attachedAnew
+        ) {
             try await Task.sleep(until: $0, clock: .continuous)
         }
     }
 
-    init(client: LeaseClient, held: HeldLease, grace: Duration, isStoreShared: Bool, sleep: @escaping Sleep) {
+    init(
+        client: LeaseClient,
+        held: HeldLease,
+        grace: Duration,
+        isStoreShared: Bool,
+        attachedAnew: @escaping @Sendable (LeaseAttachment) -> Void = { _ in },
+        sleep: @escaping Sleep
+    ) {
         self.client = client
         self.held = held
         self.grace = grace
         self.isStoreShared = isStoreShared
+        self.attachedAnew = attachedAnew
         self.sleep = sleep
     }
 
@@ -100,10 +124,12 @@ public struct LeaseKeeper: Sendable {
             case .binding:
                 let (lease, binding) = try await client.bindOnce(state.lease, timeout: timeout)
                 held.attached(.binding(binding))
+                attachedAnew(.binding(binding))
                 state.attached(lease, now: .now, jitter: Self.jitter)
             case .tie(let old):
                 let tie = try await client.tie(state.lease.name, token: state.lease.token, timeout: timeout)
                 held.attached(.tie(tie))
+                attachedAnew(.tie(tie))
                 old.close()
                 state.attached(nil, now: .now, jitter: Self.jitter)
             }

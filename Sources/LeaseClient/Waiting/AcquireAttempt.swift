@@ -90,7 +90,14 @@ struct AcquireAttempt: Sendable {
             throw error
         }
         do throws(LeaseClientError) {
-            let lease = try await lease(answer, isLate: wait != .none, mayAskAgain: wait != .none)
+            // On the same connection, which is there already: another one might be one too many. Not if the tenure is
+            // bound to it: a connection that is made anew for a question would look like the one that was lost.
+            let lease = try await lease(
+                answer,
+                isLate: wait != .none,
+                mayAskAgain: wait != .none,
+                on: isBound ? nil : connection
+            )
             guard isBound else {
                 await connection.close()
                 return (lease, nil)
@@ -121,22 +128,37 @@ struct AcquireAttempt: Sendable {
     ///   - isLate: whether the grant may be older than its answer looks.
     ///   - mayAskAgain: whether the same request follows if the daemon goes away before it told what is left: it is then
     ///     answered with the same grant.
+    ///   - connection: where the daemon is asked; the client's own if `nil`.
     private func lease(
         _ answer: Answer,
         isLate: Bool,
-        mayAskAgain: Bool = false
+        mayAskAgain: Bool = false,
+        on connection: ClientConnection? = nil
     ) async throws(LeaseClientError) -> Lease {
         let fence = try answer.token(of: "ACQUIRE")
         do throws(LeaseClientError) {
             guard !Task.isCancelled else { throw .cancelled }
-            let deadline = try await client.deadline(of: name, token: fence, ttl: ttl, answer: answer, isLate: isLate)
+            let deadline = try await client.deadline(
+                of: name,
+                token: fence,
+                ttl: ttl,
+                answer: answer,
+                isLate: isLate,
+                on: connection
+            )
             return Lease(name: name, fence: fence, token: fence, ttl: ttl, deadline: deadline)
         } catch {
-            if mayAskAgain, error.code.answer == nil, !error.isOwnClose, !Task.isCancelled {
+            if mayAskAgain, error.code.answer == nil, !error.isOwnClose, !error.isOwnShortage, !Task.isCancelled {
                 throw LeaseClientError(.connectionClosed, error.message, underlyingError: error)
             }
             guard error.code != .expired else { throw error }
-            let isReturned = await client.giveBack(name, fence: fence, token: fence)
+            // A call that was cancelled has told the daemon that no more comes on its connection.
+            let isReturned = await client.giveBack(
+                name,
+                fence: fence,
+                token: fence,
+                on: Task.isCancelled ? nil : connection
+            )
             throw isReturned && Task.isCancelled ? .cancelled(returning: fence) : error
         }
     }

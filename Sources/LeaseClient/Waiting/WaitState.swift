@@ -67,6 +67,9 @@ struct WaitState {
             // It was in the queue, or nearly.
             mayBeAway = true
             attempts = 0
+        case .connectionFailed where error.isOwnShortage:
+            // The daemon may be there: it is this process that cannot get to it.
+            return .fail(error)
         case .connectionFailed, .busy, .unavailable:
             guard mayBeAway else { return .fail(error) }
         case .expired:

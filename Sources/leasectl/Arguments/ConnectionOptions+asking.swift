@@ -7,11 +7,14 @@ extension ConnectionOptions {
     /// hangs is.
     private static let patience: Duration = .seconds(30)
 
-    /// A client of the daemon that was asked for.
+    /// A client of the daemon that was asked for; with the first one its thread starts.
     var client: LeaseClient {
-        var configuration = configuration
-        configuration.requestTimeout = Self.patience
-        return LeaseClient(configuration: configuration)
+        get throws(Failure) {
+            try ClientThreads.requireDescriptors()
+            var configuration = configuration
+            configuration.requestTimeout = Self.patience
+            return LeaseClient(configuration: configuration)
+        }
     }
 
     /// Where the daemon is, by the rule that it shares with its clients.
@@ -60,7 +63,7 @@ extension ConnectionOptions {
         } catch {
             throw Failure(ExitStatus.internalError, "the machine refuses what leasectl needs: \(error.sentence)")
         }
-        let client = client
+        let client = try client
         // The main thread waits for exactly this task, so it cannot outlive the command.
         Task.detached {
             let answer: Result<Value, Failure>

@@ -54,7 +54,7 @@ struct Supervisor: ~Copyable {
                 if let conclusion = handle(event) { return conclusion }
             }
             for event in mailbox.take() {
-                if let conclusion = handle(translate(event)) { return conclusion }
+                if let event = translate(event), let conclusion = handle(event) { return conclusion }
             }
             if let conclusion = reap() ?? handle(.timerFired) { return conclusion }
         }
@@ -83,13 +83,16 @@ struct Supervisor: ~Copyable {
     }
 
     /// Takes notice of what the keeping task tells, and says what it means for the machine.
-    private mutating func translate(_ event: Tenancy.Event) -> Supervision.Event {
+    private mutating func translate(_ event: Tenancy.Event) -> Supervision.Event? {
         switch event {
         case .granted(let grant, let number):
             self.grant = grant
             grantedAt = BootClock.now()
             if let number { tie = TieDescriptor(owning: number) }
             return .granted
+        case .tiedAnew(let number):
+            tie = TieDescriptor(owning: number)
+            return nil
         case .refused(let refusal): return .refused(refusal)
         case .lost(let loss): return .lost(loss)
         case .released(let result):

@@ -28,10 +28,13 @@ enum Tenancy {
     /// What the keeping task tells.
     ///
     /// `granted` or `refused` comes first, or `released` if it was told to stop asking when the lease was granted
-    /// already; after `granted` the first `lost` counts; the last is `refused` or `released`.
+    /// already; `tiedAnew` may follow `granted`; after `granted` the first `lost` counts; the last is `refused` or
+    /// `released`.
     enum Event: Hashable, Sendable {
         /// The lease is held, and tied by a descriptor, if it was to be tied, which is the receiver's from now on.
         case granted(Grant, tie: Int32?)
+        /// The daemon was away, and the lease is tied by another descriptor, which is the receiver's, too.
+        case tiedAnew(Int32)
         case refused(Refusal)
         case lost(Loss)
         case released(ReleaseResult)

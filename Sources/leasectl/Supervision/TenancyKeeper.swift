@@ -128,7 +128,16 @@ struct TenancyKeeper: Sendable {
     /// A tied lease does not end by time. Any other is lost when it could not be renewed in time, also if the daemon is
     /// only away.
     private func renew(_ held: HeldLease) async {
-        let keeper = LeaseKeeper(client: client, held: held, grace: request.grace, isStoreShared: !request.isTied)
+        let keeper = LeaseKeeper(
+            client: client,
+            held: held,
+            grace: request.grace,
+            isStoreShared: !request.isTied
+        ) { [post] attachment in
+            // What is started from now on inherits this one: the one before is dead.
+            guard case .tie(let tie) = attachment, let number = TieDescriptor.copy(of: tie.descriptor) else { return }
+            post(.tiedAnew(number))
+        }
         if let loss = await keeper.run() { post(.lost(Loss(loss))) }
     }
 

@@ -69,7 +69,7 @@ struct HoldCommand: ParsableCommand {
             isTied: false
         )
         tell { notifier throws(SystemdError) in try notifier.status("waiting for lease \(name)") }
-        let keeper = TenancyKeeper(client: connection.client, request: request, post: { mailbox.post($0) })
+        let keeper = TenancyKeeper(client: try connection.client, request: request, post: { mailbox.post($0) })
         let ending = hold(TenancyTask(keeper), inbox, mailbox)
         if let complaint = ending.complaint(of: name) { Console.complain(complaint) }
         if ending.exitStatus != ExitStatus.success { throw Failure(ending.exitStatus, "") }
@@ -85,7 +85,7 @@ struct HoldCommand: ParsableCommand {
             }
             poll(&descriptors, nfds_t(descriptors.count), -1)
             let signals = inbox.take().filter { $0.number != SIGCHLD }.map { Holding.Event.signal($0.number) }
-            for event in signals + mailbox.take().map(Holding.Event.init) {
+            for event in signals + mailbox.take().compactMap(Holding.Event.init) {
                 for action in holding.handle(event) {
                     switch action {
                     case .announce(let grant): announce(grant)
@@ -115,9 +115,10 @@ struct HoldCommand: ParsableCommand {
 
 extension Holding.Event {
     /// What the keeping task tells, as far as it matters.
-    init(_ event: Tenancy.Event) {
+    init?(_ event: Tenancy.Event) {
         switch event {
         case .granted(let grant, _): self = .granted(grant)
+        case .tiedAnew: return nil
         case .refused(let refusal): self = .refused(refusal)
         case .lost(let loss): self = .lost(loss)
         case .released(let result): self = .released(result)

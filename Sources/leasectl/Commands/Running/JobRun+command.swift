@@ -38,7 +38,7 @@ extension JobRun {
             return try SignalInbox(Supervision.forwarded, start: .ofThisProcess, standIn: standIn)
         }
         let usualOwner = usualOwner ?? command.ownerLabel
-        client = connection.client
+        client = try connection.client
         request = Tenancy.Request(
             name: name,
             ttl: times.ttl,

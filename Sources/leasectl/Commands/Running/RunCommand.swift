@@ -20,8 +20,10 @@ struct RunCommand: ParsableCommand {
             descriptor that the job inherits: also if leasectl is killed or stopped, the lease is free when the last \
             process that has it open is gone, and no sooner. The lease is given back when the command and all that \
             it started have ended. If it is lost, because it was revoked, they get TERM and after the grace KILL, \
-            and only then is another granted. A daemon that is away is no loss: nobody can be granted meanwhile. At the \
-            start it is waited for 5 seconds; what then happens is for --if-unreachable to say.
+            and only then is another granted. A daemon that is away is no loss: nobody can be granted meanwhile. Over a \
+            restart systemd keeps the tie; without that leasectl ties again, and a job that runs already cannot inherit \
+            that tie. At the start a daemon that does not answer is waited for 5 seconds, and one that is not there is \
+            not; what then happens is for --if-unreachable to say.
 
             The command finds LEASE_NAME, LEASE_TOKEN (the fence), LEASE_OWNER, LEASE_TTL_MS and LEASED_SOCKET in \
             its environment. Its stdin, stdout, stderr, terminal, folder and signals are its own; there is no shell.
