@@ -71,6 +71,12 @@ import Testing
         #expect(state.step(now: at(39.7)) == .renew(until: nil))
     }
 
+    @Test func onASharedStoreNoPauseGoesBeyondWhatIsLeftBeforeTheGrace() {
+        var state = keeper(grace: .seconds(39.4), isShared: true)
+        state.renewed(lease, now: start, jitter: 1)
+        #expect(state.step(now: at(0.21)) == .renew(until: lease.deadline - .seconds(39.4)))
+    }
+
     @Test func anUnreachableDaemonIsTriedForEver() {
         var state = keeper()
         state.failed(LeaseClientError(.connectionFailed, "gone"), now: at(10))

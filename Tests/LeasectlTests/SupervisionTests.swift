@@ -199,6 +199,17 @@ private let revoked = Loss.revoked("by hand")
         #expect(run.handle(.signal(SIGTERM, fromTerminal: false)) == [.killTree])
     }
 
+    @Test func whatIsTypedAfterTheMainProcessGoesToThoseWhomTheTerminalDoesNotReach() {
+        var run = Run.running(hasTerminal: true)
+        #expect(run.handle(.signal(SIGINT, fromTerminal: true)) == [])
+        _ = run.handle(.childEnded(7, .exited(0)))
+        #expect(run.handle(.signal(SIGWINCH, fromTerminal: true)) == [])
+        #expect(run.handle(.signal(SIGHUP, fromTerminal: true)) == [])
+        #expect(run.handle(.signal(SIGQUIT, fromTerminal: true)) == [.forwardToOtherGroups(SIGQUIT)])
+        #expect(run.handle(.signal(SIGINT, fromTerminal: true)) == [.forwardToOtherGroups(SIGINT)])
+        #expect(run.handle(.signal(SIGINT, fromTerminal: true)) == [.killTree])
+    }
+
     @Test func signalsWhileReleasingAreNothing() {
         var run = Run.running()
         _ = run.handle(.childEnded(7, .exited(0)))

@@ -98,6 +98,8 @@ NOT_THE_DAEMONS = {
     "… is no regular file; name another one for the backup",
     "… is the store itself; name another file for the backup",
     "… is the store's own; name another file for the backup",
+    "… is a store in use; name another file for the backup",
+    "… is there already; move it away, or name another file for the backup",
     "the store has been closed; open it again",
     "the store … has been closed; open it again",
     "the ledger answered something else than it was asked",

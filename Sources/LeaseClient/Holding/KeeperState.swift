@@ -138,9 +138,10 @@ struct KeeperState {
     mutating func renewed(_ lease: Lease, now: Instant, jitter: Double) {
         self.lease = lease
         refusal = nil
-        // A grace that leaves hardly anything of the TTL, or nothing, must not make it renew without a pause.
+        // A grace that leaves hardly anything of the TTL, or nothing, must not make it renew without a pause. Where the
+        // lease is lost at the deadline less the grace it is renewed before that, however soon.
         let left = max(now.duration(to: lease.deadline), .zero)
-        schedule(now: now, jitter: jitter, atLeast: min(pause, left / 3))
+        schedule(now: now, jitter: jitter, atLeast: isShared ? .zero : min(pause, left / 3))
     }
 
     /// A renewal or a question failed.

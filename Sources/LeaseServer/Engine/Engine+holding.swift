@@ -151,7 +151,7 @@ extension Engine {
     private func answerTie(_ session: Session) {
         session.isTieUnanswered = false
         session.reply { $0.writeOK(to: &$1) }
-        if isStopping || holdings.hasNothing(on: session.id) {
+        if isStopping || session.endsOnceAnswered {
             session.isEnding = true
         }
         joinTurn(session)
@@ -225,7 +225,7 @@ extension Engine {
 
     /// Closes the connection; a tie that is still being stored, once it is answered.
     private func end(_ session: Session) {
-        guard !session.isTieUnanswered else { return }
+        guard !session.isTieUnanswered else { return session.endsOnceAnswered = true }
         session.isEnding = true
         joinTurn(session)
     }

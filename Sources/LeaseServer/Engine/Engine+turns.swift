@@ -69,6 +69,7 @@ extension Engine {
             notes.commitSucceeded(logger)
             holdings.haveEnded(lost)
             endedAsLost.removeAll(keepingCapacity: true)
+            unheardGrants.commitSucceeded()
             releaseHoldings(of: freed)
             settleGrants()
             settleAttachments()
@@ -197,6 +198,7 @@ extension Engine {
         dropGrants()
         dropAttachments(refusal)
         endedAsLost.removeAll(keepingCapacity: true)
+        unheardGrants.commitRefused()
         isRefused = true
         self.refusal = refusal
         // Whatever ended by time is still held in memory: trying again at once would spin.

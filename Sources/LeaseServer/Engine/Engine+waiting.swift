@@ -60,8 +60,8 @@ extension Engine {
     /// Keeps a command about leases until this turn's grants are durable, if it grants one of these; tells whether it
     /// did.
     ///
-    /// What the store has refused to grant, or to end, is as it is until the store takes it, and behind a turn that was
-    /// refused nothing is kept again.
+    /// What the store has refused to grant, or to end, is as it is until the store takes it, and what was kept in a
+    /// turn that was refused is not kept again.
     func isKept(_ command: Command, on names: some Sequence<LeaseName>, _ session: Session, now: Moment) -> Bool {
         guard waiting.lines.count > 0, !isRefused,
             names.contains(where: { isAboutToBeGranted($0, now: now) && !unserved.contains($0) })
@@ -81,13 +81,17 @@ extension Engine {
         // Their sockets are read again.
         hasRead = true
         let now = clock.now()
+        let wasRefused = isRefused
         for session in sessions {
             guard let command = session.keptCommand else { continue }
             session.isHeld = false
             session.keptCommand = nil
             if !session.isEnding {
                 session.isProcessing = true
+                // It alone is not kept again.
+                isRefused = wasRefused
                 attempt(session) { () throws(LeaseError) in try execute(command, for: session, now: now) }
+                isRefused = false
                 session.isProcessing = false
                 joinTurn(session)
             }

@@ -57,6 +57,8 @@ final class Session {
     var isTie = false
     /// Whether the connection is a tie that is being stored, and is answered once it is.
     var isTieUnanswered = false
+    /// Whether it ends once it is answered: another tie has taken its place, or its tenure is over.
+    var endsOnceAnswered = false
     /// The tie's name in the descriptor store, if it is there.
     var storedTie: String?
     /// The waited grants whose tokens are among the replies that are to be written.

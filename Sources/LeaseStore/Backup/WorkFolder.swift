@@ -64,9 +64,10 @@ enum Folder {
         let parent = Folder.path(of: path)
         if parent != path, case let failure = make(parent), failure != 0 { return failure }
         guard mkdir(path, 0o700) == 0 else { return errno == EEXIST ? 0 : errno }
-        // A file in a folder that a power loss takes back is not durable either.
-        do throws(StoreError) { try sync(of: path) } catch { return EIO }
-        return 0
+        // A file in a folder that a power loss takes back is not durable either. Where that cannot be asked for, it is
+        // left to the file system.
+        let failure = sync(folder: parent).failure
+        return [EACCES, EINVAL].contains(failure) ? 0 : failure
     }
 
     /// The folder that a path is in.
@@ -77,10 +78,16 @@ enum Folder {
     /// Makes what was done to the names in a file's folder durable.
     static func sync(of file: String) throws(StoreError) {
         let folder = path(of: file)
+        let (call, failure) = sync(folder: folder)
+        guard failure == 0 else { throw .failed("\(call) of", folder, failure) }
+    }
+
+    /// The errno, or 0, and the call that it is of.
+    private static func sync(folder: String) -> (call: String, failure: Int32) {
         let descriptor = clinux_open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0)
-        guard descriptor >= 0 else { throw .failed("open of", folder, errno) }
+        guard descriptor >= 0 else { return ("open", errno) }
         defer { close(descriptor) }
-        guard fsync(descriptor) == 0 else { throw .failed("fsync of", folder, errno) }
+        return ("fsync", fsync(descriptor) == 0 ? 0 : errno)
     }
 }
 

@@ -54,6 +54,14 @@ enum DatabaseDescriptors {
         }
     }
 
+    /// Closes a descriptor that has no lock, once nobody in this process has the file open otherwise.
+    static func close(_ descriptor: Int32, of file: File) {
+        uses.withLock { uses in
+            uses[file, default: Use()].descriptors.append(descriptor)
+            closeUnused(file, &uses)
+        }
+    }
+
     /// Somebody in this process begins to read the file.
     static func beginReading(_ file: File) {
         uses.withLock { $0[file, default: Use()].readers += 1 }
@@ -69,7 +77,7 @@ enum DatabaseDescriptors {
 
     private static func closeUnused(_ file: File, _ uses: inout [File: Use]) {
         guard let use = uses[file], use.readers == 0, !use.isLocked else { return }
-        use.descriptors.forEach { close($0) }
+        use.descriptors.forEach { Glibc.close($0) }
         uses[file] = nil
     }
 }

@@ -32,7 +32,11 @@ package struct FileLock: ~Copyable {
     package init(path: String) throws(Failure) {
         let descriptor = clinux_open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard descriptor >= 0 else { throw .failed(call: "open", errno: errno) }
-        try Self.lock(descriptor) { Self.pid(in: descriptor) }
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+            let reason = errno
+            defer { close(descriptor) }
+            throw reason == EWOULDBLOCK ? .held(by: Self.pid(in: descriptor)) : .failed(call: "flock", errno: reason)
+        }
         if let reason = Self.foreignness(of: descriptor) {
             close(descriptor)
             throw .foreign(reason)
@@ -56,13 +60,17 @@ package struct FileLock: ~Copyable {
         }
         let descriptor = clinux_open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0)
         guard descriptor >= 0 else { throw .failed(call: "open", errno: errno) }
-        try Self.lock(descriptor) { nil }
         var information = stat()
         guard fstat(descriptor, &information) == 0 else {
             defer { close(descriptor) }
             throw .failed(call: "fstat", errno: errno)
         }
         let file = DatabaseDescriptors.File(information)
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+            let reason = errno
+            DatabaseDescriptors.close(descriptor, of: file)
+            throw reason == EWOULDBLOCK ? .held(by: nil) : .failed(call: "flock", errno: reason)
+        }
         DatabaseDescriptors.hasLocked(file)
         self.path = path
         self.descriptor = descriptor
@@ -81,15 +89,6 @@ package struct FileLock: ~Copyable {
     /// If that fails they are told that they may not, and by what name.
     func give(to owner: FileOwner) {
         _ = fchown(descriptor, owner.uid, owner.gid)
-    }
-
-    /// Takes the lock of an open file, or closes it; `holder` tells whose it is.
-    private static func lock(_ descriptor: Int32, holder: () -> Int32?) throws(Failure) {
-        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-            let reason = errno
-            defer { close(descriptor) }
-            throw reason == EWOULDBLOCK ? .held(by: holder()) : .failed(call: "flock", errno: reason)
-        }
     }
 
     private static func foreignness(of descriptor: Int32) -> String? {

@@ -20,7 +20,7 @@ extension Ledger {
     /// - Parameter isPaced: Whether the slice is cut where it would write more leases than a turn has time for.
     /// - Throws: ``CommitFailure``. After ``CommitFailure/refused(_:)`` the journal is as it was, and nothing is lost.
     package func fold(limit: Int, isPaced: Bool) throws(CommitFailure) -> Bool {
-        try fold(limit: limit, writes: isPaced ? foldPace.writes : limit)
+        try fold(limit: limit, writes: isPaced ? foldPace.writes : limit, isPaced: isPaced)
     }
 
     /// Folds a slice that is paced.
@@ -30,13 +30,13 @@ extension Ledger {
 
     /// Folds all that is left, in slices that are long, since nobody waits for a turn any more.
     func foldAll() throws(CommitFailure) {
-        while try fold(limit: Self.longSlice, writes: Self.longSlice) {}
+        while try fold(limit: Self.longSlice, writes: Self.longSlice, isPaced: false) {}
     }
 
     /// A slice when the store is closed: the more leases it writes, the more of them share a page.
     private static let longSlice = 65_536
 
-    private func fold(limit: Int, writes: Int) throws(CommitFailure) -> Bool {
+    private func fold(limit: Int, writes: Int, isPaced: Bool) throws(CommitFailure) -> Bool {
         precondition(!hasBatch, "folding waits for the end of a batch")
         guard foldBacklog > 0 || historyIsOver else { return false }
         let slice = nextSlice(limit: limit, writes: writes)
@@ -70,7 +70,7 @@ extension Ledger {
                 }
             }
         }
-        foldPace.adapt(to: began.duration(to: clock.now().boot), writes: slice.writes)
+        if isPaced { foldPace.adapt(to: began.duration(to: clock.now().boot), writes: slice.writes) }
         unfolded.removeFirst(slice.rowCount)
         self.foldedThrough = foldedThrough
         self.historyCount = historyCount - trim.removed
@@ -117,7 +117,11 @@ extension Ledger {
         if excess > 0, let sequence = try historySequence(at: excess - 1, foldedThrough) {
             // How old these are does not matter.
             (last, trim.removed) = (sequence, excess)
-            trim.ahead = HistoryAhead(through: sequence)
+            if excess < trim.ahead.count {
+                trim.ahead.count -= excess
+            } else {
+                trim.ahead = HistoryAhead(through: sequence)
+            }
         }
         if trim.removed < limit {
             let now = clock.now().wall
@@ -144,11 +148,14 @@ extension Ledger {
                 trim.ahead = HistoryAhead(through: sequence, count: trim.ahead.count + 1)
                 return true
             }
+            trim.isOver = left == 0
             if isPastLimit, let sequence = try historySequence(at: limit - 1, foldedThrough) {
-                (last, trim.removed) = (sequence, limit)
-                trim.ahead.count -= limit
+                trim.ahead.count -= limit - trim.removed
+                (last, trim.removed, trim.isOver) = (sequence, limit, true)
+            } else if isPastLimit {
+                // There are fewer than were counted, here too.
+                trim.ahead = HistoryAhead()
             }
-            trim.isOver = left == 0 || isPastLimit
         } else {
             trim.isOver = true
         }

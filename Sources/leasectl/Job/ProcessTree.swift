@@ -111,6 +111,14 @@ struct ProcessTree {
         }
     }
 
+    /// Sends a signal to every process that is there now and is in another process group than this one.
+    func sendToOtherGroups(_ signal: Int32) {
+        let own = getpgrp()
+        for entry in living() where getpgid(entry.identity.process) != own {
+            Self.send([signal], to: entry.identity)
+        }
+    }
+
     /// Sends signals to that very process, or to none.
     ///
     /// The number may be another process's by now. A process descriptor stands for the process that has the number when

@@ -26,6 +26,8 @@ extension Supervision {
         case forward(Int32)
         /// Send the signal to all of the tree: the main process is gone.
         case forwardToTree(Int32)
+        /// The same to those alone that are not in the process group of `leasectl`: the others have it.
+        case forwardToOtherGroups(Int32)
         case terminateTree
         case killTree
         /// Say on stderr who is still there.

@@ -25,19 +25,19 @@ extension Supervision {
     ///
     /// What the terminal sends has reached the job already, and a person who types Ctrl-C to a job twice means the job;
     /// so neither is it forwarded nor does it count. Once the job's main process has ended there is only `leasectl` to
-    /// type it to: what is left behind, in a session of its own perhaps, gets it then. A second TERM or INT by other
-    /// means, or by that, kills the tree. The program of `--on-lose` tells others that the lease is being given back,
-    /// so it gets nothing but that.
+    /// type an interrupt to: what is left behind in other groups, which the terminal does not reach, gets it then. A
+    /// second TERM or INT by other means, or by that, kills the tree. The program of `--on-lose` tells others that the
+    /// lease is being given back, so it gets nothing but that.
     mutating func received(_ signal: Int32, fromTerminal: Bool, now: BootInstant) -> [Action] {
         if isStop(signal) { stopSignal = signal }
-        let isShared = fromTerminal && policy.hasTerminal
-        let hasReachedTheJob = isShared && (main?.status == nil || Self.harmless.contains(signal))
-        guard !hasReachedTheJob || isUnsharedHangUp(signal) else { return [] }
+        let isTyped = fromTerminal && policy.hasTerminal && !isUnsharedHangUp(signal)
+        guard !isTyped || main?.status != nil && [SIGINT, SIGQUIT].contains(signal) else { return [] }
         if signal == SIGTERM || signal == SIGINT {
             stopSignals += 1
             if stopSignals > 1 { return kill(now: now) }
         }
         guard stage != .onLose else { return [] }
+        guard !isTyped else { return [.forwardToOtherGroups(signal)] }
         return [main?.status == nil ? .forward(signal) : .forwardToTree(signal)]
     }
 

@@ -129,6 +129,7 @@ struct Supervisor: ~Copyable {
         case .spawn(let stage): return spawn(stage)
         case .forward(let signal): forward(signal)
         case .forwardToTree(let signal): tree.send(signal)
+        case .forwardToOtherGroups(let signal): tree.sendToOtherGroups(signal)
         case .terminateTree: tree.terminate()
         case .killTree: tree.kill()
         case .nameStragglers: nameStragglers()

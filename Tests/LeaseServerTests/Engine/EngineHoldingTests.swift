@@ -57,7 +57,7 @@ import Testing
                 bench.receive("PING\r\n", from: holder, on: engine)
                 bench.closeInput(of: holder, on: engine)
             }
-            try await bench.turns(1)
+            try await bench.settle { $0.waiting.lines.count == 0 }
             #expect(try await bench.token(of: waiter) > token)
             #expect(try await bench.isOpen(holder))
         }

@@ -152,6 +152,32 @@ import Testing
         }
     }
 
+    /// What was kept in that turn is done; what comes behind it is kept as ever.
+    @Test func behindARefusedTurnTooACommandOfALeaseThatIsGrantedIsKept() async throws {
+        try await EngineBench.withLedger { bench in
+            let (first, second) = (try await bench.connect(uid: 0), try await bench.connect())
+            let waiters = [try await bench.connect(), try await bench.connect()]
+            let tokens = [
+                try await bench.acquire("x 30s", by: second), try await bench.acquire("y 30s", by: first),
+            ]
+            for (waiter, name) in zip(waiters, ["x", "y"]) {
+                #expect(try await bench.ask("ACQUIRE \(name) 30s WAIT FOREVER", from: waiter) == "")
+            }
+            try await bench.turn { engine in
+                bench.receive("RELEASE x \(tokens[0])\r\n", from: second, on: engine)
+                let commands = "HOLDER x\r\nRELEASE y \(tokens[1])\r\nREVOKE y\r\n"
+                bench.receive(commands, from: first, on: engine)
+                bench.refuseCommit(on: engine)
+            }
+            try await bench.turns(3)
+            #expect(try await bench.output(of: second) == ioError)
+            let replies = try await bench.output(of: first)
+            #expect(replies.hasPrefix("*30\r\n") && replies.hasSuffix("+OK\r\n:1\r\n"), "\(replies)")
+            #expect(try await bench.token(of: waiters[1]) > tokens[1])
+            #expect(try await bench.tenure("y") == nil, "it is revoked")
+        }
+    }
+
     @Test func whoIsReplacedInALineIsNotToldOfATenureThatTheStoreRefused() async throws {
         try await EngineBench.withLedger { bench in
             let (holder, first, second) = (
@@ -557,6 +583,29 @@ import Testing
             #expect(granted > token + 1)
             #expect(try await bench.tenure("x")?.fence.rawValue == granted)
             #expect(await bench.engine.run { $0.holdings.lost.isEmpty })
+        }
+    }
+
+    @Test func whoIsRefusedKnowsOfNoGrant() async throws {
+        try await EngineBench.withLedger { bench in
+            let holder = try await bench.connect()
+            let token = try await bench.acquire("x 30s", by: holder)
+            let (stuck, other) = (try await bench.connect(), try await bench.connect())
+            let request = "REQUEST 0123456789abcdef"
+            #expect(try await bench.ask("ACQUIRE x 30s WAIT FOREVER \(request)", from: stuck) == "")
+            try await bench.turn { engine in
+                try bench.setStuck(true, of: stuck, on: engine)
+                bench.receive("RELEASE x \(token)\r\n", from: holder, on: engine)
+            }
+            try await bench.turn { engine in
+                bench.receive("TOKEN\r\nACQUIRE x 30s \(request)\r\n", from: other, on: engine)
+                bench.refuseCommit(on: engine)
+            }
+            #expect(try await bench.output(of: other) == ioError + ioError)
+            bench.clock.advance(by: Schedule.retryDelay)
+            try await bench.turn { engine in bench.hangUp(stuck, on: engine) }
+            try await bench.turns(2)
+            #expect(try await bench.tenure("x") == nil)
         }
     }
 

@@ -18,6 +18,7 @@ struct TestServer: Sendable {
     /// Runs `body` with a server that answers, and stops the server.
     static func with(
         _ configure: (inout ServerConfiguration) -> Void = { _ in },
+        clock: (any LeaseClock)? = nil,
         body: @escaping @Sendable (TestServer) async throws -> Void
     ) async throws {
         let folder = try TemporaryFolder()
@@ -28,7 +29,7 @@ struct TestServer: Sendable {
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         let server = try await LeaseServer.start(
             configuration: configuration,
-            clock: try SystemLeaseClock(),
+            clock: try clock ?? SystemLeaseClock(),
             logger: logger
         )
         let listener = try UnixListener(path: configuration.socketPath, mode: configuration.socketMode)
