@@ -158,7 +158,10 @@ import Testing
         #expect(throws: LeaseError.self) { try imported(entry.words) }
     }
 
-    @Test(arguments: [[], ["KEY"], ["KEY", "a", "KEY", "b"], ["x", "a"], ["KEY", ""], ["KEY", "a", "SIMPLE"]])
+    @Test(arguments: [
+        [], ["KEY"], ["KEY", "a", "KEY", "b"], ["KEY", "a", "KEY", ""], ["x", "a"], ["KEY", ""],
+        ["KEY", "a", "SIMPLE"],
+    ])
     func whatIsNotOneEntryIsNotRead(words: [String]) {
         #expect(StoreEntry(.array(words.map { .text($0) })) == nil)
         #expect(StoreEntry(.null) == nil)

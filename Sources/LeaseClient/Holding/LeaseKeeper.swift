@@ -20,7 +20,8 @@ public struct LeaseKeeper: Sendable {
     /// - Parameters:
     ///   - held: what is kept; its token and deadline are brought up to date with each renewal.
     ///   - grace: how long before the deadline the lease is not to be relied on any more, to have time to stop; zero by
-    ///     default. Renewals are at each third of what is left before it, with jitter.
+    ///     default. Renewals are at each third of what is left before it, with jitter; where that is hardly anything, and
+    ///     the store is not shared, ``LeaseClient/Configuration/maximumBackoff`` lies between them.
     ///   - isStoreShared: whether the daemon's store is one that others share, so that somebody can be granted while this
     ///     daemon is down. Then a lease that cannot be renewed is lost at its deadline less the grace.
     ///   - attachedAnew: called, in the keeper's task, when the lease is bound or tied to a new connection, before the

@@ -337,8 +337,10 @@ extension Engine {
 
     /// The writing of waited grants' replies has ended; those that it failed for end, unless somebody knows of them.
     func written(_ grants: [(name: LeaseName, fence: Token)], _ result: Result<Void, any Error>) {
-        let unheard = grants.filter { unheardGrants.remove($0.name, fence: $0.fence) }
-        if case .failure = result { lose(unheard) }
+        switch result {
+        case .success: unheardGrants.written(grants)
+        case .failure: lose(unheardGrants.failed(grants))
+        }
     }
 
     /// A connection that has been answered to its end closes: a tenure that is bound to it ends now, also if the client

@@ -198,7 +198,7 @@ extension Engine {
         dropGrants()
         dropAttachments(refusal)
         endedAsLost.removeAll(keepingCapacity: true)
-        unheardGrants.commitRefused()
+        lose(unheardGrants.commitRefused())
         isRefused = true
         self.refusal = refusal
         // Whatever ended by time is still held in memory: trying again at once would spin.

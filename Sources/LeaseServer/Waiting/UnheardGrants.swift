@@ -8,6 +8,8 @@ struct UnheardGrants {
     private var fences: [LeaseName: Token] = [:]
     /// Those that somebody hears of by this turn.
     private var heard: Set<LeaseName> = []
+    /// Those of them whose own replies cannot be written.
+    private var unwritten: [(name: LeaseName, fence: Token)] = []
 
     /// Notes grants whose replies are being written.
     mutating func add(_ grants: [(name: LeaseName, fence: Token)]) {
@@ -27,17 +29,28 @@ struct UnheardGrants {
         guard !heard.isEmpty else { return }
         for name in heard { fences[name] = nil }
         heard.removeAll()
+        unwritten.removeAll()
     }
 
-    /// Nobody has heard of anything in the turn.
-    mutating func commitRefused() {
+    /// Nobody has heard of anything in the turn; returns the grants that nobody will hear of.
+    mutating func commitRefused() -> [(name: LeaseName, fence: Token)] {
+        defer { unwritten.removeAll() }
         heard.removeAll()
+        return unwritten
     }
 
-    /// Forgets a grant; tells whether nobody knows of it, or is about to.
-    mutating func remove(_ name: LeaseName, fence: Token) -> Bool {
-        guard fences[name] == fence else { return false }
-        fences[name] = nil
-        return !heard.contains(name)
+    /// The replies are written.
+    mutating func written(_ grants: [(name: LeaseName, fence: Token)]) {
+        for (name, fence) in grants where fences[name] == fence {
+            fences[name] = nil
+        }
+    }
+
+    /// The replies can never be written; returns the grants that nobody knows of, nor is about to.
+    mutating func failed(_ grants: [(name: LeaseName, fence: Token)]) -> [(name: LeaseName, fence: Token)] {
+        let unheard = grants.filter { fences[$0.name] == $0.fence }
+        written(unheard)
+        unwritten += unheard.filter { heard.contains($0.name) }
+        return unheard.filter { !heard.contains($0.name) }
     }
 }

@@ -67,7 +67,7 @@ enum Folder {
         // A file in a folder that a power loss takes back is not durable either. Where that cannot be asked for, it is
         // left to the file system.
         let failure = sync(folder: parent).failure
-        return [EACCES, EINVAL].contains(failure) ? 0 : failure
+        return [EACCES, EINVAL, EOPNOTSUPP, ENOSYS].contains(failure) ? 0 : failure
     }
 
     /// The folder that a path is in.

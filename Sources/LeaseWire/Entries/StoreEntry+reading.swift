@@ -14,7 +14,11 @@ extension StoreEntry {
             words.append(ArgumentValue(bytes: ByteBuffer(bytes: bytes), limits: ValueLimits(value: .max)))
         }
         var reader = EntryWords(count: words.count) { words[$0] }
-        guard let entry = try? reader.next(), (try? reader.next()) == .some(nil) else { return nil }
-        self = entry
+        do throws(LeaseError) {
+            guard let entry = try reader.next(), try reader.next() == nil else { return nil }
+            self = entry
+        } catch {
+            return nil
+        }
     }
 }

@@ -96,7 +96,7 @@ import Testing
 
     @Test func aGrantOfADaemonThatGoesAwayBeforeItTellsWhatIsLeftIsAskedForAgain() async throws {
         let daemon = try await FakeDaemon()
-        let client = LeaseClient(of: daemon) { $0.connectTimeout = .milliseconds(20) }
+        let client = LeaseClient(of: daemon) { $0.connectTimeout = .seconds(1) }
         async let call = client.acquire(name, ttl: ttl, wait: .forever)
         let first = await daemon.next("ACQUIRE")
         first.reply(.integer(7))

@@ -586,7 +586,7 @@ import Testing
         }
     }
 
-    @Test func whoIsRefusedKnowsOfNoGrant() async throws {
+    @Test(arguments: [false, true]) func whoIsRefusedKnowsOfNoGrant(_ goesMeanwhile: Bool) async throws {
         try await EngineBench.withLedger { bench in
             let holder = try await bench.connect()
             let token = try await bench.acquire("x 30s", by: holder)
@@ -599,11 +599,15 @@ import Testing
             }
             try await bench.turn { engine in
                 bench.receive("TOKEN\r\nACQUIRE x 30s \(request)\r\n", from: other, on: engine)
+                if goesMeanwhile { bench.hangUp(stuck, on: engine) }
                 bench.refuseCommit(on: engine)
             }
             #expect(try await bench.output(of: other) == ioError + ioError)
             bench.clock.advance(by: Schedule.retryDelay)
-            try await bench.turn { engine in bench.hangUp(stuck, on: engine) }
+            try await bench.turn { engine in
+                if !goesMeanwhile { bench.hangUp(stuck, on: engine) }
+                engine.timerFired()
+            }
             try await bench.turns(2)
             #expect(try await bench.tenure("x") == nil)
         }
