@@ -34,6 +34,17 @@ import Testing
         return state
     }
 
+    /// Empties the file of a store whose log has something; returns what both held before.
+    private func emptyStoreBesideItsLog() throws -> StoreImage {
+        let ledger = try open()
+        _ = try ledger.issueToken(now: clock.now())
+        try ledger.commit()
+        let image = try folder.image()
+        ledger.abandon()
+        try folder.write(StoreImage(database: [], log: image.log))
+        return image
+    }
+
     private func refusal(of path: String? = nil, keyHash: KeyHash = .xxh64) -> StoreError? {
         do {
             try open(path, keyHash: keyHash).abandon()
@@ -75,12 +86,7 @@ import Testing
 
     /// The log lies beside the file, and not beside the link.
     @Test func throughALinkTooAnEmptyFileWithALogIsDamaged() throws {
-        let ledger = try open()
-        _ = try ledger.issueToken(now: clock.now())
-        try ledger.commit()
-        let image = try folder.image()
-        ledger.abandon()
-        try folder.write(StoreImage(database: [], log: image.log))
+        let image = try emptyStoreBesideItsLog()
         let elsewhere = try StoreFolder()
         #expect(symlink(folder.store, elsewhere.store) == 0)
         #expect(refusal(of: elsewhere.store)?.code == .damaged)
@@ -151,12 +157,7 @@ import Testing
     }
 
     @Test func anEmptiedFileBesideItsLogIsDamaged() throws {
-        let ledger = try open()
-        _ = try ledger.issueToken(now: clock.now())
-        try ledger.commit()
-        let image = try folder.image()
-        ledger.abandon()
-        try folder.write(StoreImage(database: [], log: image.log))
+        let image = try emptyStoreBesideItsLog()
         try expectRefusal(.damaged, "restore a backup")
         #expect(try folder.image().log == image.log)
         // And so is one that is missing.
