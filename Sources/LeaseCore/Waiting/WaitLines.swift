@@ -9,17 +9,14 @@
 package struct WaitLines: Sendable {
     /// How many may wait.
     package struct Limits: Hashable, Sendable {
+        /// For one lease, whoever they are.
         package var perLease: Int
-        package var perUser: Int
-        package var total: Int
-        /// Places of the total that only administrators get.
-        package var reservedForAdministrators: Int
+        /// For all leases.
+        package var quota: Quota
 
-        package init(perLease: Int, perUser: Int, total: Int, reservedForAdministrators: Int) {
+        package init(perLease: Int, quota: Quota) {
             self.perLease = perLease
-            self.perUser = perUser
-            self.total = total
-            self.reservedForAdministrators = reservedForAdministrators
+            self.quota = quota
         }
     }
 
@@ -32,13 +29,13 @@ package struct WaitLines: Sendable {
     private var lines: [LeaseName: WaitLine] = [:]
     private var waiters: [WaiterID: Waiter] = [:]
     private var attempts: [Attempt: WaiterID] = [:]
-    private var countByUser: [UInt32: Int] = [:]
+    private var counts = UserCounts()
     private var lastID: Int64 = 0
 
     package init() {}
 
     /// How many wait, for all leases together.
-    package var count: Int { waiters.count }
+    package var count: Int { counts.total }
 
     /// How many wait for a lease.
     package func count(for name: LeaseName) -> Int {
@@ -46,7 +43,7 @@ package struct WaitLines: Sendable {
     }
 
     /// How many wait for each lease that anybody waits for.
-    package var counts: [LeaseName: Int] {
+    package var countsByLease: [LeaseName: Int] {
         lines.mapValues(\.count)
     }
 
@@ -79,7 +76,7 @@ package struct WaitLines: Sendable {
             waiters[replaced] = nil
         } else {
             lines[waiter.name, default: WaitLine()].append(id)
-            countByUser[waiter.caller.uid, default: 0] += 1
+            counts.add(waiter.caller.uid)
         }
         waiters[id] = waiter
         if let attempt = attempt(of: waiter) {
@@ -101,9 +98,7 @@ package struct WaitLines: Sendable {
         if let attempt = attempt(of: waiter) {
             attempts[attempt] = nil
         }
-        if let count = countByUser[waiter.caller.uid] {
-            countByUser[waiter.caller.uid] = count > 1 ? count - 1 : nil
-        }
+        counts.remove(waiter.caller.uid)
         return waiter
     }
 
@@ -116,14 +111,14 @@ package struct WaitLines: Sendable {
         guard line < limits.perLease else {
             throw LeaseError(.busy, "\(line) wait for lease '\(waiter.name)', the most for one lease; try again later")
         }
-        let isAdministrator = waiter.caller.isAdministrator
-        guard count < limits.total - (isAdministrator ? 0 : limits.reservedForAdministrators) else {
-            throw LeaseError(.busy, "\(count) are waiting, the most there may be; try again later")
-        }
         let uid = waiter.caller.uid
-        let own = countByUser[uid] ?? 0
-        guard isAdministrator || own < limits.perUser else {
-            throw LeaseError(.busy, "uid \(uid) has \(own) waiting, the most for one user; let some end first")
+        switch limits.quota.overrun(of: waiter.caller, counts) {
+        case .total:
+            throw LeaseError(.busy, "\(count) are waiting, the most there may be; try again later")
+        case .user:
+            throw LeaseError(.busy, "uid \(uid) has \(counts[uid]) waiting, the most for one user; let some end first")
+        case nil:
+            break
         }
     }
 }

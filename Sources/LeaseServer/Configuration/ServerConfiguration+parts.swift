@@ -7,9 +7,7 @@ extension ServerConfiguration {
     /// What the store is opened with.
     var ledger: LedgerConfiguration {
         var ledger = LedgerConfiguration()
-        ledger.maximumLeases = limits.leases
-        ledger.maximumLeasesPerUser = limits.leasesPerUser
-        ledger.leasesReservedForAdministrators = limits.reservedForAdministrators
+        ledger.leaseQuota = limits.leaseQuota
         ledger.maximumFileBytes = Int64(limits.storeBytes)
         ledger.historyAge = historyKeepFor
         ledger.historyRows = Int64(historyKeepRows)
@@ -23,6 +21,19 @@ extension ServerConfiguration {
 }
 
 extension Limits {
+    /// How many connections there may be.
+    var connectionQuota: Quota { quota(connections, perUser: connectionsPerUser) }
+    /// How many leases may be in force.
+    var leaseQuota: Quota { quota(leases, perUser: leasesPerUser) }
+    /// How many ties there may be.
+    var tieQuota: Quota { quota(ties, perUser: tiesPerUser) }
+    /// How many subscriptions there may be.
+    var subscriptionQuota: Quota { quota(subscriptions, perUser: subscriptionsPerUser) }
+
+    private func quota(_ total: Int, perUser: Int) -> Quota {
+        Quota(total: total, perUser: perUser, reservedForAdministrators: reservedForAdministrators)
+    }
+
     /// The limits of a frame.
     var frames: FrameLimits {
         FrameLimits(frame: frameBytes, arguments: arguments, inline: inlineBytes, bulk: valueBytes)
@@ -30,12 +41,7 @@ extension Limits {
 
     /// The limits of the waiting lines.
     var waiting: WaitLines.Limits {
-        WaitLines.Limits(
-            perLease: waitersPerLease,
-            perUser: waitersPerUser,
-            total: waiters,
-            reservedForAdministrators: reservedForAdministrators
-        )
+        WaitLines.Limits(perLease: waitersPerLease, quota: quota(waiters, perUser: waitersPerUser))
     }
 
     /// The limits of a command's values.

@@ -49,19 +49,19 @@ extension Subscriptions {
                 "this connection has \(here) subscriptions, and \(limits.subscriptionsPerConnection) is the most; use a pattern, or another connection"
             )
         }
-        let reserve = caller.isAdministrator ? 0 : limits.reservedForAdministrators
-        guard count + new <= limits.subscriptions - reserve else {
+        switch limits.subscriptionQuota.overrun(by: new, of: caller, counts) {
+        case .total:
             throw LeaseError(
                 .busy,
-                "there are \(count) subscriptions, and \(limits.subscriptions) is the most; use a pattern, or try again later"
+                "there are \(counts.total) subscriptions, and \(limits.subscriptions) is the most; use a pattern, or try again later"
             )
-        }
-        let own = count(ofUser: caller.uid)
-        guard caller.isAdministrator || own + new <= limits.subscriptionsPerUser else {
+        case .user:
             throw LeaseError(
                 .busy,
-                "uid \(caller.uid) has \(own) subscriptions, and \(limits.subscriptionsPerUser) is the most for one user; use a pattern, or end some"
+                "uid \(caller.uid) has \(counts[caller.uid]) subscriptions, and \(limits.subscriptionsPerUser) is the most for one user; use a pattern, or end some"
             )
+        case nil:
+            break
         }
     }
 }

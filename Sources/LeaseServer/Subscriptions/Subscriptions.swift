@@ -10,9 +10,11 @@ struct Subscriptions {
     private var channels: [LeaseName: Set<SessionID>] = [:]
     private var patterns: [Glob: Watchers] = [:]
     private var owned: [SessionID: Owned] = [:]
-    private var users: [UInt32: Usage] = [:]
+    private var patternsByUser: [UInt32: UserPatterns] = [:]
+    /// How many subscriptions there are, for each user and in all.
+    private(set) var counts = UserCounts()
     /// How many subscriptions there are in all.
-    private(set) var count = 0
+    var count: Int { counts.total }
 
     /// Who watches a pattern.
     private struct Watchers {
@@ -29,17 +31,22 @@ struct Subscriptions {
         var count: Int { channels.count + patterns.count }
     }
 
-    /// What a user's sessions take up together.
-    private struct Usage {
-        var count = 0
-        var patterns: [Glob: Int] = [:]
-        /// The bytes of these patterns.
-        var patternBytes = 0
+    /// The patterns that a user's sessions watch together.
+    private struct UserPatterns {
+        /// How many of the sessions watch each.
+        private(set) var uses: [Glob: Int] = [:]
+        /// The bytes of all of them.
+        private(set) var bytes = 0
 
         mutating func add(_ glob: Glob) {
-            count += 1
-            patternBytes += patterns[glob] == nil ? glob.bytes.count : 0
-            patterns[glob, default: 0] += 1
+            bytes += uses[glob] == nil ? glob.bytes.count : 0
+            uses[glob, default: 0] += 1
+        }
+
+        mutating func remove(_ glob: Glob) {
+            guard let count = uses[glob] else { return }
+            uses[glob] = count > 1 ? count - 1 : nil
+            bytes -= count > 1 ? 0 : glob.bytes.count
         }
     }
 
@@ -64,14 +71,11 @@ struct Subscriptions {
     /// How many channels and patterns a session subscribed to.
     func count(of session: SessionID) -> Int { owned[session]?.count ?? 0 }
 
-    /// How many subscriptions a user's sessions have together.
-    func count(ofUser user: UInt32) -> Int { users[user]?.count ?? 0 }
-
     /// How many different patterns a user's sessions subscribed to.
-    func patternCount(ofUser user: UInt32) -> Int { users[user]?.patterns.count ?? 0 }
+    func patternCount(ofUser user: UInt32) -> Int { patternsByUser[user]?.uses.count ?? 0 }
 
     /// The bytes of the different patterns that a user's sessions subscribed to.
-    func patternBytes(ofUser user: UInt32) -> Int { users[user]?.patternBytes ?? 0 }
+    func patternBytes(ofUser user: UInt32) -> Int { patternsByUser[user]?.bytes ?? 0 }
 
     /// Which of these names a session did not subscribe to yet.
     func new(_ names: [LeaseName], for session: SessionID) -> Set<LeaseName> {
@@ -90,7 +94,7 @@ struct Subscriptions {
     ///
     /// - Returns: How many, and their bytes.
     func unwatched(_ globs: Set<Glob>, byUser user: UInt32) -> (count: Int, bytes: Int) {
-        let watched = users[user]?.patterns ?? [:]
+        let watched = patternsByUser[user]?.uses ?? [:]
         let new = globs.filter { watched[$0] == nil }
         return (new.count, new.reduce(0) { $0 + $1.bytes.count })
     }
@@ -101,8 +105,7 @@ struct Subscriptions {
     mutating func subscribe(_ session: SessionID, ofUser user: UInt32, to name: LeaseName) {
         guard owned[session, default: Owned(user: user)].channels.insert(name).inserted else { return }
         channels[name, default: []].insert(session)
-        users[user, default: Usage()].count += 1
-        count += 1
+        counts.add(user)
     }
 
     /// Subscribes a session to a pattern; nothing happens if it did already.
@@ -113,8 +116,8 @@ struct Subscriptions {
             patternBytes += glob.bytes.count
         }
         patterns[glob]?.sessions.insert(session)
-        users[user, default: Usage()].add(glob)
-        count += 1
+        patternsByUser[user, default: UserPatterns()].add(glob)
+        counts.add(user)
     }
 
     /// Ends a session's subscription to a name, if it has one.
@@ -135,21 +138,15 @@ struct Subscriptions {
             patterns[glob] = nil
             patternBytes -= glob.bytes.count
         }
-        if let uses = users[user]?.patterns[glob] {
-            users[user]?.patterns[glob] = uses > 1 ? uses - 1 : nil
-            if uses == 1 {
-                users[user]?.patternBytes -= glob.bytes.count
-            }
+        patternsByUser[user]?.remove(glob)
+        if patternsByUser[user]?.uses.isEmpty == true {
+            patternsByUser[user] = nil
         }
         hasEnded(session, user: user)
     }
 
     private mutating func hasEnded(_ session: SessionID, user: UInt32) {
-        count -= 1
-        users[user]?.count -= 1
-        if users[user]?.count == 0 {
-            users[user] = nil
-        }
+        counts.remove(user)
         if owned[session]?.count == 0 {
             owned[session] = nil
         }

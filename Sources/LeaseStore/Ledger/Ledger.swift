@@ -229,11 +229,7 @@ package final class Ledger {
 
     /// What has ended by time takes no place from new leases: some of it is ended if there is none left.
     func makeRoom(for count: Int, by caller: Caller, now: Moment) {
-        let reserve = caller.isAdministrator ? 0 : configuration.leasesReservedForAdministrators
-        let isFull =
-            leases.count > configuration.maximumLeases - reserve - count
-            || !caller.isAdministrator && leases.count(of: caller.uid) > configuration.maximumLeasesPerUser - count
-        guard count > 0, isFull else { return }
+        guard count > 0, configuration.leaseQuota.overrun(by: count, of: caller, leases.counts) != nil else { return }
         _ = expire(now: now, limit: Self.sweep)
     }
 
@@ -241,23 +237,16 @@ package final class Ledger {
     static let sweep = 4096
 
     private func refusalOfGrant(to caller: Caller, instead replaced: Tenure?) -> LeaseError? {
-        let reserve = caller.isAdministrator ? 0 : configuration.leasesReservedForAdministrators
+        var counts = leases.counts
         // A tenure that has just ended makes room for the one that is to follow it.
-        let count = leases.count - (replaced == nil ? 0 : 1)
-        guard count < configuration.maximumLeases - reserve else {
-            return LeaseError(
-                .busy,
-                "\(count) leases are in force, the most this store holds; release some, or raise the limit"
-            )
+        if let replaced { counts.remove(replaced.holder.uid) }
+        let account: String
+        switch configuration.leaseQuota.overrun(of: caller, counts) {
+        case .total: account = "\(counts.total) leases are in force, the most this store holds"
+        case .user: account = "uid \(caller.uid) holds \(counts[caller.uid]) leases, the most for one user"
+        case nil: return nil
         }
-        let own = leases.count(of: caller.uid) - (replaced?.holder.uid == caller.uid ? 1 : 0)
-        guard caller.isAdministrator || own < configuration.maximumLeasesPerUser else {
-            return LeaseError(
-                .busy,
-                "uid \(caller.uid) holds \(own) leases, the most for one user; release some, or raise the limit"
-            )
-        }
-        return nil
+        return LeaseError(.busy, "\(account); release some, or raise the limit")
     }
 
     // MARK: - Opening

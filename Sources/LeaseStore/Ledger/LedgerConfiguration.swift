@@ -1,13 +1,11 @@
+package import LeaseCore
+
 /// What a store is opened with.
 package struct LedgerConfiguration: Sendable {
     /// The function that hashes keys.
     package var keyHash = KeyHash.xxh64
-    /// The most leases in force; they are held in memory.
-    package var maximumLeases = 1_000_000
-    /// The most leases in force that one user may hold.
-    package var maximumLeasesPerUser = 1_000_000
-    /// How many of the leases are kept for administrators, above what others may take.
-    package var leasesReservedForAdministrators = 16
+    /// How many leases may be in force; they are held in memory.
+    package var leaseQuota = Quota(total: 1_000_000, perUser: 1_000_000, reservedForAdministrators: 16)
     /// The size of the file from which values, children and imports are refused; leases go on.
     ///
     /// Room that removed keys have left in the file counts as free.

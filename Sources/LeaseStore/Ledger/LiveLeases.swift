@@ -22,7 +22,8 @@ struct LiveLeases {
 
     private var held: [LeaseName: LeaseState] = [:]
     private var dues = Heap<Due>()
-    private var countByUser: [UInt32: Int] = [:]
+    /// How many leases each user was granted.
+    private(set) var counts = UserCounts()
 
     /// No lease.
     init() {}
@@ -31,7 +32,7 @@ struct LiveLeases {
     struct Intake {
         private var held: [LeaseName: LeaseState] = [:]
         private var dues: [Due] = []
-        private var countByUser: [UInt32: Int] = [:]
+        private var counts = UserCounts()
 
         /// None yet; there is room for `count` without moving any.
         init(expecting count: Int) {
@@ -46,20 +47,20 @@ struct LiveLeases {
             for (name, state) in leases {
                 held[name] = state
                 if let due = state.tenure.due { dues.append(Due(instant: due, name: name)) }
-                countByUser[state.tenure.holder.uid, default: 0] += 1
+                counts.add(state.tenure.holder.uid)
             }
         }
 
         /// All that were taken in.
         consuming func finish() -> LiveLeases {
-            LiveLeases(held: held, dues: Heap(dues), countByUser: countByUser)
+            LiveLeases(held: held, dues: Heap(dues), counts: counts)
         }
     }
 
-    private init(held: [LeaseName: LeaseState], dues: Heap<Due>, countByUser: [UInt32: Int]) {
+    private init(held: [LeaseName: LeaseState], dues: Heap<Due>, counts: UserCounts) {
         self.held = held
         self.dues = dues
-        self.countByUser = countByUser
+        self.counts = counts
     }
 
     /// How many leases are in force.
@@ -71,11 +72,6 @@ struct LiveLeases {
     /// All of them, in no order.
     var all: some Sequence<(name: LeaseName, tenure: Tenure)> {
         held.lazy.map { (name: $0.key, tenure: $0.value.tenure) }
-    }
-
-    /// How many leases the user was granted.
-    func count(of uid: UInt32) -> Int {
-        countByUser[uid] ?? 0
     }
 
     /// The tenure of a lease, or `nil` if it is free.
@@ -131,12 +127,8 @@ struct LiveLeases {
 
     private mutating func count(_ uid: UInt32?, instead previous: UInt32?) {
         guard uid != previous else { return }
-        if let uid {
-            countByUser[uid, default: 0] += 1
-        }
-        if let previous, let count = countByUser[previous] {
-            countByUser[previous] = count > 1 ? count - 1 : nil
-        }
+        if let uid { counts.add(uid) }
+        if let previous { counts.remove(previous) }
     }
 
     /// The lease to which time does something first, with that instant, or `nil` if there is none.

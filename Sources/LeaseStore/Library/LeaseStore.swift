@@ -87,8 +87,7 @@ public actor LeaseStore {
     private func open(path: String, _ configuration: Configuration) throws(StoreError) {
         var options = LedgerConfiguration()
         options.keyHash = configuration.keyHash
-        options.maximumLeases = configuration.maximumLeases
-        options.maximumLeasesPerUser = configuration.maximumLeases
+        options.leaseQuota.total = configuration.maximumLeases
         options.maximumFileBytes = configuration.maximumFileBytes
         options.historyAge = configuration.historyAge
         options.historyRows = configuration.historyRows

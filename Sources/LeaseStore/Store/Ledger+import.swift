@@ -59,8 +59,8 @@ extension Ledger {
     private func refuse(_ added: [UInt32: Int], by caller: Caller) throws(LeaseError) {
         guard !added.isEmpty else { return }
         let count = leases.count + added.values.reduce(0, +)
-        let reserve = caller.isAdministrator ? 0 : configuration.leasesReservedForAdministrators
-        let most = configuration.maximumLeases - reserve
+        let quota = configuration.leaseQuota
+        let most = quota.total(for: caller)
         guard count <= most else {
             throw LeaseError(
                 .busy,
@@ -68,10 +68,10 @@ extension Ledger {
             )
         }
         guard !caller.isAdministrator else { return }
-        for (uid, more) in added where leases.count(of: uid) + more > configuration.maximumLeasesPerUser {
+        for (uid, more) in added where leases.counts[uid] + more > quota.perUser {
             throw LeaseError(
                 .busy,
-                "with these uid \(uid) would hold \(leases.count(of: uid) + more) leases, and \(configuration.maximumLeasesPerUser) is the most for one user; release some, or raise the limit"
+                "with these uid \(uid) would hold \(leases.counts[uid] + more) leases, and \(quota.perUser) is the most for one user; release some, or raise the limit"
             )
         }
     }

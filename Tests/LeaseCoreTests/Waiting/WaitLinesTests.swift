@@ -5,9 +5,7 @@ import Testing
 @Suite struct WaitLinesTests {
     private static let ample = WaitLines.Limits(
         perLease: .max,
-        perUser: .max,
-        total: .max,
-        reservedForAdministrators: 0
+        quota: Quota(total: .max, perUser: .max, reservedForAdministrators: 0)
     )
 
     private func waiter(
@@ -44,9 +42,9 @@ import Testing
 
         func isFull(for waiter: Waiter, _ limits: WaitLines.Limits) -> Bool {
             let isAdministrator = waiter.caller.isAdministrator
-            let reserve = isAdministrator ? 0 : limits.reservedForAdministrators
-            return (lines[waiter.name]?.count ?? 0) >= limits.perLease || all.count >= limits.total - reserve
-                || !isAdministrator && all.count { $0.waiter.caller.uid == waiter.caller.uid } >= limits.perUser
+            let reserve = isAdministrator ? 0 : limits.quota.reservedForAdministrators
+            return (lines[waiter.name]?.count ?? 0) >= limits.perLease || all.count >= limits.quota.total - reserve
+                || !isAdministrator && all.count { $0.waiter.caller.uid == waiter.caller.uid } >= limits.quota.perUser
         }
     }
 
@@ -55,7 +53,7 @@ import Testing
         var generator = SeededGenerator(seed: seed)
         var lines = WaitLines()
         var model = Model()
-        let limits = WaitLines.Limits(perLease: 20, perUser: 25, total: 45, reservedForAdministrators: 5)
+        let limits = WaitLines.Limits(perLease: 20, quota: Quota(total: 45, perUser: 25, reservedForAdministrators: 5))
         let requests = (0..<12).map { _ in RequestID.random() }
         var gone: [WaiterID] = []
         var refusals = 0
@@ -103,7 +101,7 @@ import Testing
                 let line = model.lines[name] ?? []
                 #expect(lines.first(for: name) == line.first?.id, "\(place)")
                 #expect(lines.count(for: name) == line.count, "\(place)")
-                #expect(lines.counts[name] == (line.isEmpty ? nil : line.count), "\(place)")
+                #expect(lines.countsByLease[name] == (line.isEmpty ? nil : line.count), "\(place)")
                 for (id, waiter) in line {
                     #expect(lines[id] == waiter, "\(place)")
                 }
@@ -134,7 +132,7 @@ import Testing
             lines.leave(first)
         }
         #expect(served == ids.filter { $0.rawValue % 3 == 0 })
-        #expect(lines.count == 0 && lines.counts.isEmpty)
+        #expect(lines.count == 0 && lines.countsByLease.isEmpty)
     }
 
     @Test func aRepetitionTakesThePlaceOfItsRequestAndNotTheEnd() throws {
@@ -172,9 +170,15 @@ import Testing
 
     @Test func eachLimitRefusesByNameAndChangesNothing() throws {
         let cases: [(WaitLines.Limits, String)] = [
-            (.init(perLease: 2, perUser: 9, total: 9, reservedForAdministrators: 0), "2 wait for lease 'job'"),
-            (.init(perLease: 9, perUser: 2, total: 9, reservedForAdministrators: 0), "uid 1000 has 2 waiting"),
-            (.init(perLease: 9, perUser: 9, total: 3, reservedForAdministrators: 1), "2 are waiting"),
+            (
+                .init(perLease: 2, quota: Quota(total: 9, perUser: 9, reservedForAdministrators: 0)),
+                "2 wait for lease 'job'"
+            ),
+            (
+                .init(perLease: 9, quota: Quota(total: 9, perUser: 2, reservedForAdministrators: 0)),
+                "uid 1000 has 2 waiting"
+            ),
+            (.init(perLease: 9, quota: Quota(total: 3, perUser: 9, reservedForAdministrators: 1)), "2 are waiting"),
         ]
         for (limits, text) in cases {
             var lines = WaitLines()
@@ -194,7 +198,7 @@ import Testing
 
     @Test func administratorsHaveTheReserveAndNoLimitOfTheirOwn() throws {
         var lines = WaitLines()
-        let limits = WaitLines.Limits(perLease: 9, perUser: 1, total: 4, reservedForAdministrators: 2)
+        let limits = WaitLines.Limits(perLease: 9, quota: Quota(total: 4, perUser: 1, reservedForAdministrators: 2))
         for _ in 0..<4 {
             _ = try lines.join(try waiter(uid: 0, isAdministrator: true), limits: limits)
         }

@@ -67,7 +67,7 @@ import Testing
             let output = try await bench.output(of: client)
             #expect(output.hasPrefix("-TOOBIG "))
             #expect(output.hasSuffix("+PONG\r\n"))
-            #expect(await bench.script { $0.applied?.maximumLeases } == 77)
+            #expect(await bench.script { $0.applied?.leaseQuota.total } == 77)
         }
     }
 }

@@ -72,7 +72,7 @@ import Testing
             #expect(index.isEmpty == model.entries.isEmpty)
             #expect(index.sessionCount == Set(model.entries.map(\.session)).count)
             #expect(index.count(of: session) == model.entries.count { $0.session == raw })
-            #expect(index.count(ofUser: user) == model.entries.count { UInt32($0.session % 2) == user })
+            #expect(index.counts[user] == model.entries.count { UInt32($0.session % 2) == user })
             #expect(index.patternCount == model.globs { _ in true }.count)
             #expect(index.patternCount(ofUser: user) == model.globs { UInt32($0 % 2) == user }.count)
             #expect(index.unwatched([glob]) == (model.globs { _ in true }.contains(.glob(glob)) ? 0 : 1))
@@ -88,7 +88,7 @@ import Testing
             index.unsubscribe(SessionID(rawValue: raw))
         }
         #expect(index.isEmpty && index.count == 0 && index.channelCount == 0 && index.patternCount == 0)
-        #expect(index.count(ofUser: 0) == 0 && index.patternCount(ofUser: 1) == 0)
+        #expect(index.counts[0] == 0 && index.patternCount(ofUser: 1) == 0)
     }
 
     @Test func whatASessionSubscribedToIsInOrder() throws {

@@ -4,7 +4,10 @@ import Testing
 @testable import LeaseServer
 
 @Suite struct WaitingRoomTests {
-    private let limits = WaitLines.Limits(perLease: .max, perUser: .max, total: .max, reservedForAdministrators: 0)
+    private let limits = WaitLines.Limits(
+        perLease: .max,
+        quota: Quota(total: .max, perUser: .max, reservedForAdministrators: 0)
+    )
 
     private func waiter(end: Int64?, request: RequestID? = nil) throws -> Waiter {
         Waiter(

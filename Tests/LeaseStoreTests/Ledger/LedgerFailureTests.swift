@@ -59,7 +59,7 @@ import Testing
             var number = 0
             while true {
                 let before = LedgerState(ledger)
-                let (ends, users) = (ledger.earliestDue(), (0...1001).map { ledger.leases.count(of: $0) })
+                let (ends, users) = (ledger.earliestDue(), (0...1001).map { ledger.leases.counts[$0] })
                 let generator = workload.generator
                 let now = clock.now()
                 try workload.batch(on: ledger, clock: clock)
@@ -72,7 +72,7 @@ import Testing
                 #expect(outcome == "refused ioError")
                 #expect(LedgerState(ledger) == before, "round \(round), write \(number)")
                 #expect(ledger.earliestDue() == ends)
-                #expect((0...1001).map { ledger.leases.count(of: $0) } == users)
+                #expect((0...1001).map { ledger.leases.counts[$0] } == users)
                 #expect(!ledger.hasBatch)
                 #expect(try stateAfterKill() == before.started(at: clock.now()), "round \(round), write \(number)")
                 // The same batch again, one write further.

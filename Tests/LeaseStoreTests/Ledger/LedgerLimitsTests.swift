@@ -34,8 +34,8 @@ import Testing
 
     @Test func theReserveIsForAdministrators() throws {
         let ledger = try open {
-            $0.maximumLeases = 5
-            $0.leasesReservedForAdministrators = 2
+            $0.leaseQuota.total = 5
+            $0.leaseQuota.reservedForAdministrators = 2
         }
         defer { ledger.abandon() }
         for number in 0..<3 {
@@ -51,7 +51,7 @@ import Testing
     }
 
     @Test func aUserHasALimitOfItsOwnAndAdministratorsHaveNone() throws {
-        let ledger = try open { $0.maximumLeasesPerUser = 2 }
+        let ledger = try open { $0.leaseQuota.perUser = 2 }
         defer { ledger.abandon() }
         #expect(try refusal("a", user(1), ledger) == nil)
         #expect(try refusal("b", user(1), ledger) == nil)
@@ -67,9 +67,9 @@ import Testing
 
     @Test func aTenureThatHasEndedMakesRoomForItsSuccessor() throws {
         let ledger = try open {
-            $0.maximumLeases = 2
-            $0.leasesReservedForAdministrators = 0
-            $0.maximumLeasesPerUser = 1
+            $0.leaseQuota.total = 2
+            $0.leaseQuota.reservedForAdministrators = 0
+            $0.leaseQuota.perUser = 1
         }
         defer { ledger.abandon() }
         #expect(try refusal("a", user(1), ledger) == nil)
@@ -79,14 +79,14 @@ import Testing
         #expect(try refusal("a", user(1), ledger) == nil)
         #expect(try refusal("b", user(1), ledger) == .busy)
         #expect(try refusal("b", user(3), ledger) == nil)
-        #expect(ledger.leases.count(of: 2) == 0)
+        #expect(ledger.leases.counts[2] == 0)
         try ledger.commit()
         #expect(ledger.leases.count == 2)
     }
 
     @Test func aGrantThatIsRefusedIssuesNoTokenAndStillEndsWhatHasEnded() throws {
         let ledger = try open {
-            $0.maximumLeasesPerUser = 1
+            $0.leaseQuota.perUser = 1
         }
         defer { ledger.abandon() }
         #expect(try refusal("a", user(1), ledger) == nil)
@@ -116,7 +116,7 @@ import Testing
         }
         try made.commit()
         try made.close()
-        let ledger = try open { $0.maximumLeases = 1 }
+        let ledger = try open { $0.leaseQuota.total = 1 }
         defer { ledger.abandon() }
         #expect(ledger.leases.count == 4)
         #expect(try refusal("more", administrator, ledger) == .busy)

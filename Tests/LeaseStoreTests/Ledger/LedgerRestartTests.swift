@@ -77,7 +77,7 @@ import Testing
         try ledger.close()
         #expect(state.leases.count == count)
         #expect(try run { LedgerState($0) } == state)
-        #expect(try run { $0.leases.count(of: caller.uid) } == count)
+        #expect(try run { $0.leases.counts[caller.uid] } == count)
 
         let database = try DatabaseQueue(path: folder.store)
         try database.write { database in

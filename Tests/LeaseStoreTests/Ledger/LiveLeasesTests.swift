@@ -62,7 +62,7 @@ import Testing
             #expect(leases.count == model.count)
             for uid in UInt32(0)...3 {
                 #expect(
-                    leases.count(of: uid) == model.values.count { $0.holder.uid == uid },
+                    leases.counts[uid] == model.values.count { $0.holder.uid == uid },
                     "seed \(seed), step \(step)"
                 )
             }
@@ -135,7 +135,7 @@ import Testing
         }
         var all = intake.finish()
         #expect(all.tenures == one.tenures)
-        for uid in UInt32(0)...3 { #expect(all.count(of: uid) == one.count(of: uid)) }
+        for uid in UInt32(0)...3 { #expect(all.counts[uid] == one.counts[uid]) }
         for name in one.tenures.keys {
             #expect(all.earliestDue()?.instant == one.earliestDue()?.instant)
             all.put(nil, for: name)

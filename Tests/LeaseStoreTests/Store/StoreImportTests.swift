@@ -64,9 +64,9 @@ import Testing
         func refusal(of uids: [UInt32], by caller: Caller) throws -> LeaseError.Code? {
             let folder = try StoreFolder()
             var configuration = LedgerConfiguration()
-            configuration.maximumLeases = 6
-            configuration.leasesReservedForAdministrators = 2
-            configuration.maximumLeasesPerUser = 3
+            configuration.leaseQuota.total = 6
+            configuration.leaseQuota.reservedForAdministrators = 2
+            configuration.leaseQuota.perUser = 3
             let ledger = try Ledger(path: folder.store, configuration: configuration, clock: clock)
             defer { ledger.abandon() }
             let acquire = LeaseRequest.acquire(ttl: .max, owner: .empty, request: nil)
