@@ -54,20 +54,21 @@ extension Engine {
     }
 
     private func requireRoomForTie(of session: Session) throws(LeaseError) {
-        let limits = configuration.limits
-        let isAdministrator = session.caller.isAdministrator
-        guard tieCounts.total < limits.ties - (isAdministrator ? 0 : limits.reservedForAdministrators) else {
+        let quota = configuration.limits.tieQuota
+        let uid = session.peer.uid
+        switch quota.overrun(of: session.caller, tieCounts) {
+        case .total:
             throw LeaseError(.busy, "\(tieCounts.total) ties are open, the most there may be; try again later")
+        case .user:
+            throw LeaseError(.busy, "uid \(uid) has \(tieCounts[uid]) ties, the most for one user; end some jobs first")
+        case nil:
+            break
         }
-        guard tiesBeingKept < limits.ties else {
+        guard tiesBeingKept < quota.total else {
             throw LeaseError(
                 .busy,
                 "\(tiesBeingKept) ties are still being stored, the most there may be; try again later"
             )
-        }
-        let uid = session.peer.uid
-        guard isAdministrator || tieCounts[uid] < limits.tiesPerUser else {
-            throw LeaseError(.busy, "uid \(uid) has \(tieCounts[uid]) ties, the most for one user; end some jobs first")
         }
     }
 
@@ -167,7 +168,7 @@ extension Engine {
     /// - Parameter name: The lease that was tied to it when the store was opened, if there was one.
     func adopt(_ tie: KeptTies.Tie, of name: LeaseName?, _ channel: any Channel, peer: PeerCredentials) -> SessionID? {
         guard let name, isTied(name, fence: tie.name.fence) else { return nil }
-        let session = admit(channel, peer: peer)
+        let session = admit(channel, peer: peer, as: peer.caller(by: configuration))
         session.isTie = true
         session.isWaiting = true
         session.storedTie = tie.name.text

@@ -3,50 +3,14 @@ import LeaseStore
 import LeaseWire
 import NIOCore
 
-/// A list that is under way: `LEASES`, one of the store's, or `CLIENT LIST`.
-///
-/// A list of the store is read on a snapshot beside the loop, so that a long one delays nobody, and shows the store as one commit left
-/// it. For that commit to be of this instant whatever had ended by time is ended first, in slices between turns. The
-/// journal is folded that far, too: what is not folded has to be read by each list.
-///
-/// The list of connections is made between two turns, one at a time, since it is as long as there are connections, and
-/// each of them can ask for it.
-struct Listing {
-    let session: SessionID
-    /// Who asked, whose lists take turns with those of other users.
-    let user: UInt32
-    let isAdministrator: Bool
-    /// How the session's replies are written.
-    let encoder: RESPEncoder
-    /// What is read of the store, or `nil` for the connections.
-    let query: StoreQuery?
-    /// The instant that the list shows.
-    let now: Moment
-    /// How far the tables must be, once that is known.
-    var target: Int64?
-    /// How many slices have been folded for it.
-    var slices = 0
-    /// How many wait for each lease, as of the reading.
-    var waiters: [LeaseName: Int] = [:]
-
-    /// After so many slices a list is read as it is, with what is not folded yet: others may write as fast as slices
-    /// fold.
-    private static let mostSlices = 64
-
-    /// Whether the tables are far enough to read the list, or it has waited for that long enough.
-    func isReady(_ foldedThrough: Int64) -> Bool {
-        guard query != nil, let target else { return false }
-        return target <= foldedThrough || slices >= Self.mostSlices
-    }
-}
-
+/// Lists: they wait until the tables show what they are to show, and are then read beside the loop.
 extension Engine {
     /// Begins a list; the session waits for it.
     ///
     /// - Parameter query: What is read of the store, or `nil` for the connections.
     func list(_ query: StoreQuery?, for session: Session, now: Moment) {
         session.isWaiting = true
-        listings.append(
+        listings.waiting.append(
             Listing(
                 session: session.id,
                 user: session.caller.uid,
@@ -65,19 +29,13 @@ extension Engine {
     ///
     /// - Parameter sweep: how far the turn has come with ending those whose time had come.
     func advanceListings(now: Moment, sweep: Sweep) {
-        guard !listings.isEmpty else {
-            if readsUnderWay == 0 {
-                // Nobody waits, so that nobody is before anybody.
-                listingTurns = [:]
-            }
-            return
-        }
-        listings.removeAll { sessions[$0.session] == nil }
+        guard !listings.isEmpty else { return listings.forgetTurns() }
+        listings.waiting.removeAll { sessions[$0.session] == nil }
         var isFolding = true
         do throws(CommitFailure) {
-            if listings.contains(where: { backend.foldedThrough < $0.target ?? .max }) {
+            if listings.waiting.contains(where: { backend.foldedThrough < $0.target ?? .max }) {
                 _ = try backend.fold(limit: Schedule.foldSlice, isPaced: true)
-                for index in listings.indices { listings[index].slices += 1 }
+                for index in listings.waiting.indices { listings.waiting[index].slices += 1 }
             }
         } catch {
             switch error {
@@ -87,8 +45,9 @@ extension Engine {
             case .unknown(let failure): return fail(failure)
             }
         }
-        for index in listings.indices where listings[index].target == nil && isSettled(listings[index], sweep) {
-            listings[index].target = backend.lastDurableSequence
+        for index in listings.waiting.indices
+        where listings.waiting[index].target == nil && isSettled(listings.waiting[index], sweep) {
+            listings.waiting[index].target = backend.lastDurableSequence
         }
         if case .refused(let refusal) = sweep {
             // Those that wait for ends which the store does not take would wait as long as it does not, and no list may
@@ -100,7 +59,7 @@ extension Engine {
         if backend.isLogOverlong {
             // No reader's snapshot may be without end, nor may they all together: a checkpoint does not pass them.
             mostReads = 1
-            if readsUnderWay == 0 {
+            if listings.readsUnderWay == 0 {
                 do throws(CommitFailure) {
                     try backend.carryLogOver()
                 } catch {
@@ -109,41 +68,17 @@ extension Engine {
                 }
             }
         }
-        while readsUnderWay < mostReads, let listing = takeListing(where: { $0.isReady(foldedThrough) }) {
+        while listings.readsUnderWay < mostReads, let listing = listings.take(where: { $0.isReady(foldedThrough) }) {
             read(listing)
         }
-        if let listing = takeListing(where: { $0.query == nil }) {
+        if let listing = listings.take(where: { $0.query == nil }) {
             finish(listing, listConnections(for: listing))
         }
         // With all readers at work, the end of a read calls the next turn.
-        if readsUnderWay < mostReads ? !listings.isEmpty : listings.contains(where: { $0.query == nil }) {
+        let isBusy = listings.readsUnderWay >= mostReads
+        if listings.waiting.contains(where: { !isBusy || $0.query == nil }) {
             hasMoreWork = true
         }
-    }
-
-    /// Which list is to be read next, or `nil` if none can be.
-    ///
-    /// Administrators first; then users in turn, whoever has waited longest since a list of theirs was begun; a user's own
-    /// lists in the order in which they were asked for. So thousands that one user asks for are one place in the line.
-    private func nextListing(where isReady: (Listing) -> Bool) -> Int? {
-        func turn(_ listing: Listing) -> Int64 { listing.isAdministrator ? -1 : listingTurns[listing.user] ?? 0 }
-        var next: (index: Int, turn: Int64)?
-        for (index, listing) in listings.enumerated() where isReady(listing) {
-            let turn = turn(listing)
-            if turn < next?.turn ?? .max {
-                next = (index, turn)
-            }
-        }
-        return next?.index
-    }
-
-    /// Takes the list that is to be read next out of the line, and notes whose turn it was.
-    private func takeListing(where isReady: (Listing) -> Bool) -> Listing? {
-        guard let index = nextListing(where: isReady) else { return nil }
-        let listing = listings.remove(at: index)
-        lastListingTurn += 1
-        listingTurns[listing.user] = lastListingTurn
-        return listing
     }
 
     /// Whether all that had ended by the list's instant is ended, and that is committed.
@@ -153,8 +88,8 @@ extension Engine {
     }
 
     private func refuseListings(_ refusal: LeaseError, where isRefused: (Listing) -> Bool) {
-        let refused = listings.filter(isRefused)
-        listings.removeAll(where: isRefused)
+        let refused = listings.waiting.filter(isRefused)
+        listings.waiting.removeAll(where: isRefused)
         for listing in refused {
             finish(listing, .failure(refusal))
         }
@@ -167,14 +102,14 @@ extension Engine {
         guard let query = listing.query else { preconditionFailure("the connections are not in the store") }
         var listing = listing
         if case .leases = query {
-            listing.waiters = waiting.lines.counts
+            listing.waiters = waiting.lines.countsByLease
         }
-        readsUnderWay += 1
+        listings.readsUnderWay += 1
         let limits = ListLimits(elements: configuration.limits.listElements, bytes: configuration.limits.listBytes)
         backend.read(query, limits: limits) { [listing] result in
             let rendered = Self.render(result, of: listing, limits: limits)
             self.onLoop {
-                $0.readsUnderWay -= 1
+                $0.listings.readsUnderWay -= 1
                 $0.finish(listing, rendered)
                 $0.scheduleTurn()
             }

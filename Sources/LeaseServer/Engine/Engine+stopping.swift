@@ -1,7 +1,94 @@
+import LeaseStore
 import NIOCore
 
-/// A stop, as far as clients hold it up: what was received is answered, and waited for as long as it is read.
+/// The end: a stop answers what was received, and waits for clients as long as they read; after a failed sync nobody is
+/// told anything.
 extension Engine {
+    /// Answers what was received, reads no more, and closes every connection.
+    ///
+    /// Received is what the sockets hold when the stop comes; a client that goes on sending is cut off after a while.
+    ///
+    /// - Throws: ``StoreError`` when a sync has failed, before or meanwhile: the process is to end without another word.
+    func drain() async throws(StoreError) {
+        if state == .running {
+            state = .lastLook(turns: Self.lastLooks)
+            // Whether the sockets hold something is not known before the loop has looked.
+            hasRead = true
+            await withCheckedContinuation { continuation in
+                drained = { continuation.resume() }
+                scheduleTurn()
+            }
+        }
+        if let failure { throw failure }
+    }
+
+    /// How many turns a stop goes on reading at the most.
+    private static let lastLooks = 64
+
+    /// Reads on for as long as the sockets have something, then no more: what came before the stop is answered.
+    func lookOnceMore(turns: Int) {
+        guard hasRead || !held.isEmpty || listings.readsUnderWay > 0 || !listings.isEmpty, turns > 0 else {
+            state = .draining
+            for session in sessions.values {
+                session.isInputClosed = true
+                if session.isTie && !session.isTieUnanswered || session.wait != nil {
+                    // A line does not outlive the daemon: its waiters see their connection close.
+                    session.isEnding = true
+                }
+                if let id = session.wait {
+                    waiting.leave(id)
+                    session.wait = nil
+                }
+                joinTurn(session)
+            }
+            dropWhoDoesNotRead()
+            return scheduleTurn()
+        }
+        // Who waits for a list goes on behind it, and what comes of that is a look again.
+        guard hasRead || !held.isEmpty else { return }
+        hasRead = false
+        state = .lastLook(turns: turns - 1)
+        wakeUp?.call()
+    }
+
+    /// Closes every connection at once, whatever is still to be written.
+    func dropConnections() {
+        for session in sessions.values {
+            session.channel.close(promise: nil)
+        }
+    }
+
+    /// Closes the store.
+    ///
+    /// - Throws: ``StoreError`` if that failed; what was answered is durable all the same.
+    func close() throws(StoreError) {
+        stopTimers()
+        guard state != .failed else { return }
+        state = .closed
+        try backend.close()
+    }
+
+    private func stopTimers() {
+        timer?.stop()
+        wakeUp?.stop()
+        // Their descriptors may be somebody else's soon.
+        timer = nil
+        wakeUp = nil
+    }
+
+    /// Ends the daemon without a word to anybody: nobody knows what the disk holds.
+    func fail(_ failure: StoreError) {
+        state = .failed
+        self.failure = failure
+        turn = []
+        stopTimers()
+        dropConnections()
+        backend.abandon()
+        failed(failure)
+        drained?()
+        drained = nil
+    }
+
     /// Drops the clients that have read nothing of what they are sent since the last look, and looks again.
     ///
     /// - Parameter before: What each had yet to read then, in bytes.

@@ -124,32 +124,6 @@ extension Engine {
         }
     }
 
-    /// Reads on for as long as the sockets have something, then no more: what came before the stop is answered.
-    private func lookOnceMore(turns: Int) {
-        guard hasRead || !held.isEmpty || readsUnderWay > 0 || !listings.isEmpty, turns > 0 else {
-            state = .draining
-            for session in sessions.values {
-                session.isInputClosed = true
-                if session.isTie && !session.isTieUnanswered || session.wait != nil {
-                    // A line does not outlive the daemon: its waiters see their connection close.
-                    session.isEnding = true
-                }
-                if let id = session.wait {
-                    waiting.leave(id)
-                    session.wait = nil
-                }
-                joinTurn(session)
-            }
-            dropWhoDoesNotRead()
-            return scheduleTurn()
-        }
-        // Who waits for a list goes on behind it, and what comes of that is a look again.
-        guard hasRead || !held.isEmpty else { return }
-        hasRead = false
-        state = .lastLook(turns: turns - 1)
-        wakeUp?.call()
-    }
-
     /// How far a turn has come with ending tenures by time.
     enum Sweep {
         /// All whose time had come are ended.
@@ -167,8 +141,8 @@ extension Engine {
     }
 
     private func commit(hasBatch: Bool) throws(CommitFailure) {
-        if hasBatch, hasUnsyncedFold {
-            hasUnsyncedFold = false
+        if hasBatch, folding.isUnsynced {
+            folding.isUnsynced = false
             try pausingFolding { () throws(CommitFailure) in try backend.commit() }
         } else {
             try backend.commit()

@@ -72,38 +72,6 @@ extension Engine {
         return true
     }
 
-    /// Does the commands that were kept, behind the turn's commit and before anything else is read: what was granted is
-    /// held.
-    func processKept() {
-        guard !kept.isEmpty else { return }
-        let sessions = kept
-        kept = []
-        // Their sockets are read again.
-        hasRead = true
-        let now = clock.now()
-        let wasRefused = isRefused
-        for session in sessions {
-            guard let command = session.keptCommand else { continue }
-            session.isHeld = false
-            session.keptCommand = nil
-            if !session.isEnding {
-                session.isProcessing = true
-                // It alone is not kept again.
-                isRefused = wasRefused
-                attempt(session) { () throws(LeaseError) in try execute(command, for: session, now: now) }
-                isRefused = false
-                session.isProcessing = false
-                joinTurn(session)
-            }
-            process(session)
-            if self.sessions[session.id] == nil, session.keptCommand == nil {
-                session.isEnding = true
-            }
-        }
-        // One whose lease another of them has just set free.
-        hasMoreWork = hasMoreWork || !kept.isEmpty
-    }
-
     /// Whether the turn's end grants a lease, which is free, to the first in its line.
     private func isAboutToBeGranted(_ name: LeaseName, now: Moment) -> Bool {
         waiting.lines.count > 0 && waiting.lines.count(for: name) > 0 && isFree(name, now: now)
@@ -357,7 +325,7 @@ extension Engine {
     func dropGrants() {
         grants = []
         waiting.restoreEnds()
-        unserved = waiting.lines.counts.keys.filter { backend.tenure(of: $0) == nil }
+        unserved = waiting.lines.countsByLease.keys.filter { backend.tenure(of: $0) == nil }
     }
 }
 

@@ -1,7 +1,5 @@
-import Glibc
 import LeaseCore
 import LeaseStore
-import LeaseWire
 import Logging
 import NIOCore
 
@@ -32,12 +30,13 @@ actor Engine {
     var timer: DeadlineTimer?
     var wakeUp: LoopWakeUp?
     let tieStore: TieStore?
-    private let failed: @Sendable (StoreError) -> Void
+    let failed: @Sendable (StoreError) -> Void
 
     private(set) var configuration: ServerConfiguration
-    private(set) var sessions: [SessionID: Session] = [:]
-    private var connectionsByUser: [UInt32: Int] = [:]
-    private var lastSessionID: Int64 = 0
+    var sessions: [SessionID: Session] = [:]
+    /// How many connections each user has.
+    var connectionCounts = UserCounts()
+    var lastSessionID: Int64 = 0
     var counters = Counters()
     /// Who is told of what happens to leases.
     var subscriptions = Subscriptions()
@@ -94,39 +93,27 @@ actor Engine {
     var tieCounts = UserCounts()
     /// How many ties the descriptor store has been given and has not answered for; each has a descriptor of its own.
     var tiesBeingKept = 0
-    /// Lists that are waiting for the tables to show what they are to show.
-    var listings: [Listing] = []
-    /// When a list of each user was begun last, in the order of all, as long as others wait.
-    var listingTurns: [UInt32: Int64] = [:]
-    var lastListingTurn: Int64 = 0
-    /// How many lists are being read beside the loop.
-    var readsUnderWay = 0
+    /// Lists that are under way.
+    var listings = ListingLine()
 
     var schedule = Schedule()
-    /// Whether the next commit syncs what folding has written, too.
-    var hasUnsyncedFold = false
-    /// The place of the last thing that was durable when folding was planned.
-    private var plannedSequence: Int64 = 0
+    var folding = Folding()
     /// Whether the store has refused the commit of the turn that is ending.
     var isRefused = false
     /// Why the store refused the last commit that it refused.
     var refusal: LeaseError?
-    /// That the store refuses commits, and that it does not fold.
+    /// That the store refuses commits.
     var commitFault = OngoingFault()
-    private var foldFault = OngoingFault()
     /// That connections cannot be accepted.
-    private var acceptFault = OngoingFault()
+    var acceptFault = OngoingFault()
     private var report: (@Sendable (ServerStatus) -> Void)?
     private var toldStatus: ServerStatus?
     var state = State.running
     /// The failure that has ended the engine.
-    private var failure: StoreError?
+    var failure: StoreError?
     var drained: (@Sendable () -> Void)?
     /// Whether bytes have come since it was last asked, or sockets that were not read are read again.
     var hasRead = false
-
-    /// How many turns a stop goes on reading at the most.
-    private static let lastLooks = 64
 
     enum State: Equatable {
         case running
@@ -198,300 +185,12 @@ actor Engine {
         scheduleTurn()
     }
 
-    // MARK: - Connections
-
-    /// What becomes of a new connection.
-    enum Admission {
-        case admitted(SessionID)
-        /// Over a limit: the error is its only reply.
-        case refused(LeaseError)
-        /// A sync has failed: it is closed without a word.
-        case unanswered
-    }
-
-    /// Takes a connection in, if its limits allow.
-    func connected(_ channel: any Channel, peer: PeerCredentials) -> Admission {
-        guard state == .running else {
-            counters.refusedConnections += 1
-            if state == .failed { return .unanswered }
-            return .refused(LeaseError(.busy, "the daemon is stopping; try again later"))
-        }
-        let limits = configuration.limits
-        let isAdministrator = peer.isAdministrator(by: configuration.administrators)
-        guard isAdministrator || peer.areGroupsKnown || !configuration.asksForGroups else {
-            counters.refusedConnections += 1
-            return .refused(
-                LeaseError(
-                    .denied,
-                    "the kernel does not tell the groups of uid \(peer.uid), and the configuration asks for them"
-                )
-            )
-        }
-        let reserve = isAdministrator ? 0 : limits.reservedForAdministrators
-        guard sessions.count < limits.connections - reserve else {
-            counters.refusedConnections += 1
-            return .refused(
-                LeaseError(.busy, "\(sessions.count) connections are open, the most there may be; try again later")
-            )
-        }
-        let own = connectionsByUser[peer.uid] ?? 0
-        guard isAdministrator || own < limits.connectionsPerUser else {
-            counters.refusedConnections += 1
-            return .refused(
-                LeaseError(.busy, "uid \(peer.uid) has \(own) connections, the most for one user; close some")
-            )
-        }
-        let session = admit(channel, peer: peer)
-        scheduleTurn()
-        return .admitted(session.id)
-    }
-
-    /// A connection could not be accepted: it waits in the socket, and its client with it.
-    func acceptFailed(_ error: IOError) {
-        if let times = acceptFault.happened(at: clock.now().boot) {
-            logger.warning(
-                "connections cannot be accepted and wait",
-                metadata: ["error": "\(String(cString: strerror(error.errnoCode)))", "times": "\(times)"]
-            )
-        }
-    }
-
-    /// Takes a connection in, whatever the limits say.
-    func admit(_ channel: any Channel, peer: PeerCredentials) -> Session {
-        lastSessionID += 1
-        let session = Session(
-            id: SessionID(rawValue: lastSessionID),
-            channel: channel,
-            peer: peer,
-            caller: peer.caller(by: configuration),
-            limits: configuration.limits.frames,
-            connectedAt: clock.now()
-        )
-        sessions[session.id] = session
-        connectionsByUser[peer.uid, default: 0] += 1
-        counters.connections += 1
-        logger.debug("connected", metadata: ["session": "\(session.id)", "uid": "\(peer.uid)", "pid": "\(peer.pid)"])
-        return session
-    }
-
-    /// The connection is gone.
-    func disconnected(_ id: SessionID) {
-        guard let session = sessions.removeValue(forKey: id) else { return }
-        if let count = connectionsByUser[session.peer.uid] {
-            connectionsByUser[session.peer.uid] = count > 1 ? count - 1 : nil
-        }
-        endSubscriptions(of: id)
-        backlog.forget(id)
-        if let id = session.wait {
-            session.wait = nil
-            waiting.leave(id)
-        }
-        endHoldings(of: session)
-        // What came with the end is still done, in the next turn; what was cut is not.
-        session.isEnding = session.isEnding || !session.isHeld || session.isCut
-        logger.debug("disconnected", metadata: ["session": "\(id)"])
-        scheduleTurn()
-    }
-
-    /// Bytes have come.
-    func received(_ bytes: ByteBuffer, from id: SessionID) {
-        guard let session = sessions[id] else { return }
-        received(bytes, from: session)
-    }
-
-    /// Bytes have come from a session that is there.
-    func received(_ bytes: ByteBuffer, from session: Session) {
-        switch state {
-        case .running, .lastLook: hasRead = true
-        case .draining, .failed, .closed: return
-        }
-        // Nothing that comes by a tie means anything.
-        guard !session.isTie else { return }
-        gathering.join(&session.lastTurn)
-        var bytes = bytes
-        if session.input.readableBytes == 0 {
-            session.input = bytes
-        } else {
-            // What is parsed goes first: with frames that never end where a read ends it would all be kept.
-            session.input.discardReadBytes()
-            session.input.writeBuffer(&bytes)
-        }
-        process(session)
-    }
-
-    /// The client has closed its writing side: what was received is answered, then the connection ends.
-    func inputClosed(by id: SessionID) {
-        guard let session = sessions[id] else { return }
-        session.isInputClosed = true
-        if session.wait != nil {
-            closedWaits.append(session)
-        }
-        joinTurn(session)
-    }
-
-    /// The socket takes bytes again, or takes no more for now.
-    func writabilityChanged(of id: SessionID) {
-        guard let session = sessions[id] else { return }
-        if session.hasMore {
-            process(session)
-        }
-        updateReading(of: session)
-    }
-
-    // MARK: - Commands
-
-    /// Does what the session's bytes say, until they end, or a command has to wait.
-    func process(_ session: Session) {
-        guard !isGivingOut else { return hold(session) }
-        // What comes behind a command that is kept is done behind it.
-        guard session.keptCommand == nil else { return }
-        session.isProcessing = true
-        defer { session.isProcessing = false }
-        let limits = configuration.limits.values
-        let now = clock.now()
-        session.share = load.share(patternBytes: subscriptions.patternBytes)
-        let before = (commands: session.turnCommands, replyBytes: session.replies.size)
-        do throws(ProtocolError) {
-            while !session.isWaiting, !session.isEnding, !session.hasStopped, session.keptCommand == nil,
-                let frame = try session.parser.next(from: &session.input)
-            {
-                counters.commands += 1
-                // One that names thousands of keys is as much as many that name one.
-                session.turnCommands += 1 + frame.arguments.count / TurnLoad.argumentsOfACommand
-                attempt(session) { () throws(LeaseError) in
-                    if isConfined(session), let refusal = Command.refusalToSubscriber(of: frame) { throw refusal }
-                    try execute(Command.parse(frame, limits: limits), for: session, now: now)
-                }
-            }
-        } catch {
-            counters.protocolErrors += 1
-            logger.info(
-                "protocol error",
-                metadata: [
-                    "session": "\(session.id)", "uid": "\(session.peer.uid)", "pid": "\(session.peer.pid)",
-                    "error": "\(error.text)",
-                ]
-            )
-            session.reply { $0.writeError(error, to: &$1) }
-            session.isEnding = true
-        }
-        session.isCut = session.hasStopped
-        load.add(
-            commands: session.turnCommands - before.commands,
-            replyBytes: session.replies.size - before.replyBytes
-        )
-        if session.input.readableBytes == 0 {
-            // A client that is silent now keeps no memory for what it said.
-            session.input = ByteBuffer()
-        }
-        joinTurn(session)
-    }
-
-    /// Replies what a command is refused with.
-    func attempt(_ session: Session, _ command: () throws(LeaseError) -> Void) {
-        do throws(LeaseError) {
-            try command()
-        } catch {
-            counters.refused(error.code)
-            session.reply(error)
-        }
-    }
-
-    /// Has the session go on in the next turn.
-    func hold(_ session: Session) {
-        guard !session.isHeld else { return }
-        session.isHeld = true
-        held.append(session)
-    }
-
-    /// Goes on with the sessions that the last turn has held back.
-    func processHeld() {
-        let sessions = held
-        held = []
-        // Those who had so much to be done that they were read no further are read again.
-        hasRead = hasRead || !sessions.isEmpty
-        // One whose command is kept goes on behind that.
-        for session in sessions where session.keptCommand == nil {
-            session.isHeld = false
-            process(session)
-            if self.sessions[session.id] == nil, session.keptCommand == nil {
-                session.isEnding = true
-            }
-        }
-    }
-
-    /// Goes on with a session whose command has been answered late.
-    func resume(_ session: Session) {
-        session.isWaiting = false
-        // Its socket is read again.
-        hasRead = true
-        process(session)
-    }
-
     // MARK: - Beside the turns
 
     /// The timer has fired: a turn sees to what has become due.
     func timerFired() {
         timer?.hasFired()
         scheduleTurn()
-    }
-
-    /// Folds a slice if it is time for one.
-    func tidy(now: Moment) {
-        guard isServing else { return }
-        let sequence = backend.lastDurableSequence
-        if schedule.isFoldDue(now: now.boot, backlog: backend.foldBacklog) {
-            let slice = Schedule.slice(
-                growth: sequence - plannedSequence,
-                backlog: backend.foldBacklog,
-                leases: backend.leaseCount
-            )
-            do throws(CommitFailure) {
-                let isQuiet = sequence == plannedSequence
-                let isMore = try pausingFolding(isQuiet: isQuiet) { () throws(CommitFailure) in
-                    try backend.fold(limit: slice.rows, isPaced: slice.isPaced)
-                }
-                schedule.hasFolded(now: now.boot, isMore: isMore)
-                hasUnsyncedFold = true
-                _ = foldFault.hasEnded()
-            } catch {
-                switch error {
-                case .refused(let refusal):
-                    if let times = foldFault.happened(at: now.boot) {
-                        let metadata: Logger.Metadata = ["error": "\(refusal.message)", "times": "\(times)"]
-                        logger.warning("folding refused", metadata: metadata)
-                    }
-                    schedule.delayFold(now: now.boot)
-                case .unknown(let failure):
-                    return fail(failure)
-                }
-            }
-            if schedule.isFoldDue(now: now.boot, backlog: backend.foldBacklog) {
-                hasMoreWork = true
-            }
-        }
-        schedule.planFold(now: now.boot, backlog: backend.foldBacklog, hasGrown: sequence > plannedSequence)
-        plannedSequence = sequence
-    }
-
-    /// Has folding pause for some times as long as `work` takes.
-    func pausingFolding<Value>(
-        isQuiet: Bool = false,
-        after work: () throws(CommitFailure) -> Value
-    ) throws(CommitFailure) -> Value {
-        let began = clock.now().boot
-        defer {
-            let now = clock.now().boot
-            let duration = began.duration(to: now)
-            schedule.pauseFolding(
-                now: now,
-                after: duration,
-                backlog: backend.foldBacklog,
-                leases: backend.leaseCount,
-                isQuiet: isQuiet
-            )
-        }
-        return try work()
     }
 
     /// Goes through the engine to the store and back, once.
@@ -550,66 +249,8 @@ actor Engine {
         applyAccess()
     }
 
-    /// Ends the daemon without a word to anybody: nobody knows what the disk holds.
-    func fail(_ failure: StoreError) {
-        state = .failed
-        self.failure = failure
-        turn = []
-        stopTimers()
-        dropConnections()
-        backend.abandon()
-        failed(failure)
-        drained?()
-        drained = nil
-    }
-
     /// Runs `work` in the engine's isolation, from any thread, after what the loop is doing.
     nonisolated func onLoop(_ work: @escaping @Sendable (isolated Engine) -> Void) {
         eventLoop.execute { self.assumeIsolated { work($0) } }
-    }
-
-    // MARK: - The end
-
-    /// Answers what was received, reads no more, and closes every connection.
-    ///
-    /// Received is what the sockets hold when the stop comes; a client that goes on sending is cut off after a while.
-    ///
-    /// - Throws: ``StoreError`` when a sync has failed, before or meanwhile: the process is to end without another word.
-    func drain() async throws(StoreError) {
-        if state == .running {
-            state = .lastLook(turns: Self.lastLooks)
-            // Whether the sockets hold something is not known before the loop has looked.
-            hasRead = true
-            await withCheckedContinuation { continuation in
-                drained = { continuation.resume() }
-                scheduleTurn()
-            }
-        }
-        if let failure { throw failure }
-    }
-
-    /// Closes every connection at once, whatever is still to be written.
-    func dropConnections() {
-        for session in sessions.values {
-            session.channel.close(promise: nil)
-        }
-    }
-
-    /// Closes the store.
-    ///
-    /// - Throws: ``StoreError`` if that failed; what was answered is durable all the same.
-    func close() throws(StoreError) {
-        stopTimers()
-        guard state != .failed else { return }
-        state = .closed
-        try backend.close()
-    }
-
-    private func stopTimers() {
-        timer?.stop()
-        wakeUp?.stop()
-        // Their descriptors may be somebody else's soon.
-        timer = nil
-        wakeUp = nil
     }
 }

@@ -233,9 +233,9 @@ import Testing
             let all = clients
             try await bench.turn { engine in
                 for client in all { bench.receive("CLIENT LIST\r\n", from: client, on: engine) }
-                #expect(engine.listings.count == 20)
+                #expect(engine.listings.waiting.count == 20)
                 engine.advanceListings(now: bench.clock.now(), sweep: .whole)
-                #expect(engine.listings.count == 19)
+                #expect(engine.listings.waiting.count == 19)
             }
             try await bench.settle { engine in
                 engine.listings.isEmpty && engine.sessions.values.allSatisfy { !$0.isWaiting && !$0.isHeld }

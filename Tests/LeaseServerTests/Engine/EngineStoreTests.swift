@@ -66,12 +66,12 @@ import Testing
             let calls = await bench.script { $0.calls.count }
             try await bench.turns(50)
             #expect(await bench.script { $0.calls.count } == calls)
-            #expect(await bench.engine.run { $0.listings.count } == 7 - most)
+            #expect(await bench.engine.run { $0.listings.waiting.count } == 7 - most)
             for ended in 1...7 {
                 await bench.script { $0.endRead() }
                 let underWay = min(most, 7 - ended)
                 try await bench.settle { ($0.backend as! ScriptedBackend).reads.count == underWay }
-                try await bench.settle { $0.readsUnderWay == underWay }
+                try await bench.settle { $0.listings.readsUnderWay == underWay }
                 try await bench.turns(1)
                 #expect(try await bench.output(of: clients[ended - 1]) == "*0\r\n")
             }
@@ -104,7 +104,7 @@ import Testing
                 await bench.script { $0.endRead() }
                 try await bench.turns(3)
             }
-            try await bench.settle { $0.listings.isEmpty && $0.listingTurns.isEmpty }
+            try await bench.settle { $0.listings.isEmpty && $0.listings.turns.isEmpty }
         }
     }
 
