@@ -23,7 +23,10 @@ func encoded(_ words: String...) -> [UInt8] {
 
 /// What a parser makes of bytes that arrive in pieces.
 struct Parsed: Equatable {
+    /// The frames that say something.
     var frames: [RESPFrame] = []
+    /// How many others there were.
+    var emptyFrames = 0
     var error: ProtocolError?
 
     /// Feeds `pieces` one by one, as reads from a socket would bring them.
@@ -34,7 +37,7 @@ struct Parsed: Equatable {
             for piece in pieces {
                 buffer.writeBytes(piece)
                 while let frame = try parser.next(from: &buffer) {
-                    frames.append(frame)
+                    if frame.isEmpty { emptyFrames += 1 } else { frames.append(frame) }
                 }
                 buffer.discardReadBytes()
             }

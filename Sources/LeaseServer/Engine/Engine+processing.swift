@@ -21,9 +21,11 @@ extension Engine {
             while !session.isWaiting, !session.isEnding, !session.hasStopped, session.keptCommand == nil,
                 let frame = try session.parser.next(from: &session.input)
             {
-                counters.commands += 1
-                // One that names thousands of keys is as much as many that name one.
+                // One that names thousands of keys is as much as many that name one, and to find an empty one takes
+                // time, too.
                 session.turnCommands += 1 + frame.arguments.count / TurnLoad.argumentsOfACommand
+                guard !frame.isEmpty else { continue }
+                counters.commands += 1
                 attempt(session) { () throws(LeaseError) in
                     if isConfined(session), let refusal = Command.refusalToSubscriber(of: frame) { throw refusal }
                     try execute(Command.parse(frame, limits: limits), for: session, now: now)

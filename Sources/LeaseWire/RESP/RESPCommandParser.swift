@@ -54,7 +54,8 @@ package struct RESPCommandParser: Sendable {
 
     /// Takes the next frame from the front of `buffer`, or returns `nil` if it needs more bytes.
     ///
-    /// `buffer` is to hold what was left of it after the last call, and whatever has arrived since.
+    /// `buffer` is to hold what was left of it after the last call, and whatever has arrived since. Empty frames are
+    /// given out like others, so that whoever calls sees how many there are.
     ///
     /// - Throws: ``ProtocolError`` if the bytes are no frame or one over its limits. The connection is then over: every
     ///   later call throws the same.
@@ -125,7 +126,7 @@ package struct RESPCommandParser: Sendable {
                 throw .malformed("invalid multibulk length, the most is \(limits.arguments) arguments")
             }
             buffer.moveReaderIndex(forwardBy: size)
-            guard count > 0 else { return .again }
+            guard count > 0 else { return .frame(RESPFrame(arguments: [])) }
             arguments.removeAll(keepingCapacity: arguments.capacity <= Self.keptCapacity)
             arguments.reserveCapacity(min(count, Self.keptCapacity))
             missing = count
@@ -223,7 +224,7 @@ package struct RESPCommandParser: Sendable {
         guard words.count <= limits.arguments else { throw .malformed("too big inline request") }
         buffer.moveReaderIndex(forwardBy: size + 1)
         state = .start
-        guard !words.isEmpty else { return .again }
+        guard !words.isEmpty else { return .frame(RESPFrame(arguments: [])) }
         arguments = words.map {
             $0.count <= limits.bulk ? .bytes(ByteBuffer(bytes: $0)) : .oversized(length: $0.count, limit: limits.bulk)
         }

@@ -3,15 +3,15 @@ package import NIOCore
 /// One command as it came: its words, not yet understood.
 package struct RESPFrame: Hashable, Sendable {
     /// The words, the command's own first.
-    ///
-    /// Never empty.
     package var arguments: [RESPArgument]
 
     /// Creates a frame.
     package init(arguments: [RESPArgument]) {
-        precondition(!arguments.isEmpty, "a frame has at least a command word")
         self.arguments = arguments
     }
+
+    /// Whether it has no words and says nothing: `*0`, `*-1` or a blank line, which are ignored.
+    package var isEmpty: Bool { arguments.isEmpty }
 }
 
 /// One word of a command.

@@ -238,6 +238,24 @@ import Testing
         }
     }
 
+    /// They mean nothing, and to find them takes time all the same.
+    @Test(arguments: ["\r\n", "*0\r\n", "*-1\r\n", " \n"]) func emptyFramesHaveAShareOfTheTurn(_ frame: String)
+        async throws
+    {
+        try await EngineBench.with { bench in
+            let flooder = try await bench.connect()
+            let flood = String(repeating: frame, count: 2 * TurnLoad.wholeShare.commands)
+            try await bench.turn { engine in
+                bench.receive(flood + "PING\r\n", from: flooder, on: engine)
+                #expect(engine.sessions[flooder]?.isCut == true)
+                #expect(engine.counters.commands == 0)
+            }
+            try await bench.settle { $0.sessions[flooder]?.isCut == false }
+            try await bench.turns(2)
+            #expect(try await bench.output(of: flooder) == "+PONG\r\n")
+        }
+    }
+
     @Test func whoSendsFasterThanItsShareIsNotReadOn() async throws {
         try await EngineBench.with { bench in
             let client = try await bench.connect()
