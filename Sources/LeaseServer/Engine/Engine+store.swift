@@ -85,13 +85,16 @@ extension Engine {
         if let guarded { endIfLost(guarded.lease, now: now) }
         switch backend.perform(request, if: guarded, by: session.caller, now: now) {
         case .success(let answer):
+            if case .removed(_, let children) = answer {
+                session.turnCommands += children / TurnLoad.argumentsOfACommand
+            }
             session.replyOnCommit { encoder, buffer in
                 switch answer {
                 case .done: encoder.writeOK(to: &buffer)
                 case .value(nil): encoder.writeNull(to: &buffer)
                 case .value(let bytes?): encoder.writeBulk(bytes, to: &buffer)
                 case .flag(let flag): encoder.writeInteger(flag ? 1 : 0, to: &buffer)
-                case .count(let count): encoder.writeInteger(Int64(count), to: &buffer)
+                case .removed(let keys, _): encoder.writeInteger(Int64(keys), to: &buffer)
                 }
             }
             return true

@@ -21,7 +21,7 @@ struct TurnLoad {
     /// With so many bytes of patterns that events are compared with, a command counts for one more.
     static let patternBytesOfACommand = 4096
 
-    /// With so many arguments a command counts for one more.
+    /// With so many arguments, or children that it removes, a command counts for one more.
     static let argumentsOfACommand = 16
 
     private var done = Share(commands: 0, replyBytes: 0)

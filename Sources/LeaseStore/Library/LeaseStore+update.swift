@@ -90,7 +90,7 @@ public struct StoreTransaction: ~Copyable {
     /// Removes keys with all that they have, and tells how many had anything.
     @discardableResult
     public mutating func removeKeys(_ keys: [Key]) throws(LeaseError) -> Int {
-        guard case .count(let count) = try perform(.removeKeys(keys)) else {
+        guard case .removed(let count, _) = try perform(.removeKeys(keys)) else {
             preconditionFailure("a removal is answered with its count")
         }
         return count

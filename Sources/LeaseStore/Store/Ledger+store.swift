@@ -57,7 +57,7 @@ extension Ledger {
             try write { try store.remove(child, under: key) }
             return .flag(true)
         case .removeKeys(let keys):
-            return .count(try removeKeys(keys, by: caller, now: now))
+            return try removeKeys(keys, by: caller, now: now)
         case .importEntries(let entries):
             try importEntries(entries, by: caller, now: now)
             return .done
@@ -93,7 +93,7 @@ extension Ledger {
 
     // MARK: - Removing
 
-    private func removeKeys(_ keys: [Key], by caller: Caller, now: Moment) throws(LeaseError) -> Int {
+    private func removeKeys(_ keys: [Key], by caller: Caller, now: Moment) throws(LeaseError) -> StoreAnswer {
         for key in keys {
             let name = LeaseName(key)
             guard let tenure = leases[name], tenure.ending(at: now.boot) == nil, !caller.mayAdminister(name) else {
@@ -113,6 +113,7 @@ extension Ledger {
         var seen: Set<Key> = []
         let keys = keys.filter { seen.insert($0).inserted }
         let stored = try look { try Set(keys.filter { try !store.kinds(of: $0).isEmpty }) }
+        let children = try countChildren(of: stored)
         if !stored.isEmpty {
             try write {
                 for key in stored {
@@ -128,7 +129,27 @@ extension Ledger {
             append(.lease(name, fence: tenure.fence, .ended(.removal)), now)
             count += stored.contains(key) ? 0 : 1
         }
-        return count
+        return .removed(keys: count, children: children)
+    }
+
+    /// How many children the keys have together.
+    ///
+    /// - Throws: ``LeaseError/Code/tooBig`` if they are more than may be removed at once: others would wait for it.
+    private func countChildren(of keys: Set<Key>) throws(LeaseError) -> Int {
+        let most = configuration.maximumRemovedChildren
+        let store = statements.store
+        let count = try look {
+            var count = 0
+            for key in keys where count <= most {
+                count += try store.countChildren(of: key, upTo: most + 1 - count)
+            }
+            return count
+        }
+        guard count > most else { return count }
+        throw LeaseError(
+            .tooBig,
+            "the keys have more than \(most) children, the most that are removed at once; name fewer keys, or remove children first (PREFIX REMOVE)"
+        )
     }
 
     // MARK: - The file's size

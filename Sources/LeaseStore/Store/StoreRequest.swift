@@ -14,7 +14,7 @@ package enum StoreRequest: Sendable {
     case contains(Key, child: Key)
     /// Removes a child: ``StoreAnswer/flag(_:)``, whether it was there.
     case removeChild(Key, child: Key)
-    /// Removes all that the keys have: ``StoreAnswer/count(_:)``, how many of them had something.
+    /// Removes all that the keys have: ``StoreAnswer/removed(keys:children:)``, or `TOOBIG`.
     case removeKeys([Key])
     /// Brings entries in, all or none: ``StoreAnswer/done``.
     case importEntries([StoreEntry])
@@ -25,5 +25,6 @@ package enum StoreAnswer: Hashable, Sendable {
     case done
     case value([UInt8]?)
     case flag(Bool)
-    case count(Int)
+    /// How many keys had something, and how many children these had together.
+    case removed(keys: Int, children: Int)
 }

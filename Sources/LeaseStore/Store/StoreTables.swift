@@ -21,6 +21,7 @@ struct StoreTables {
     private let insertChild: HeldStatement
     private let deleteChild: HeldStatement
     private let deleteChildren: HeldStatement
+    private let countSomeChildren: HeldStatement
     private let trackers: TrackerTable
 
     /// The value, or NULL if the row that it should be in is missing.
@@ -57,12 +58,16 @@ struct StoreTables {
         )
         deleteChild = try HeldStatement("DELETE FROM prefix_entries WHERE prefix = ? AND child = ?", on: database)
         deleteChildren = try HeldStatement("DELETE FROM prefix_entries WHERE prefix = ?", on: database)
+        countSomeChildren = try HeldStatement(
+            "SELECT count(*) FROM (SELECT 1 FROM prefix_entries WHERE prefix = ? LIMIT ?)",
+            on: database
+        )
     }
 
     func finalize() {
         for statement in [
             selectValue, upsertValue, insertLargeValue, upsertLarge, deleteValue, selectChild, selectAnyChild,
-            insertChild, deleteChild, deleteChildren,
+            insertChild, deleteChild, deleteChildren, countSomeChildren,
         ] {
             statement.finalize()
         }
@@ -122,6 +127,16 @@ struct StoreTables {
         try deleteChild.run(.blob(key.bytes), .blob(child.bytes))
         guard try !selectAnyChild.hasRow(.blob(key.bytes)) else { return }
         try trackers.remove(.prefix, from: key.bytes)
+    }
+
+    /// How many children the key has, or `most` if it has more.
+    func countChildren(of key: Key, upTo most: Int) throws -> Int {
+        var count: Int64 = 0
+        try countSomeChildren.scan(.blob(key.bytes), .integer(Int64(most))) { row in
+            count = row.integer(0) ?? 0
+            return false
+        }
+        return Int(count)
     }
 
     /// Removes the value and the children of the key.

@@ -45,13 +45,15 @@ struct StoreModel: Equatable {
         case .removeKeys(let keys):
             guard caller.isAdministrator || keys.allSatisfy({ leases[$0] == nil }) else { return .failure(.denied) }
             var count = 0
+            var removed = 0
             for key in keys {
+                removed += children[key]?.count ?? 0
                 count += kinds(of: key).isEmpty ? 0 : 1
                 values[key] = nil
                 children[key] = nil
                 leases[key] = nil
             }
-            return .success(.count(count))
+            return .success(.removed(keys: count, children: removed))
         case .importEntries(let entries):
             var copy = self
             for entry in entries {

@@ -153,7 +153,7 @@ import Testing
         let token = try #require(try bench.acquire(leased))
         try bench.settle()
         let absent = try Key("absent")
-        #expect(try bench.ask(.removeKeys([key, absent, leased, key])) == .count(2))
+        #expect(try bench.ask(.removeKeys([key, absent, leased, key])) == .removed(keys: 2, children: 1))
         #expect(try bench.everything() == ["other": [.prefix]])
         let check = LeaseRequest.check(token: token)
         let answer = bench.ledger.perform(check, on: LeaseName(leased), by: StoreBench.root, now: bench.clock.now())
@@ -174,7 +174,24 @@ import Testing
         #expect(try bench.ask(.get(other)) == .value([1]))
         bench.clock.advance(by: .seconds(1))
         // Its time has come: there is no lease, and nothing but the other key to remove.
-        #expect(try bench.ask(.removeKeys([other, key]), by: StoreBench.user) == .count(1))
+        #expect(try bench.ask(.removeKeys([other, key]), by: StoreBench.user) == .removed(keys: 1, children: 0))
+        #expect(try bench.everything().isEmpty)
+    }
+
+    /// Nothing else is done meanwhile, so that it has an end.
+    @Test func keysWithTooManyChildrenAreNotRemovedAtOnce() throws {
+        var configuration = LedgerConfiguration()
+        configuration.maximumRemovedChildren = 5
+        let bench = try StoreBench(configuration: configuration)
+        for (key, count) in [(key, 5), (other, 1)] {
+            for number in 0..<count { try bench.ask(.append(key, child: Key("child \(number)"))) }
+        }
+        let before = try bench.everything()
+        #expect(bench.refusal(.removeKeys([other, key])) == .tooBig)
+        try bench.settle()
+        #expect(try bench.everything() == before)
+        #expect(try bench.ask(.removeKeys([key, key])) == .removed(keys: 1, children: 5))
+        #expect(try bench.ask(.removeKeys([other])) == .removed(keys: 1, children: 1))
         #expect(try bench.everything().isEmpty)
     }
 
@@ -212,7 +229,7 @@ import Testing
         #expect(bench.refusal(.put(key, [])) == .busy)
         #expect(try bench.ask(.delete(Key("key 0"))) == .flag(true))
         let some = try (0..<50).map { try Key("key \($0)") }
-        #expect(try bench.ask(.removeKeys(some)) == .count(49))
+        #expect(try bench.ask(.removeKeys(some)) == .removed(keys: 49, children: 0))
         #expect(bench.refusal(.put(key, [])) == nil)
         try bench.ledger.commit()
     }
