@@ -37,7 +37,7 @@ import Testing
 @Suite struct SignalEchoesTests {
     private func taken(_ ways: [Bool], signal: Int32 = SIGTERM) -> Int {
         var echoes = SignalEchoes()
-        return ways.filter { !echoes.isEcho(signal, isPassedOn: $0) }.count
+        return ways.filter { !echoes.isEcho(signal, isPassedOn: $0, now: BootInstant(nanoseconds: 0)) }.count
     }
 
     @Test func oneWayIsNoEcho() {
@@ -56,10 +56,21 @@ import Testing
         #expect(taken([true, true, true, false, false]) == 4)
     }
 
+    /// A hang-up that was sent to this process alone is no reason to leave out one that is passed on much later.
+    @Test func whatComesLaterIsNoEcho() {
+        var echoes = SignalEchoes()
+        let first = BootInstant(nanoseconds: 0)
+        let last = first.advanced(by: SignalEchoes.window)
+        let isEcho = [(false, first), (true, last), (false, last)].map { isPassedOn, now in
+            echoes.isEcho(SIGHUP, isPassedOn: isPassedOn, now: now)
+        }
+        #expect(isEcho == [false, false, true])
+    }
+
     @Test func eachSignalHasItsOwn() {
         var echoes = SignalEchoes()
         let isEcho = [(SIGTERM, true), (SIGINT, false), (SIGTERM, false)].map { signal, isPassedOn in
-            echoes.isEcho(signal, isPassedOn: isPassedOn)
+            echoes.isEcho(signal, isPassedOn: isPassedOn, now: BootInstant(nanoseconds: 0))
         }
         #expect(isEcho == [false, false, true])
     }

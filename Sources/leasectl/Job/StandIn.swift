@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import LeaseCore
 
 /// Leaves children that are not the job's to the process that has them.
 ///
@@ -71,18 +72,28 @@ enum StandIn {
 ///
 /// Whoever signals a group of processes, or all of a service, signals ``StandIn`` and `leasectl`, and the one passes it on
 /// to the other: it means one signal, and a second TERM would kill the job. So of two of a kind by different ways, one
-/// after another, the later is an echo of the earlier.
+/// soon after another, the later is an echo of the earlier.
 struct SignalEchoes: Hashable, Sendable {
-    /// By which way the last signal of each kind came, if nothing was its echo yet.
-    private var wasPassedOn: [Int32: Bool] = [:]
+    /// How soon: far above what it takes to pass a signal on, also on a busy machine.
+    static let window: Duration = .seconds(10)
+
+    private struct Arrival: Hashable {
+        let isPassedOn: Bool
+        let instant: BootInstant
+    }
+
+    /// How the last signal of each kind came, if nothing was its echo yet.
+    private var last: [Int32: Arrival] = [:]
 
     /// Takes notice of a signal, and says whether it is an echo.
-    mutating func isEcho(_ signal: Int32, isPassedOn: Bool) -> Bool {
-        if wasPassedOn[signal] == !isPassedOn {
-            wasPassedOn[signal] = nil
+    mutating func isEcho(_ signal: Int32, isPassedOn: Bool, now: BootInstant) -> Bool {
+        if let earlier = last[signal], earlier.isPassedOn != isPassedOn,
+            earlier.instant.duration(to: now) < Self.window
+        {
+            last[signal] = nil
             return true
         }
-        wasPassedOn[signal] = isPassedOn
+        last[signal] = Arrival(isPassedOn: isPassedOn, instant: now)
         return false
     }
 }

@@ -53,17 +53,18 @@ final class SignalInbox: Sendable {
         while read(descriptor, &information, size) == size {
             let isFromKernel = information.ssi_code == Self.fromKernel
             let signal = Signal(number: Int32(information.ssi_signo), isFromKernel: isFromKernel)
-            guard !isEcho(signal, sender: pid_t(bitPattern: information.ssi_pid)) else { continue }
-            let isRepetition = repetitions.withLock { $0.isRepetition(signal.number, now: BootClock.now()) }
+            let now = BootClock.now()
+            guard !isEcho(signal, sender: pid_t(bitPattern: information.ssi_pid), now: now) else { continue }
+            let isRepetition = repetitions.withLock { $0.isRepetition(signal.number, now: now) }
             if !isRepetition { signals.append(signal) }
         }
         return signals
     }
 
     /// Whether the signal is one that was taken by the other way already; what the terminal sends is not passed on.
-    private func isEcho(_ signal: Signal, sender: pid_t) -> Bool {
+    private func isEcho(_ signal: Signal, sender: pid_t, now: BootInstant) -> Bool {
         guard let standIn, signal.number != SIGCHLD, !signal.isFromKernel else { return false }
-        return echoes.withLock { $0.isEcho(signal.number, isPassedOn: sender == standIn) }
+        return echoes.withLock { $0.isEcho(signal.number, isPassedOn: sender == standIn, now: now) }
     }
 
     /// SI_KERNEL of sigaction(2), an enumerator that Swift does not see.
