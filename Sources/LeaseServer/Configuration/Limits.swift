@@ -54,7 +54,7 @@ public struct Limits: Hashable, Sendable {
     /// disconnected.
     public var subscriberOutputBytesInAll = 256 << 20
     /// Places of the limits on connections, leases, waiters, ties, subscriptions and patterns in all that only
-    /// administrators get.
+    /// administrators get; of a limit that is no larger, all but one.
     public var reservedForAdministrators = 16
 
     /// Bytes of one frame, all its arguments together; past it the connection is closed.

@@ -30,8 +30,11 @@ extension Limits {
     /// How many subscriptions there may be.
     var subscriptionQuota: Quota { quota(subscriptions, perUser: subscriptionsPerUser) }
 
+    /// How many places of a limit in all only administrators get.
+    func reserved(of total: Int) -> Int { min(reservedForAdministrators, total - 1) }
+
     private func quota(_ total: Int, perUser: Int) -> Quota {
-        Quota(total: total, perUser: perUser, reservedForAdministrators: reservedForAdministrators)
+        Quota(total: total, perUser: perUser, reservedForAdministrators: reserved(of: total))
     }
 
     /// The limits of a frame.

@@ -83,7 +83,7 @@ extension Engine {
             guard let tenure, tenure.attachment == attachment, attachment != .nothing else {
                 if tenure == nil || tenure?.attachment == .nothing {
                     retire(holdings.detach(name))
-                    holdings.haveEnded([name])
+                    holdings.forgetLoss(of: name)
                 }
                 if attachment == .tied {
                     // It was one for a moment.
@@ -198,6 +198,7 @@ extension Engine {
             session.isTying = false
             session.isWaiting = false
             tieCounts.remove(session.peer.uid)
+            counters.refused(refusal.code)
             session.reply(refusal)
             hold(session)
             hasMoreWork = true
@@ -245,24 +246,24 @@ extension Engine {
         holdings.close(session.id)
     }
 
-    /// Ends, in this turn, tenures that have lost what they hung on, up to a slice; returns which.
+    /// Ends, in this turn, tenures that have lost what they hung on, up to a slice; returns which, by their fences.
     ///
     /// One that was bound or tied anew in this turn, or unbound, is not lost with the connection that it hung on
     /// before, unless the turn is refused: it stays until that is known.
-    func endLost(now: Moment) -> [LeaseName] {
-        guard !holdings.lost.isEmpty, schedule.maySweep(now: now.boot) else { return [] }
+    func endLost(now: Moment) -> [LeaseName: Token] {
+        guard !holdings.lost.isEmpty, schedule.maySweep(now: now.boot) else { return [:] }
         let ended = endedAsLost
         let slice = Array(
-            holdings.lost.lazy.filter { ended[$0.key] == nil && self.attachments[$0.key] == nil }
+            holdings.lost.lazy.filter { ended[$0.key] != $0.value && self.attachments[$0.key] == nil }
                 .prefix(Schedule.sweepSlice)
         )
         for (name, fence) in slice {
             _ = backend.perform(.lose(fence: fence), on: name, by: .daemon, now: now)
         }
-        if slice.count + ended.count < holdings.lost.count {
+        if slice.count + ended.count(where: { holdings.lost[$0.key] == $0.value }) < holdings.lost.count {
             hasMoreWork = true
         }
-        return slice.map(\.key) + ended.keys
+        return ended.merging(slice) { $1 }
     }
 
     /// Ends a tenure that has lost what it hung on, for whoever asks about the lease: its holder is gone, and whoever

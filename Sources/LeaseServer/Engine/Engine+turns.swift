@@ -67,7 +67,7 @@ extension Engine {
                 session.replies.commitSucceeded()
             }
             notes.commitSucceeded(logger)
-            holdings.haveEnded(lost)
+            for (name, fence) in lost { holdings.hasEnded(name, fence: fence) }
             endedAsLost.removeAll(keepingCapacity: true)
             unheardGrants.commitSucceeded()
             releaseHoldings(of: freed)
@@ -189,24 +189,17 @@ extension Engine {
             session.isInTurn = false
             session.turnCommands = 0
             let isOver = session.isOver
-            var bytes = session.replies.take()
-            let undelivered = session.undelivered
-            session.undelivered = []
-            counters.bytesOut += Int64(bytes.readableBytes)
+            var bytes = takeReplies(of: session)
             if isOver, !session.isClosing {
                 session.isEnding = true
                 session.isClosing = true
-                unheardGrants.add(undelivered)
                 // Nothing is written after this, so that when it has gone out all has.
-                session.channel.writeAndFlush(bytes).whenComplete { [channel = session.channel] result in
-                    if !undelivered.isEmpty {
-                        self.assumeIsolated { $0.written(undelivered, result) }
-                    }
+                session.channel.writeAndFlush(bytes).whenComplete { [channel = session.channel] _ in
                     channel.close(promise: nil)
                 }
                 endBinding(of: session)
-            } else if bytes.readableBytes > 0 || !undelivered.isEmpty {
-                write(bytes, to: session, undelivered: undelivered)
+            } else if bytes.readableBytes > 0 {
+                write(bytes, to: session)
                 session.replies.reuse(&bytes)
             }
             if session.hasMore {

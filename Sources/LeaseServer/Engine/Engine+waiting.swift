@@ -18,7 +18,7 @@ extension Engine {
     /// A waiter that was granted in this turn; it stays in line until that is durable.
     struct WaitedGrant {
         let id: WaiterID
-        let token: Token
+        let fence: Token
     }
 
     /// A request that comes after those who wait.
@@ -271,7 +271,7 @@ extension Engine {
             guard !hasLeft(id, name) else { continue }
             switch backend.perform(waiter.acquisition, on: name, by: waiter.caller, now: now) {
             case .success(.token(let token)):
-                grants.append(WaitedGrant(id: id, token: token))
+                grants.append(WaitedGrant(id: id, fence: token))
                 if waiter.binds, let session = waiting.session(of: id).flatMap({ sessions[$0] }) {
                     attachments.add(.bound, of: name, on: session)
                 }
@@ -312,8 +312,7 @@ extension Engine {
                 preconditionFailure("a waiter whose connection is gone was granted")
             }
             session.wait = nil
-            session.reply { $0.writeInteger(grant.token.rawValue, to: &$1) }
-            session.undelivered.append((waiter.name, grant.token))
+            session.reply(waitedGrant: waiter.name, fence: grant.fence)
             wake(session)
         }
         waiting.restoreEnds()

@@ -132,26 +132,35 @@ extension Engine {
         endSubscriptions(of: id)
         backlog.forget(id)
         session.isClosing = true
-        _ = session.replies.take()
+        var bytes = session.replies.take()
         // Tokens that it was to read are nobody's.
-        lose(session.undelivered)
-        session.undelivered = []
+        if let (_, grants) = session.takeUndelivered(from: &bytes) { lose(grants) }
         session.channel.close(promise: nil)
     }
 
     /// Writes what there is of a session's replies before the end of the turn.
     private func offer(_ session: Session) {
-        let bytes = session.replies.take()
+        let bytes = takeReplies(of: session)
+        if bytes.readableBytes > 0 { write(bytes, to: session) }
+    }
+
+    /// Takes a session's replies, of which those up to the tokens of waited grants are written at once; these are lost
+    /// if that fails.
+    func takeReplies(of session: Session) -> ByteBuffer {
+        var bytes = session.replies.take()
         counters.bytesOut += Int64(bytes.readableBytes)
-        let undelivered = session.undelivered
-        session.undelivered = []
-        write(bytes, to: session, undelivered: undelivered)
+        guard let (tokens, grants) = session.takeUndelivered(from: &bytes), let written = session.write(tokens) else {
+            return bytes
+        }
+        unheardGrants.add(grants)
+        written.whenComplete { result in
+            self.assumeIsolated { $0.written(grants, result) }
+        }
+        return bytes
     }
 
     /// Writes a session's replies, and counts what there is of messages until the socket has taken them.
-    ///
-    /// - Parameter undelivered: the waited grants among them, which are lost if that fails.
-    func write(_ bytes: ByteBuffer, to session: Session, undelivered: [(name: LeaseName, fence: Token)]) {
+    func write(_ bytes: ByteBuffer, to session: Session) {
         let id = session.id
         var counted = session.takeMessageBytes()
         if counted > 0 {
@@ -159,13 +168,9 @@ extension Engine {
             counted += MessageBacklog.writeBytes
         }
         guard let written = session.write(bytes) else { return backlog.remove(counted, for: id) }
-        guard counted > 0 || !undelivered.isEmpty else { return }
-        unheardGrants.add(undelivered)
-        written.whenComplete { [counted] result in
-            self.assumeIsolated { engine in
-                engine.backlog.remove(counted, for: id)
-                engine.written(undelivered, result)
-            }
+        guard counted > 0 else { return }
+        written.whenComplete { [counted] _ in
+            self.assumeIsolated { $0.backlog.remove(counted, for: id) }
         }
     }
 }

@@ -66,15 +66,19 @@ struct Holdings {
         }
     }
 
-    /// A tenure is to end, since its holder cannot know of it.
+    /// A tenure is to end, since its holder cannot know of it; it has ended already if a later one is lost.
     mutating func lose(_ name: LeaseName, fence: Token) {
-        lost[name] = fence
+        lost[name] = max(fence, lost[name] ?? fence)
     }
 
-    /// The ends of these tenures are durable, or they had ended before.
-    mutating func haveEnded(_ names: some Sequence<LeaseName>) {
-        for name in names {
-            lost[name] = nil
-        }
+    /// A lease's tenure of that fence has ended, and that is durable; a later one may be lost by now.
+    mutating func hasEnded(_ name: LeaseName, fence: Token) {
+        guard lost[name] == fence else { return }
+        lost[name] = nil
+    }
+
+    /// No tenure of a lease is to end any more.
+    mutating func forgetLoss(of name: LeaseName) {
+        lost[name] = nil
     }
 }

@@ -62,7 +62,9 @@ final class Session {
     /// The tie's name in the descriptor store, if it is there.
     var storedTie: String?
     /// The waited grants whose tokens are among the replies that are to be written.
-    var undelivered: [(name: LeaseName, fence: Token)] = []
+    private(set) var undelivered: [(name: LeaseName, fence: Token)] = []
+    /// Up to where these replies are the last of the tokens and what comes before it.
+    private var undeliveredEnd = 0
     /// Whether the client has closed its writing side.
     var isInputClosed = false
     /// Whether the connection is to be closed once what is there has been written.
@@ -144,6 +146,28 @@ final class Session {
 
     func reply(_ error: LeaseError) {
         reply { $0.writeError(error, to: &$1) }
+    }
+
+    /// Replies the token of a waited grant, which is lost if that cannot be written.
+    func reply(waitedGrant name: LeaseName, fence: Token) {
+        reply { $0.writeInteger(fence.rawValue, to: &$1) }
+        undelivered.append((name, fence))
+        undeliveredEnd = replies.size
+    }
+
+    /// Takes the waited grants that are undelivered off, and the replies up to their tokens out of `bytes`, which are
+    /// all the replies; `nil` if there are none.
+    ///
+    /// What is behind the tokens is written by itself: its writing may fail when the tokens have been read.
+    func takeUndelivered(
+        from bytes: inout ByteBuffer
+    ) -> (bytes: ByteBuffer, grants: [(name: LeaseName, fence: Token)])? {
+        guard !undelivered.isEmpty else { return nil }
+        defer { undelivered = [] }
+        guard let tokens = bytes.readSlice(length: undeliveredEnd) else {
+            preconditionFailure("the replies end before a token that is among them")
+        }
+        return (tokens, undelivered)
     }
 
     // MARK: - Reading

@@ -16,7 +16,7 @@ extension Subscriptions {
     func refuse(_ globs: Set<Glob>, to session: Session, limits: Limits) throws(LeaseError) {
         try refuse(globs.count, to: session, limits: limits)
         let caller = session.caller
-        let reserve = caller.isAdministrator ? 0 : limits.reservedForAdministrators
+        let reserve = caller.isAdministrator ? 0 : limits.reserved(of: limits.patterns)
         guard patternCount + unwatched(globs) <= limits.patterns - reserve || unwatched(globs) == 0 else {
             throw LeaseError(
                 .busy,

@@ -586,6 +586,24 @@ import Testing
         }
     }
 
+    /// A message of the same turn is behind the token: when it cannot be written, the token may have been read.
+    @Test func aWaitedGrantGoesOnWhenOnlyWhatIsBehindItCannotBeWritten() async throws {
+        try await EngineBench.withLedger { bench in
+            let holder = try await bench.connect()
+            let token = try await bench.acquire("x 30s", by: holder)
+            let waiter = try await bench.connect()
+            _ = try await bench.ask("HELLO 3\r\nSUBSCRIBE x\r\nACQUIRE x 30s WAIT FOREVER", from: waiter)
+            try await bench.turn { engine in
+                try bench.breakOutput(of: waiter, at: "acquired", on: engine)
+                bench.receive("RELEASE x \(token)\r\n", from: holder, on: engine)
+            }
+            let granted = try await bench.token(of: waiter)
+            try await bench.turns(2)
+            #expect(try await bench.tenure("x")?.fence.rawValue == granted)
+            #expect(await bench.engine.run { $0.holdings.lost.isEmpty })
+        }
+    }
+
     @Test(arguments: [false, true]) func whoIsRefusedKnowsOfNoGrant(_ goesMeanwhile: Bool) async throws {
         try await EngineBench.withLedger { bench in
             let holder = try await bench.connect()

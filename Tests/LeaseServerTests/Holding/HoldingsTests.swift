@@ -19,8 +19,24 @@ import Testing
         holdings.close(SessionID(rawValue: 10))
         #expect(try holdings.lost == [name("a"): holding(1, 10).fence, name("b"): holding(2, 10).fence])
         #expect(holdings.count == 1)
-        holdings.haveEnded([try name("a"), try name("c")])
+        holdings.hasEnded(try name("a"), fence: try holding(1, 10).fence)
+        holdings.hasEnded(try name("c"), fence: try holding(3, 11).fence)
         #expect(Array(holdings.lost.keys) == [try name("b")])
+    }
+
+    /// A grant whose reply cannot be written may be over when that is found, and the lease another's.
+    @Test func theLossOfAnEarlierTenureLeavesThatOfALaterOne() throws {
+        var holdings = Holdings()
+        let a = try name("a")
+        let (earlier, later) = (try holding(2, 10).fence, try holding(3, 11).fence)
+        holdings.attach(a, try holding(3, 11))
+        holdings.close(SessionID(rawValue: 11))
+        holdings.lose(a, fence: earlier)
+        #expect(holdings.lost == [a: later])
+        holdings.hasEnded(a, fence: earlier)
+        #expect(holdings.lost == [a: later])
+        holdings.hasEnded(a, fence: later)
+        #expect(holdings.lost.isEmpty)
     }
 
     @Test func theLastThatWasGivenCounts() throws {

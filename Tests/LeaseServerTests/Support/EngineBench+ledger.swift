@@ -73,16 +73,28 @@ extension EngineBench {
     }
 
     /// Has nothing more be written to the client, as on a socket whose other end is gone.
-    func breakOutput(of id: SessionID, on engine: isolated Engine) throws {
-        try channel(of: id, on: engine).pipeline.syncOperations.addHandler(BrokenOutput(), position: .first)
+    ///
+    /// - Parameter text: what a write is to have in it, if others are to reach the client.
+    func breakOutput(of id: SessionID, at text: String? = nil, on engine: isolated Engine) throws {
+        let handler = BrokenOutput(text: text)
+        try channel(of: id, on: engine).pipeline.syncOperations.addHandler(handler, position: .first)
     }
 }
 
-/// A socket that takes nothing any more.
+/// A socket that takes nothing any more, or nothing that has a text in it.
 private final class BrokenOutput: ChannelOutboundHandler {
     typealias OutboundIn = ByteBuffer
 
+    private let text: String?
+
+    init(text: String?) {
+        self.text = text
+    }
+
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        if let text, !String(buffer: unwrapOutboundIn(data)).contains(text) {
+            return context.write(data, promise: promise)
+        }
         promise?.fail(ChannelError.ioOnClosedChannel)
     }
 }
