@@ -41,11 +41,12 @@ help: ## list the targets
 demo: debug ## two jobs compete for one lease while the daemon is killed
 	@LEASED_BIN_DIR=$(DEBUG_BIN) examples/two-jobs/run.sh
 
-build: deps ## build the release
+build: deps ## build the release; system packages that it needs are installed
 	mkdir -p $(STATIC)
 	ln -sf $$(gcc -print-file-name=libstdc++.a) $(STATIC)/libstdc++.a
 	ln -sf $$(gcc -print-file-name=libgcc_eh.a) $(STATIC)/libgcc_s.a
 	for program in leased leasectl; do swift build $(SWIFT_FLAGS) $(RELEASE_FLAGS) --product $$program; done
+	packaging/notices.sh $(SCRATCH)/release > $(SCRATCH)/release/THIRD-PARTY-NOTICES
 
 debug: deps
 	swift build $(SWIFT_FLAGS)
@@ -81,7 +82,9 @@ docs: deps ## build the documentation of the libraries; a warning is an error
 	done
 	@echo "Read it with: python3 -m http.server --directory $(SCRATCH)/docs, then http://localhost:8000/LeaseStore/documentation/leasestore/"
 
-install: build ## install under DESTDIR and PREFIX: programs, units, man pages, completions
+# Under sudo nothing is built: root may have no Swift, and would own what the build leaves.
+install: $(if $(SUDO_UID),,build) ## install under DESTDIR and PREFIX: programs, units, man pages, completions
+	@[[ -x $(SCRATCH)/release/leased && -x $(SCRATCH)/release/leasectl ]] || { echo "Nothing is built yet: run 'make build' first, without sudo."; exit 1; }
 	packaging/stage.sh $(SCRATCH)/release '$(DESTDIR)' '$(PREFIX)'
 
 deb: build ## build a Debian package, .build/leased_VERSION_ARCH.deb

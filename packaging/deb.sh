@@ -22,6 +22,7 @@ tree=$work/tree
 # Debian's places and papers.
 mv "$tree/usr/share/zsh/site-functions" "$tree/usr/share/zsh/vendor-completions"
 documents=$tree/usr/share/doc/leased
+[[ -s $documents/THIRD-PARTY-NOTICES ]] || exit 1
 install -m 644 "$here/debian/copyright" "$documents/copyright"
 gzip --best --no-name < "$root/CHANGELOG.md" > "$documents/NEWS.md.gz"
 printf 'leased (%s) unstable; urgency=medium\n\n  * What is new stands in NEWS.md.gz.\n\n -- %s  %s\n' "$version" \

@@ -44,6 +44,16 @@ done
 documents=$share/doc/leased
 install -d "$documents/examples"
 install -m 644 "$root/README.md" "$root/docs"/*.md "$documents"
+# `make build` has written the notices beside the programs, since root may have no Swift.
+if [[ -e $programs/THIRD-PARTY-NOTICES ]]; then
+    install -m 644 "$programs/THIRD-PARTY-NOTICES" "$documents"
+else
+    "$here/notices.sh" "$programs" > "$documents/THIRD-PARTY-NOTICES" || {
+        rm "$documents/THIRD-PARTY-NOTICES"
+        echo "stage.sh: the licences of others are left out: do not pass on what is installed" >&2
+    }
+fi
+[[ $prefix == /usr ]] || install -m 644 "$root/LICENSE" "$documents"
 # The pages lie beside one another here; what is in the sources alone is named, and not linked to.
 sed -i -e 's,](docs/,](,g' -e 's,](\(\.\./\)\?systemd/examples),](examples/systemd),g' \
     -e 's,](\(\.\./\)\?systemd/leased\.yaml),](examples/leased.yaml),g' \

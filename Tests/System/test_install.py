@@ -55,6 +55,15 @@ def test_units_and_examples_name_the_places_under_the_prefix(installed: Path) ->
         assert not re.search(r"(?<!\w)/usr/(s?bin/lease|share/doc/leased)", text), name
 
 
+def test_the_licences_of_what_the_programs_contain_come_along(installed: Path) -> None:
+    notices = (installed / "share/doc/leased/THIRD-PARTY-NOTICES").read_text()
+    named = set(re.findall(r"^======== (.*) ========$", notices, re.MULTILINE))
+    assert {"GRDB.swift", "Yams", "LibYAML", "swift-nio", "Swift, its standard library and runtime"} <= named
+    assert not [name for name in named if "docc" in name], "what only makes documentation is in no program"
+    assert "Gwendal" in notices and "Runtime Library Exception" in notices
+    assert "Apache License" in (installed / "share/doc/leased/LICENSE").read_text()
+
+
 def test_the_links_of_the_pages_lead_somewhere(installed: Path) -> None:
     pages = sorted((installed / "share/doc/leased").rglob("*.md"))
     assert len(pages) > 5
