@@ -67,19 +67,18 @@ def test_an_instances_name_is_the_leases(machine: Machine, instance: str | None,
         assert [lease["name"] for lease in client.leases()] == [name]
 
 
-def test_what_is_bound_to_a_lost_lease_stops(machine: Machine) -> None:
-    machine.unit(
-        "job.service",
-        "[Unit]\nBindsTo=lease@job.service\nAfter=lease@job.service\n" + SERVICE,
-    )
-    machine.must("systemctl", "start", "job.service")
-    assert machine.state("lease@job.service") == "active", "the job brought its lease along"
+def test_example_what_is_bound_to_a_lost_lease_stops(machine: Machine) -> None:
+    machine.unit("archive.service", SERVICE)
+    shutil.copytree(EXAMPLES / "archive.service.d", machine.path("/etc/systemd/system/archive.service.d"))
+    machine.reload_units()
+    machine.must("systemctl", "start", "archive.service")
+    assert machine.state("lease@archive.service") == "active", "the job brought its lease along"
     with machine.connect() as client:
-        assert held(client, "job")()
-        assert client.call("REVOKE", "job") == 1
-        machine.becomes("lease@job.service", "failed")
-        assert machine.show("lease@job.service", "ExecMainStatus") == "76"
-        machine.becomes("job.service", "inactive")
+        assert held(client, "archive")()
+        assert client.call("REVOKE", "archive") == 1
+        machine.becomes("lease@archive.service", "failed")
+        assert machine.show("lease@archive.service", "ExecMainStatus") == "76"
+        machine.becomes("archive.service", "inactive")
 
 
 def test_a_lease_unit_outlives_the_daemon(machine: Machine) -> None:
@@ -246,6 +245,21 @@ def test_example_a_guard_skips_a_run_and_is_no_failure(machine: Machine) -> None
     machine.must("systemctl", "mask", "--now", "leased.service", "leased.socket")
     assert machine.run("systemctl", "start", "report.service").returncode != 0
     assert machine.state("report.service") == "failed"
+
+
+def test_example_a_guard_of_instances_gives_back_no_others_lease(machine: Machine) -> None:
+    machine.unit("report@.service", SERVICE)
+    shutil.copytree(EXAMPLES / "report.service.d", machine.path("/etc/systemd/system/report@.service.d"))
+    machine.reload_units()
+    machine.must("systemctl", "start", "report@1.service")
+    with machine.connect() as client:
+        first = fence(client, "report")
+        machine.must("systemctl", "start", "report@2.service")
+        machine.becomes("report@2.service", "inactive")
+        assert machine.state("report@1.service") == "active"
+        assert fence(client, "report") == first
+        machine.must("systemctl", "stop", "report@1.service")
+        eventually(free(client, "report"), 20, "the release")
 
 
 def test_example_of_a_pair_one_works(machine: Machine) -> None:

@@ -32,7 +32,7 @@ def test_systemd_finds_no_fault_in_the_units(machine: Machine) -> None:
 def test_systemd_finds_no_fault_in_the_examples(machine: Machine) -> None:
     """A drop-in is checked with a unit that it changes."""
     examples = UNITS / "examples"
-    programs = ["nightly", "worker", "reindex", "vacuum", "report", "shop"]
+    programs = ["nightly", "worker", "reindex", "vacuum", "report", "shop", "archive"]
     for program in programs:
         machine.write(f"/usr/local/bin/{program}", "#!/bin/sh\n")
         machine.path(f"/usr/local/bin/{program}").chmod(0o755)
@@ -44,7 +44,7 @@ def test_systemd_finds_no_fault_in_the_examples(machine: Machine) -> None:
             f"/etc/systemd/system/{name}", f"[Service]\nExecStart=/usr/local/bin/{name.removesuffix('.service')}\n"
         )
         units.append(name)
-    assert len(units) == 7
+    assert len(units) == 8
     machine.reload_units()
     checked = machine.run("systemd-analyze", "verify", "--man=no", *sorted(units))
     assert (checked.returncode, checked.stdout + checked.stderr) == (0, "")
@@ -108,3 +108,11 @@ def test_the_descriptor_limit_has_room_for_all_connections() -> None:
     assert connections is not None
     assert int(lines["LimitNOFILE"]) >= int(connections[1]) + 1000
     assert int(lines["FileDescriptorStoreMax"]) >= int(connections[1])
+
+
+def test_every_daemons_descriptor_store_has_room_for_all_ties() -> None:
+    ties = re.search(r"^  ties: (\d+)$", (UNITS / "leased.yaml").read_text(), re.MULTILINE)
+    assert ties is not None
+    for unit in ["system/leased.service", "system/leased@.service", "user/leased.service"]:
+        lines = dict(line.split("=", 1) for line in settings(UNITS / unit) if "=" in line)
+        assert int(lines["FileDescriptorStoreMax"]) >= int(ties[1]), unit
