@@ -23,8 +23,8 @@ struct Leasectl: ParsableCommand {
             A value beside the lease, written only while the lease is held:
                 leasectl put --if "$LEASE_NAME:$LEASE_TOKEN" backup/last "$(date)"
 
-            Exit codes: 1 not there, 64 usage, 65 what was read is damaged or too big, 66 input cannot be read, 69 the daemon cannot be reached, 70 internal error, 73 a file cannot be made, 74 output cannot be written, \
-            75 held by another, 76 the lease is lost, 77 denied; those of run are under "leasectl help run".
+            Exit codes: 1 not there, 64 usage, 65 what was read is damaged or too big, 66 input cannot be read, 69 the daemon \
+            cannot be reached or has no room, 70 internal error, 73 a file cannot be made, 74 output cannot be written, 75 held by another, 76 the lease is lost, 77 denied; those of run are under "leasectl help run".
 
             Completions, for bash, zsh or fish:
                 leasectl --generate-completion-script bash > leasectl.bash

@@ -40,27 +40,34 @@ struct LeasedCommand: AsyncParsableCommand {
         version: "leased \(LeasedVersion.current)"
     )
 
-    @Option(help: ArgumentHelp("Listen on the socket at PATH.", valueName: "path"))
+    @Option(help: ArgumentHelp("Listen on the socket at PATH.", valueName: "path"), completion: .file())
     var socket: String?
 
     @Flag(help: "Be a user's own daemon: socket, store and configuration in the user's folders.")
     var user = false
 
-    @Option(help: ArgumentHelp("Keep the store in the file at PATH.", valueName: "path"))
+    @Option(help: ArgumentHelp("Keep the store in the file at PATH.", valueName: "path"), completion: .file())
     var store: String?
 
-    @Option(help: ArgumentHelp("Read the configuration from FILE, which must be there.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp("Read the configuration from FILE, which must be there.", valueName: "file"),
+        completion: .file()
+    )
     var config: String?
 
     @Option(
         help: ArgumentHelp(
             "Log from LEVEL on: trace, debug, info, notice, warning, error or critical.",
             valueName: "level"
-        )
+        ),
+        completion: .list(Logger.Level.allCases.map(\.rawValue))
     )
     var logLevel: String?
 
-    @Option(help: ArgumentHelp("Put the backup FILE in the store's place, and end.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp("Put the backup FILE in the store's place, and end.", valueName: "file"),
+        completion: .file()
+    )
     var restore: String?
 
     @Option(

@@ -71,7 +71,7 @@ extension LeaseClient.Configuration {
         let reason = Self.reason(for: error)
         let hint =
             if LeaseClientError.isClosedToUser(number) {
-                "the socket's group may"
+                "the socket's group may: have your user added to it (adduser USER GROUP), and log in again"
             } else if LeaseClientError.isShortage(number) {
                 "close something, or raise what this process may use (ulimit)"
             } else {

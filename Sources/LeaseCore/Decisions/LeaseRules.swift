@@ -198,7 +198,10 @@ extension LeaseRules {
         }
 
         private func expired(_ token: Token) -> LeaseError {
-            LeaseError(.expired, "token \(token) is not, or no longer, that of lease '\(name)'; acquire it again")
+            LeaseError(
+                .expired,
+                "token \(token) is not, or no longer, that of lease '\(name)'; stop what it protects, and acquire it again"
+            )
         }
 
         private func revoked(_ revocation: Revocation, _ tenure: Tenure) -> LeaseError {

@@ -59,9 +59,12 @@ public struct ListenError: Error, Hashable, Sendable, CustomStringConvertible {
     }
 
     /// The error of a call that failed; a missing permission has a code of its own.
-    init(_ code: Code, _ action: String, errorNumber: Int32) {
+    ///
+    /// - Parameter advice: what to do where a permission is missing.
+    init(_ code: Code, _ action: String, errorNumber: Int32, advice: String? = nil) {
         let isPermission = [EACCES, EPERM, EROFS].contains(errorNumber)
-        self.init(isPermission ? .notPermitted : code, "\(action): \(systemMessage(errorNumber))")
+        let advice = advice.flatMap { isPermission ? "; \($0)" : nil } ?? ""
+        self.init(isPermission ? .notPermitted : code, "\(action): \(systemMessage(errorNumber))\(advice)")
     }
 
     /// The sentence.

@@ -16,7 +16,12 @@ enum SocketFolder {
         // Another start may make it at the same time.
         guard mkdir(folder, mode) == 0 else {
             if errno == EEXIST { return }
-            throw ListenError(.cannotCreate, "cannot make the socket's folder \(folder)", errorNumber: errno)
+            throw ListenError(
+                .cannotCreate,
+                "cannot make the socket's folder \(folder)",
+                errorNumber: errno,
+                advice: "have root make it, or start leased --user"
+            )
         }
         guard chmod(folder, mode) == 0 else {
             throw ListenError(.cannotCreate, "cannot set the permissions of \(folder)", errorNumber: errno)

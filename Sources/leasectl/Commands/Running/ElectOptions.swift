@@ -5,7 +5,7 @@ import LeaseCore
 struct ElectOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "What others are shown as the leader, and what LEASE_OWNER is (default: this machine's name; its first 16 bytes where the daemon takes only shorter labels).",
+            "What others are shown as the leader, and what LEASE_OWNER is in place of --owner (default: this machine's name; its first 16 bytes where the daemon takes only shorter labels).",
             valueName: "text"
         ),
         transform: ArgumentValue.label

@@ -26,7 +26,7 @@ struct HoldCommand: ParsableCommand {
             deadline less the grace, and does not release it; so it does when the lease is revoked.
 
             Exit codes: 75 another holds the lease; 76 the lease was lost; 128+N signal N came while it waited; 64 \
-            usage; 69 the daemon cannot be reached; 70 internal error; 77 denied.
+            usage; 69 the daemon cannot be reached or has no room; 70 internal error; 77 denied.
             """
     )
 

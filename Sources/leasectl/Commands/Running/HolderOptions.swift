@@ -5,7 +5,7 @@ import LeaseCore
 struct HolderOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "How long the lease lasts without a renewal; it is renewed as long as it is held (default: 30s; elect: 15s).",
+            "How long the lease lasts without a renewal; it is renewed as long as it is held. At least twice the grace and 2s (default: 30s; elect: 15s).",
             valueName: "duration"
         ),
         transform: ArgumentValue.ttl
@@ -14,7 +14,7 @@ struct HolderOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "How long whoever has to stop gets for it: a job between TERM and KILL (default: 10s; elect: 5s).",
+            "How long whoever has to stop gets for it: a job, between TERM and KILL; with hold what depends on it (default: 10s; elect: 5s).",
             valueName: "duration"
         ),
         transform: ArgumentValue.duration
@@ -23,7 +23,7 @@ struct HolderOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "What others are shown as the holder, also in LEASE_OWNER (default: the command's name, cut if the daemon takes only shorter labels).",
+            "What others are shown as the holder, and a job in LEASE_OWNER (default: the command's name, cut if the daemon takes only shorter labels; elect: the host's; hold: leasectl).",
             valueName: "text"
         ),
         transform: ArgumentValue.label
@@ -37,7 +37,7 @@ struct HolderOptions: ParsableArguments {
         let times = HolderTimes(ttl: ttl ?? usual, grace: grace ?? usualGrace)
         guard times.ttl.duration >= times.grace * 2 + .seconds(2) else {
             throw ValidationError(
-                "--ttl \(times.ttl) is too short for --grace \(DurationText.format(times.grace)): it has to be twice the grace and 2s more, or the job could outlive its lease"
+                "--ttl \(times.ttl) is too short for --grace \(DurationText.format(times.grace)): it has to be twice the grace and 2s more, \(DurationText.format(times.grace * 2 + .seconds(2))) at least, or the job could outlive its lease"
             )
         }
         return times

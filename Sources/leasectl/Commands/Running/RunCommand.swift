@@ -35,7 +35,7 @@ struct RunCommand: ParsableCommand {
             Exit codes: the command's own, or 128+N if signal N ended it; 75 another holds the lease, or the wait \
             ended; 76 the lease was lost and the command stopped; 124 --at-most was reached; 126 the command cannot \
             be executed; 127 it is not found; 128+N signal N came while it waited; 64 usage; 69 the daemon cannot be \
-            reached; 70 internal error; 77 denied.
+            reached or has no room; 70 internal error; 77 denied.
             """
     )
 
