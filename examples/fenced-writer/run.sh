@@ -17,7 +17,7 @@ early=$(leasectl acquire report 2s)
 echo "$early"
 mkfifo "$here/text" "$here/same"
 exec {text}<> "$here/text" {same}<> "$here/same"
-LEASE_TOKEN=$early background early "${writer[@]}" <&"$text"
+LEASE_NAME=report LEASE_TOKEN=$early background early "${writer[@]}" <&"$text"
 expect early 'begins'
 background careless "${careless[@]}" <&"$same"
 run kill -STOP "${pid[early]}" "${pid[careless]}"

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Writes a line of its standard input to a file and to a table, under the fence that its environment carries.
 
-LEASE_TOKEN=FENCE writer.py FILE DATABASE
+LEASE_NAME=LEASE LEASE_TOKEN=FENCE writer.py FILE DATABASE
 
-`leasectl run` sets LEASE_TOKEN. The status is 0 if both were written, and 76 if one of them has refused the fence.
+`leasectl run` sets both variables. The status is 0 if both were written, and 76 if one of them has refused the fence.
 """
 
 import os
@@ -13,7 +13,7 @@ from stores import FencedFile, FencedTable, StaleFenceError
 
 
 def main(file: str, database: str) -> int:
-    fence = int(os.environ["LEASE_TOKEN"])
+    lease, fence = os.environ["LEASE_NAME"], int(os.environ["LEASE_TOKEN"])
     print(f"a writer begins, fence {fence}", flush=True)
     text = sys.stdin.readline()
 
@@ -25,7 +25,7 @@ def main(file: str, database: str) -> int:
         refused += 1
         print(f"the file has refused: {refusal}")
 
-    table = FencedTable(database, lease="report")
+    table = FencedTable(database, lease=lease)
     try:
         table.write("report", text, fence)
         print("the table is written")
@@ -39,5 +39,5 @@ def main(file: str, database: str) -> int:
 
 if __name__ == "__main__":
     if len(sys.argv) != 3:
-        sys.exit("usage: LEASE_TOKEN=FENCE writer.py FILE DATABASE")
+        sys.exit("usage: LEASE_NAME=LEASE LEASE_TOKEN=FENCE writer.py FILE DATABASE")
     sys.exit(main(*sys.argv[1:]))
