@@ -67,7 +67,7 @@ extension Engine {
             names.contains(where: { isAboutToBeGranted($0, now: now) && !unserved.contains($0) })
         else { return false }
         session.keptCommand = command
-        session.isHeld = true
+        session.isDeferred = true
         kept.append(session)
         return true
     }
@@ -137,7 +137,7 @@ extension Engine {
                 of: replaced,
                 LeaseError(
                     .conflict,
-                    "\(held(command.name, now: now)); another connection repeats this request and waits in its place"
+                    "\(account(of: command.name, now: now)); another connection repeats this request and waits in its place"
                 ),
                 restsOnCommit: true
             )
@@ -146,7 +146,7 @@ extension Engine {
     }
 
     /// Who holds a lease, and for how long.
-    private func held(_ name: LeaseName, now: Moment) -> String {
+    private func account(of name: LeaseName, now: Moment) -> String {
         guard let tenure = backend.tenure(of: name) else { return "lease '\(name)' is about to be granted" }
         return tenure.account(of: name, at: now.boot)
     }
@@ -163,8 +163,11 @@ extension Engine {
             guard let id = session.wait, let (waiter, _) = waiting.leave(id) else { continue }
             endWait(of: session, Self.closedWait(for: waiter.name))
         }
+        guard let earliest = waiting.earliestEnd(), earliest.instant <= now.boot else { return }
+        freed += backend.takeFreed()
+        let freedAt = Dictionary(freed.map { ($0.name, $0.instant) }) { $1 }
         while let (instant, id) = waiting.earliestEnd(), instant <= now.boot {
-            grantWhatEnded(before: instant, awaitedBy: id, now: now)
+            grantWhatEnded(before: instant, awaitedBy: id, freedAt, now: now)
             guard !grants.contains(where: { $0.id == id }) else {
                 waiting.holdEarliestEnd()
                 continue
@@ -179,12 +182,25 @@ extension Engine {
 
     /// Grants the lease that a waiter waits for to the first in its line, if its tenure ended before the wait does.
     ///
-    /// Both lie in the past when the daemon has been stopped for a while, or the machine suspended.
-    private func grantWhatEnded(before end: BootInstant, awaitedBy id: WaiterID, now: Moment) {
-        guard let name = waiting.lines[id]?.name, let tenure = backend.tenure(of: name),
-            // What the store has just refused is not tried again for each of them.
-            let tenureEnd = tenure.end, tenureEnd < end, schedule.maySweep(now: now.boot), isFree(name, now: now)
-        else { return }
+    /// The turn may have gone on for longer than was left of the wait; and both ends lie in the past when the daemon
+    /// has been stopped for a while, or the machine suspended.
+    ///
+    /// - Parameter freedAt: when the leases became free whose tenures this turn has ended by now.
+    private func grantWhatEnded(
+        before end: BootInstant,
+        awaitedBy id: WaiterID,
+        _ freedAt: [LeaseName: BootInstant],
+        now: Moment
+    ) {
+        guard let name = waiting.lines[id]?.name else { return }
+        if let tenure = backend.tenure(of: name) {
+            guard let tenureEnd = tenure.end, tenureEnd < end,
+                // What the store has just refused is not tried again for each of them.
+                schedule.maySweep(now: now.boot), isFree(name, now: now)
+            else { return }
+        } else {
+            guard let instant = freedAt[name], instant < end else { return }
+        }
         grantFirst(in: name, now: now)
     }
 
@@ -211,7 +227,7 @@ extension Engine {
         session.isWaiting = false
         enterTurn(session)
         if session.input.readableBytes > 0 || session.isCut {
-            hold(session)
+            deferCommands(of: session)
             hasMoreWork = true
         }
     }
@@ -256,10 +272,11 @@ extension Engine {
     private func grantLines(now: Moment) -> [LeaseName] {
         var all: [LeaseName] = []
         // A grant may end a tenure that was over, so that it looks again.
-        while case let freed = backend.takeFreed(), !freed.isEmpty {
-            all += freed
+        while case let names = (freed + backend.takeFreed()).map(\.name), !names.isEmpty {
+            freed = []
+            all += names
             guard waiting.lines.count > 0 else { continue }
-            for name in freed {
+            for name in names {
                 grantFirst(in: name, now: now)
             }
         }

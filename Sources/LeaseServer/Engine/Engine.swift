@@ -57,7 +57,7 @@ actor Engine {
     /// Whether a turn is past its commit: nothing is decided until it is over, so that folding finds no batch.
     var isGivingOut = false
     /// The sessions that go on in the next turn: their commands were cut, or came while replies were given out.
-    var held: [Session] = []
+    var deferred: [Session] = []
     /// The sessions with a command that is done once the turn's grants are durable.
     var kept: [Session] = []
     /// How long a turn goes on gathering what is committed together.
@@ -77,6 +77,8 @@ actor Engine {
     var closedWaits: [Session] = []
     /// The leases that are free with others in line, since the commit that granted them was refused.
     var unserved: [LeaseName] = []
+    /// The leases that this turn has set free, as far as their lines are yet to be served.
+    var freed: [FreedLease] = []
     /// The waiters that this turn has granted.
     var grants: [WaitedGrant] = []
     /// What is to be logged once the turn's commit has made it true.

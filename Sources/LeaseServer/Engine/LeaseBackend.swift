@@ -38,7 +38,7 @@ protocol LeaseBackend: AnyObject {
     var tiedLeases: [Token: LeaseName] { get }
 
     /// The leases whose tenures have ended since the last call or commit, in order; some may be held again.
-    func takeFreed() -> [LeaseName]
+    func takeFreed() -> [FreedLease]
 
     /// The last token that was issued or brought in, if one was; it may not be durable yet.
     var lastToken: Token? { get }

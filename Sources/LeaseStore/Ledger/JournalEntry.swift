@@ -55,7 +55,7 @@ struct JournalEntry: Hashable {
 ///     4 resumed   deadline, revocation, detail = 1 if the grant's one extension is used up, plus 2 if detached
 ///     5 ended     detail = the cause, reason
 ///     6 token     token
-///     7 imported  fence, token, uid, gid, pid, owner, ttl, deadline
+///     7 imported  fence, token, uid, gid, pid, owner, ttl, deadline, detail = the attachment
 ///     8 attached  detail = the attachment
 ///     9 overdue
 extension JournalEntry {

@@ -12,7 +12,7 @@ struct Batch {
     /// The same as they will be folded, with what each did to its lease.
     var rows: Deque<Unfolded.Row> = []
     /// The leases that have become free, for whoever has waiters on them.
-    var freed: [LeaseName] = []
+    var freed: [FreedLease] = []
     var tokens = TokenSequence()
     var lastSequence: Int64 = 0
     var isInTransaction = false
@@ -38,7 +38,8 @@ extension Ledger {
                 precondition(isSound, "a decision on lease '\(name)' does not follow from its state")
             }
             if case .ended = event {
-                batch.freed.append(name)
+                let end = change?.before?.tenure.end ?? now.boot
+                batch.freed.append(FreedLease(name: name, instant: min(end, now.boot)))
             }
         }
         let row = Unfolded.Row(entry, change)

@@ -213,7 +213,7 @@ package final class Ledger {
     }
 
     /// The leases whose tenures have ended since the last call or commit, in order; some may be held again.
-    package func takeFreed() -> [LeaseName] {
+    package func takeFreed() -> [FreedLease] {
         defer { batch.freed.removeAll() }
         return batch.freed
     }

@@ -48,7 +48,7 @@ import Testing
                 bench.receive("ACQUIRE x 30s WAIT FOREVER OWNER patient\r\n", from: patient, on: engine)
             }
             let granted = try await bench.token(of: first)
-            try await bench.settle { $0.sessions[hurried]?.isHeld == false }
+            try await bench.settle { $0.sessions[hurried]?.isDeferred == false }
             let refused = try await bench.output(of: hurried)
             #expect(refused.hasPrefix("-CONFLICT ") && refused.hasSuffix("\r\n+PONG\r\n"), "\(refused)")
             #expect(try await bench.output(of: patient) == "")
@@ -71,7 +71,7 @@ import Testing
                 // The second question is about what the first has left.
                 bench.receive("RELEASE x \(token)\r\n\(question)\r\nHOLDER x\r\n", from: holder, on: engine)
             }
-            try await bench.settle { $0.sessions[holder].map { !$0.isWaiting && !$0.isHeld } ?? false }
+            try await bench.settle { $0.sessions[holder].map { !$0.isWaiting && !$0.isDeferred } ?? false }
             try await bench.turns(1)
             let granted = try await bench.token(of: waiters[0])
             let last = question == "HOLDER x" ? granted : try await bench.token(of: waiters[1])
@@ -98,7 +98,7 @@ import Testing
             }
             try await bench.turns(3)
             #expect(try await bench.output(of: other) == "\(ioError)+PONG\r\n")
-            #expect(await bench.engine.run { $0.kept.isEmpty && $0.held.isEmpty })
+            #expect(await bench.engine.run { $0.kept.isEmpty && $0.deferred.isEmpty })
         }
     }
 
@@ -125,7 +125,7 @@ import Testing
             #expect(try await bench.ask("ACQUIRE x 30s WAIT FOREVER", from: waiter) == "")
             try await bench.turn { engine in
                 // As one that had more to be done than a turn takes, and sends more before the next.
-                engine.sessions[holder].map(engine.hold)
+                engine.sessions[holder].map(engine.deferCommands)
                 bench.receive("RELEASE x \(token)\r\nREVOKE x\r\nPUT last word\r\n", from: holder, on: engine)
                 bench.closeInput(of: holder, on: engine)
             }
@@ -252,7 +252,7 @@ import Testing
             // The same id of another user is another request.
             #expect(try await bench.ask(line, from: stranger) == "")
             #expect(try await bench.ask(line, from: again) == "")
-            try await bench.settle { $0.sessions[old]?.isHeld == false }
+            try await bench.settle { $0.sessions[old]?.isDeferred == false }
             let refused = try await bench.output(of: old)
             #expect(refused.hasPrefix("-CONFLICT ") && refused.hasSuffix("\r\n+PONG\r\n"), "\(refused)")
             #expect(try await bench.ask("RELEASE x \(token)", from: holder) == "+OK\r\n")
@@ -312,7 +312,7 @@ import Testing
             let first = try await bench.output(of: waiter)
             #expect(first.hasSuffix("\r\n$1\r\na\r\n"), "\(first)")
             #expect(try await bench.ask("RELEASE y \(y)", from: holder) == "+OK\r\n")
-            try await bench.settle { $0.sessions[waiter]?.isHeld == false }
+            try await bench.settle { $0.sessions[waiter]?.isDeferred == false }
             let second = try await bench.output(of: waiter)
             #expect(second.hasSuffix("\r\n$1\r\nb\r\n"), "\(second)")
             #expect(await bench.isRead(waiter))
@@ -438,6 +438,33 @@ import Testing
                 let next = try await bench.output(of: second)
                 #expect(next.hasPrefix(isGranted ? "-TIMEOUT " : ":"), "\(wait): \(next)")
                 #expect(await bench.engine.run { $0.waiting.lines.count } == 0)
+            }
+        }
+    }
+
+    /// A turn may go on for longer than is left of a wait: what was decided before the wait's end counts, whoever asks
+    /// about the lease meanwhile.
+    @Test(arguments: ["RELEASE x TOKEN", "REVOKE x", "HOLDER x", "CHECK x TOKEN", "KEYS REMOVE x"])
+    func aLeaseThatATurnFreesBeforeAWaitEndsIsTheWaiters(_ command: String) async throws {
+        for (left, isGranted) in [(1, true), (0, false), (-1, false)] {
+            try await EngineBench.withLedger { bench in
+                let holder = try await bench.connect(uid: 0)
+                let isTimed = command.hasPrefix("HOLDER") || command.hasPrefix("CHECK")
+                let token = try await bench.acquire("x \(isTimed ? 10_000 - left : 60_000)ms", by: holder)
+                let (waiter, late) = (try await bench.connect(), try await bench.connect())
+                #expect(try await bench.ask("ACQUIRE x 30s WAIT 10s", from: waiter) == "")
+                let command = command.replacing("TOKEN", with: "\(token)")
+                try await bench.turn { engine in
+                    bench.clock.advance(by: .milliseconds(10_000 - left))
+                    bench.receive(command + "\r\n", from: holder, on: engine)
+                    bench.clock.advance(by: .milliseconds(5))
+                    bench.receive("ACQUIRE x 30s\r\n", from: late, on: engine)
+                }
+                let place = "\(command), \(left) ms before the wait's end"
+                let reply = try await bench.output(of: waiter)
+                #expect(reply.hasPrefix(isGranted ? ":" : "-TIMEOUT "), "\(place): \(reply)")
+                let other = try await bench.output(of: late)
+                #expect(other.hasPrefix(isGranted ? "-CONFLICT " : ":"), "\(place): \(other)")
             }
         }
     }

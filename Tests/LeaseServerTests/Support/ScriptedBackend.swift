@@ -134,7 +134,7 @@ final class ScriptedBackend: LeaseBackend {
 
     var lastToken: Token? { Token(rawValue: lastNumber) }
 
-    func takeFreed() -> [LeaseName] { [] }
+    func takeFreed() -> [FreedLease] { [] }
 
     private func note(_ count: Int = 1) {
         if batch == 0 { endsBeforeBatch = ends }
