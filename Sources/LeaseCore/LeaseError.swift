@@ -54,7 +54,9 @@ public struct LeaseError: Error, Hashable, Sendable, CustomStringConvertible {
         ///
         /// The word `TOOBIG`.
         public static let tooBig = Code(.tooBig)
-        /// A limit on connections, leases or the store's size is reached.
+        /// A limit is reached, and nothing was done.
+        ///
+        /// There are limits on connections, leases, waiters, ties, subscriptions, queued commands and the store's size.
         ///
         /// The word `BUSY`.
         public static let busy = Code(.busy)

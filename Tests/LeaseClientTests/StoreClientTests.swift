@@ -169,6 +169,21 @@ import Testing
         #expect(await #expect(throws: LeaseClientError.self) { try await list.value }?.code == .busy)
     }
 
+    /// Whoever goes on behind an error misses nothing.
+    @Test func whatCouldNotBeHadIsAskedForAgain() async throws {
+        let daemon = try await FakeDaemon()
+        let client = LeaseClient(of: daemon)
+        let first = Task {
+            var entries = client.entries().makeAsyncIterator()
+            await #expect(throws: LeaseClientError.self) { try await entries.next() }
+            return try await entries.next()
+        }
+        await daemon.next("KEYS").reply(keys("a"))
+        await daemon.next("EXPORT").reply(.error("BUSY later"))
+        await daemon.next("EXPORT").reply(.array([.array([.text("KEY"), .text("a")])]))
+        #expect(try await first.value?.key == Key("a"))
+    }
+
     @Test func whatIsTooMuchForOneAnswerComesInPieces() async throws {
         let daemon = try await FakeDaemon()
         let client = LeaseClient(of: daemon)

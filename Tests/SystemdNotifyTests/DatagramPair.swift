@@ -18,6 +18,12 @@ final class DatagramPair {
         close(reader)
     }
 
+    /// Has the writer take no more until something is read, and not wait for that.
+    func fill() {
+        _ = fcntl(writer, F_SETFL, O_NONBLOCK)
+        while write(writer, "x", 1) == 1 {}
+    }
+
     /// What was written so far, one element a write.
     func writes() -> [String] {
         var writes: [String] = []

@@ -66,8 +66,19 @@ import Testing
         #expect(output.writes().isEmpty)
     }
 
-    @Test func outputThatIsGoneOrFullLosesTheLineAndNothingElse() {
-        let handler = JournalLogHandler(level: .info, descriptor: -1, journalStream: nil)
-        Logger(label: "test") { _ in handler }.info("m")
+    /// Whoever logs goes on, and what can be written later is.
+    @Test func outputThatIsGoneOrFullLosesTheLineAndNothingElse() throws {
+        let gone = JournalLogHandler(level: .info, descriptor: -1, journalStream: nil)
+        Logger(label: "test") { _ in gone }.info("m")
+
+        let output = try DatagramPair()
+        let logger = logger(output)
+        output.fill()
+        logger.info("lost")
+        let before = output.writes()
+        #expect(!before.isEmpty && !before.contains { $0.contains("lost") })
+        logger.info("told")
+        let told = output.writes()
+        #expect(told.count == 1 && told[0].hasSuffix("told\n"))
     }
 }

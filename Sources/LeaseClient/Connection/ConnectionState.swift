@@ -126,9 +126,9 @@ struct ConnectionState {
 
     /// The caller of a command was cancelled.
     mutating func cancel(id: Int) -> [Action] {
-        let unsent = waiting.first { $0.id == id && $0.sentAt != nil }
+        let sentBefore = waiting.first { $0.id == id && $0.sentAt != nil }
         let sent = inFlight.first { $0.id == id && !$0.isAbandoned }
-        switch (unsent ?? sent)?.whenCancelled ?? .abandoned {
+        switch (sentBefore ?? sent)?.whenCancelled ?? .abandoned {
         case .abandoned: return abandon(id: id, .cancelled)
         case .awaited: return [.limit(id: id)]
         case .endsWait: return sent == nil ? abandon(id: id, .cancelled) : [.closeOutput, .limit(id: id)]

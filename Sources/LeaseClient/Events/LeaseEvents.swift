@@ -47,6 +47,9 @@ public struct LeaseEvents: AsyncSequence, Sendable {
         }
 
         /// The next update; never `nil`.
+        ///
+        /// - Throws: ``LeaseClientError``, and each later call the same; but ``LeaseClientError/Code/cancelled`` ends only
+        ///   this one.
         public mutating func next(
             isolation actor: isolated (any Actor)?
         ) async throws(LeaseClientError) -> LeaseUpdate? {
@@ -54,6 +57,9 @@ public struct LeaseEvents: AsyncSequence, Sendable {
         }
 
         /// The next update; never `nil`.
+        ///
+        /// - Throws: ``LeaseClientError``, and each later call the same; but ``LeaseClientError/Code/cancelled`` ends only
+        ///   this one.
         public mutating func next() async throws(LeaseClientError) -> LeaseUpdate? {
             try await next(isolation: nil)
         }

@@ -53,13 +53,20 @@ public struct EntryList: AsyncSequence, Sendable {
         }
 
         /// The next entry, or `nil` behind the last one.
+        ///
+        /// - Throws: ``LeaseClientError`` if what comes next cannot be had; the next call asks for the same again.
         public mutating func next(
             isolation actor: isolated (any Actor)?
         ) async throws(LeaseClientError) -> StoreEntry? {
             while true {
                 if let entry = entries.popLast() { return entry }
                 if let piece = tasks.popLast() {
-                    try await ask(for: piece)
+                    do throws(LeaseClientError) {
+                        try await ask(for: piece)
+                    } catch {
+                        tasks.append(piece)
+                        throw error
+                    }
                 } else if isLastPage {
                     return nil
                 } else {
@@ -74,6 +81,8 @@ public struct EntryList: AsyncSequence, Sendable {
         }
 
         /// The next entry, or `nil` behind the last one.
+        ///
+        /// - Throws: ``LeaseClientError`` if what comes next cannot be had; the next call asks for the same again.
         public mutating func next() async throws(LeaseClientError) -> StoreEntry? {
             try await next(isolation: nil)
         }

@@ -73,7 +73,8 @@ extension LeaseClient {
     ///
     /// - Returns: how many there were.
     /// - Throws: ``LeaseClientError``: ``LeaseClientError/Code/denied`` if one has a lease in force and the caller is no
-    ///   administrator; nothing was removed then.
+    ///   administrator, ``LeaseClientError/Code/tooBig`` if they have more than 1,000,000 children together; nothing was
+    ///   removed then.
     @discardableResult
     public func removeKeys(_ keys: [Key]) async throws(LeaseClientError) -> Int {
         guard !keys.isEmpty else { return 0 }

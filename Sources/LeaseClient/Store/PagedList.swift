@@ -39,6 +39,8 @@ public struct PagedList<Element: Sendable>: AsyncSequence, Sendable {
         }
 
         /// The next element, or `nil` behind the last one.
+        ///
+        /// - Throws: ``LeaseClientError`` if what comes next cannot be had; the next call asks for the same again.
         public mutating func next(
             isolation actor: isolated (any Actor)?
         ) async throws(LeaseClientError) -> Element? {
@@ -57,6 +59,8 @@ public struct PagedList<Element: Sendable>: AsyncSequence, Sendable {
         }
 
         /// The next element, or `nil` behind the last one.
+        ///
+        /// - Throws: ``LeaseClientError`` if what comes next cannot be had; the next call asks for the same again.
         public mutating func next() async throws(LeaseClientError) -> Element? {
             try await next(isolation: nil)
         }

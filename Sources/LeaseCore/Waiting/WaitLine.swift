@@ -4,7 +4,8 @@
 ///               └ head
 ///
 /// Whoever leaves stays in `order` until it comes up, or until more than half of `order` has left; so joining, leaving
-/// and being the first each take a constant time, a whole line's life together.
+/// and being the first each take a constant time, a whole line's life together. To take another's place is a look
+/// through the line.
 struct WaitLine: Hashable, Sendable {
     private var order: [WaiterID] = []
     private var head = 0

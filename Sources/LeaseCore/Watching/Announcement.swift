@@ -17,7 +17,7 @@ package struct Announcement: Hashable, Sendable {
         case revoking(reason: Label, after: Duration)
         /// The tenure was ended by force.
         case revoked(reason: Label)
-        /// Its holder died.
+        /// The connection that it was bound or tied to has ended, or its holder could not be told of the grant.
         case lost
     }
 

@@ -5,7 +5,8 @@ public import LeaseCore
 /// A request over a limit is refused with a named error and has changed nothing (`docs/PROTOCOL.md`, section 6). The
 /// limits "per user" hold for each uid by itself; the last `reservedForAdministrators` places of a limit on connections,
 /// leases, waiters, ties, subscriptions or patterns in all are for administrators, so that one can always look and revoke. A reload
-/// of the configuration changes all of them for what comes afterwards; what is there already stays.
+/// of the configuration changes all of them for what comes afterwards; what is there already stays, and so do the
+/// limits of frames on connections that are open.
 public struct Limits: Hashable, Sendable {
     /// Connections in all.
     ///

@@ -200,7 +200,7 @@ extension Engine {
             tieCounts.remove(session.peer.uid)
             counters.refused(refusal.code)
             session.reply(refusal)
-            hold(session)
+            deferCommands(of: session)
             hasMoreWork = true
         }
     }
@@ -220,8 +220,12 @@ extension Engine {
     }
 
     /// A connection that was a tie is closed: nobody reads it, and its tenure hangs on it no more.
+    ///
+    /// One that was bound to before it became a tie is closed by its client alone, or when the bound tenure has ended,
+    /// too.
     private func retire(_ holding: Holdings.Holding?) {
-        guard let holding, holding.isTie, let session = sessions[holding.session] else { return }
+        guard let holding, let session = sessions[holding.session], session.isTie, holdings.hasNothing(on: session.id)
+        else { return }
         end(session)
     }
 

@@ -8,7 +8,7 @@ import NIOCore
 extension Engine {
     /// Does what the session's bytes say, until they end, or a command has to wait.
     func process(_ session: Session) {
-        guard !isGivingOut else { return hold(session) }
+        guard !isGivingOut else { return deferCommands(of: session) }
         // What comes behind a command that is kept is done behind it.
         guard session.keptCommand == nil else { return }
         session.isProcessing = true
@@ -66,21 +66,21 @@ extension Engine {
     }
 
     /// Has the session go on in the next turn.
-    func hold(_ session: Session) {
-        guard !session.isHeld else { return }
-        session.isHeld = true
-        held.append(session)
+    func deferCommands(of session: Session) {
+        guard !session.isDeferred else { return }
+        session.isDeferred = true
+        deferred.append(session)
     }
 
     /// Goes on with the sessions that the last turn has held back.
-    func processHeld() {
-        let sessions = held
-        held = []
+    func processDeferred() {
+        let sessions = deferred
+        deferred = []
         // Those who had so much to be done that they were read no further are read again.
         hasRead = hasRead || !sessions.isEmpty
         // One whose command is kept goes on behind that.
         for session in sessions where session.keptCommand == nil {
-            session.isHeld = false
+            session.isDeferred = false
             process(session)
             if self.sessions[session.id] == nil, session.keptCommand == nil {
                 session.isEnding = true
@@ -100,7 +100,7 @@ extension Engine {
         let wasRefused = isRefused
         for session in sessions {
             guard let command = session.keptCommand else { continue }
-            session.isHeld = false
+            session.isDeferred = false
             session.keptCommand = nil
             if !session.isEnding {
                 session.isProcessing = true

@@ -92,7 +92,7 @@ extension Engine {
         }
         endHoldings(of: session)
         // What came with the end is still done, in the next turn; what was cut is not.
-        session.isEnding = session.isEnding || !session.isHeld || session.isCut
+        session.isEnding = session.isEnding || !session.isDeferred || session.isCut
         logger.debug("disconnected", metadata: ["session": "\(id)"])
         scheduleTurn()
     }

@@ -27,7 +27,7 @@ extension Engine {
 
     /// Reads on for as long as the sockets have something, then no more: what came before the stop is answered.
     func lookOnceMore(turns: Int) {
-        guard hasRead || !held.isEmpty || listings.readsUnderWay > 0 || !listings.isEmpty, turns > 0 else {
+        guard hasRead || !deferred.isEmpty || listings.readsUnderWay > 0 || !listings.isEmpty, turns > 0 else {
             state = .draining
             for session in sessions.values {
                 session.isInputClosed = true
@@ -45,7 +45,7 @@ extension Engine {
             return scheduleTurn()
         }
         // Who waits for a list goes on behind it, and what comes of that is a look again.
-        guard hasRead || !held.isEmpty else { return }
+        guard hasRead || !deferred.isEmpty else { return }
         hasRead = false
         state = .lastLook(turns: turns - 1)
         wakeUp?.call()

@@ -51,7 +51,7 @@ extension Engine {
             wakeUp?.call()
             return
         }
-        processHeld()
+        processDeferred()
         isTurnScheduled = false
         let now = clock.now()
         // At equal instants a wait ends before a lease does.
@@ -103,7 +103,7 @@ extension Engine {
     private func rest(now: Moment) {
         guard isServing else { return }
         tellStatus(now: now)
-        if hasMoreWork || !held.isEmpty {
+        if hasMoreWork || !deferred.isEmpty {
             hasMoreWork = false
             wakeUp?.call()
         } else {
@@ -117,7 +117,7 @@ extension Engine {
         }
         switch state {
         case .lastLook(let turns): lookOnceMore(turns: turns)
-        case .draining where sessions.isEmpty && held.isEmpty && kept.isEmpty:
+        case .draining where sessions.isEmpty && deferred.isEmpty && kept.isEmpty:
             drained?()
             drained = nil
         case .running, .draining, .failed, .closed: break
@@ -203,7 +203,7 @@ extension Engine {
                 session.replies.reuse(&bytes)
             }
             if session.hasMore {
-                hold(session)
+                deferCommands(of: session)
             }
             updateReading(of: session)
         }

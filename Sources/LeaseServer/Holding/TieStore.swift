@@ -42,6 +42,9 @@ public actor TieStore: Service {
     }
 
     /// Tells the manager until a graceful shutdown, and then what has been asked for by then.
+    ///
+    /// What is asked for later is dropped, and `done` not called. It throws nothing: what the manager does not take is
+    /// logged.
     public func run() async throws {
         await cancelWhenGracefulShutdown {
             for await step in self.steps {

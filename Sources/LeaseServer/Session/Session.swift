@@ -74,7 +74,7 @@ final class Session {
     /// Whether commands were left for a later turn.
     var isCut = false
     /// Whether the session goes on in the next turn.
-    var isHeld = false
+    var isDeferred = false
     /// Whether the socket is being read.
     var isReading = true
     /// Whether the session is among those with something to write at the end of the turn.
@@ -124,7 +124,7 @@ final class Session {
     /// Whether the connection has nothing more to say: it was ended, or the client has closed its side and everything
     /// that it sent is answered.
     var isOver: Bool {
-        isEnding || (isInputClosed && !isWaiting && !isCut && !isHeld && !isTie)
+        isEnding || (isInputClosed && !isWaiting && !isCut && !isDeferred && !isTie)
     }
 
     /// Whether the socket is to be read on: a client that takes no replies, or waits for one, is not read, and neither
@@ -218,7 +218,7 @@ final class Session {
         guard closed != .none, let descriptor else { return false }
         // What comes behind a command that is answered later, or was cut, goes with the connection.
         if isTie || closed == .both && (isWaiting || isCut) { return closed == .both }
-        guard !isWaiting, !isCut, !isHeld else { return false }
+        guard !isWaiting, !isCut, !isDeferred else { return false }
         var byte: UInt8 = 0
         return recv(descriptor, &byte, 1, Int32(MSG_PEEK)) <= 0
     }

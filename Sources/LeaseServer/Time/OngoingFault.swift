@@ -1,7 +1,8 @@
 import LeaseCore
 
-/// A fault that may go on for long: it is told when it begins, then once a minute with how often it happened, and so is
-/// its end.
+/// A fault that may go on for long: it is told when it begins, then once a minute with how often it happened.
+///
+/// Whoever sees it end may tell that, too.
 struct OngoingFault {
     /// How far apart two lines about it are at least.
     static let interval = Duration.seconds(60)

@@ -4,7 +4,7 @@ public import LeaseCore
 ///
 /// A list shows every kind, leases included, as of one instant between the call and its answer. It is read through an index
 /// beside the writer: its cost is in proportion to its length, and to what was written since the last one, not to the
-/// store's.
+/// store's. Lists and looks throw ``StoreError`` if the store is closed or its file cannot be read.
 extension LeaseStore {
     /// The keys that have anything, with what they have, by key.
     ///

@@ -28,8 +28,10 @@ extension LeaseStore {
 
 /// What the body of ``LeaseStore/update(_:)`` reads and writes; it cannot be kept longer.
 ///
-/// Each call is decided at the same instant, ``now``, and throws `LeaseError` as the store's call of the same
-/// name. A body that catches a refusal goes on with what it has done so far.
+/// Each call is decided at the same instant, ``now``, and sees what those before it have done. What one is refused it
+/// throws as a `LeaseError`; it has changed nothing then, and a body that catches that goes on with what it has done so
+/// far. Any of them may throw `LeaseError.Code.ioError` if the file cannot be read or written; whatever the body does
+/// then, nothing of the update is kept, and what others asked for in the same commit is refused, too.
 public struct StoreTransaction: ~Copyable {
     private let ledger: Ledger
     private let caller: Caller
@@ -46,11 +48,15 @@ public struct StoreTransaction: ~Copyable {
     // MARK: - Values
 
     /// Inserts or overwrites the simple value of a key.
+    ///
+    /// - Throws: `LeaseError.Code.tooBig` for a value over 512 MiB, `LeaseError.Code.busy` if the file has its full size.
     public mutating func put(_ value: [UInt8], for key: Key) throws(LeaseError) {
         _ = try perform(.put(key, value))
     }
 
     /// The simple value of a key, or `nil` if it has none.
+    ///
+    /// An empty value is a value.
     public func get(_ key: Key) throws(LeaseError) -> [UInt8]? {
         guard case .value(let value) = try perform(.get(key)) else {
             preconditionFailure("a read is answered with the value")
@@ -67,11 +73,17 @@ public struct StoreTransaction: ~Copyable {
     // MARK: - Prefixes
 
     /// Puts a child under a key that does not have it yet.
+    ///
+    /// - Throws: `LeaseError.Code.exists` if it has, `LeaseError.Code.busy` if the file has its full size.
     public mutating func append(_ child: Key, to key: Key) throws(LeaseError) {
         _ = try perform(.append(key, child: child))
     }
 
-    /// The children of a key, in byte order.
+    /// The children of a key, in byte order; none if it has none.
+    ///
+    /// - Parameters:
+    ///   - after: only children after this one, which need not be there.
+    ///   - count: at most so many.
     public func children(of key: Key, after: Key? = nil, count: Int = .max) throws(LeaseError) -> [Key] {
         try ledger.children(of: key, after: after, count: count)
     }
@@ -87,7 +99,9 @@ public struct StoreTransaction: ~Copyable {
         try perform(.removeChild(key, child: child)) == .flag(true)
     }
 
-    /// Removes keys with all that they have, and tells how many had anything.
+    /// Removes keys with all that they have, and tells how many had anything; a lease in force is revoked at once.
+    ///
+    /// - Throws: `LeaseError.Code.tooBig` if they have more than 1,000,000 children together.
     @discardableResult
     public mutating func removeKeys(_ keys: [Key]) throws(LeaseError) -> Int {
         guard case .removed(let count, _) = try perform(.removeKeys(keys)) else {
@@ -99,21 +113,31 @@ public struct StoreTransaction: ~Copyable {
     // MARK: - Leases
 
     /// Grants the lease to this process if it is free; the token counts once the update has returned.
+    ///
+    /// - Throws: `LeaseError.Code.conflict` if it is held, by this process, too; `LeaseError.Code.busy` if as many leases
+    ///   are in force as the store takes.
     public mutating func acquire(_ name: LeaseName, ttl: TTL, owner: Label = .empty) throws(LeaseError) -> Token {
         try token(.acquire(ttl: ttl, owner: owner, request: nil), on: name)
     }
 
-    /// Renews the tenure whose newest token this is.
+    /// Renews the tenure whose newest token this is, and returns the token that takes its place.
+    ///
+    /// - Throws: `LeaseError.Code.expired` if the token is not, or no longer, the newest of a tenure in force;
+    ///   `LeaseError.Code.revoked` if the tenure is being ended by force.
     public mutating func renew(_ name: LeaseName, token: Token, ttl: TTL) throws(LeaseError) -> Token {
         try self.token(.renew(token: token, ttl: ttl, request: nil), on: name)
     }
 
     /// Ends the tenure whose newest token this is.
+    ///
+    /// - Throws: `LeaseError.Code.expired` if the token is not, or no longer, the newest of a tenure in force.
     public mutating func release(_ name: LeaseName, token: Token) throws(LeaseError) {
         _ = try perform(.release(token: token), on: name)
     }
 
-    /// What is left of the tenure that the token belongs to.
+    /// What is left of the tenure that the token belongs to, as its fence or its newest token.
+    ///
+    /// - Throws: `LeaseError.Code.expired` if it belongs to no tenure in force.
     public func check(_ name: LeaseName, token: Token) throws(LeaseError) -> Duration {
         guard case .remaining(let left) = try perform(.check(token: token), on: name) else {
             preconditionFailure("a check is answered with what is left")

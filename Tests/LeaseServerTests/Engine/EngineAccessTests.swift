@@ -31,7 +31,7 @@ import Testing
     /// What a command is answered, also if that is a list, which is read beside the loop.
     private static func answer(_ line: String, from id: SessionID, on bench: EngineBench) async throws -> String {
         try await bench.send(line + "\r\n", from: id)
-        try await bench.settle { $0.sessions[id]?.isWaiting != true && $0.sessions[id]?.isHeld != true }
+        try await bench.settle { $0.sessions[id]?.isWaiting != true && $0.sessions[id]?.isDeferred != true }
         try await bench.turns(1)
         return try await bench.output(of: id)
     }

@@ -60,7 +60,7 @@ import Testing
                 guard let session = engine.sessions[client] else { return }
                 session.input.writeString("TOKEN\r\n")
                 session.isEnding = true
-                engine.hold(session)
+                engine.deferCommands(of: session)
                 engine.disconnected(client)
             }
             try await bench.turns(2)

@@ -302,7 +302,7 @@ import Testing
                 bench.receive("TIE x \(token)\r\nPING\r\n", from: tie, on: engine)
                 bench.refuseCommit(on: engine)
             }
-            try await bench.settle { $0.sessions[tie]?.isHeld == false }
+            try await bench.settle { $0.sessions[tie]?.isDeferred == false }
             #expect(try await bench.output(of: tie) == "\(ioError)+PONG\r\n")
             #expect(await bench.isRead(tie))
             #expect(await bench.engine.run { $0.tieCounts.total } == 0)
@@ -374,6 +374,30 @@ import Testing
             #expect(await bench.engine.run { $0.tieCounts.total } == (how == "TIE" ? 1 : 0))
             try await hangUp(other, bench)
             #expect(try await (bench.tenure("x") == nil) == (how != "RENEW UNBIND"))
+        }
+    }
+
+    /// Its client is there: only that ends what it was bound to before.
+    @Test(arguments: [false, true]) func theEndOfATieLeavesWhatItsConnectionIsBoundTo(_ isGivenBack: Bool) async throws {
+        try await EngineBench.withLedger { bench in
+            let (other, client) = (try await bench.connect(), try await bench.connect())
+            let tied = try await bench.acquire("tied 1h", by: other)
+            let bound = try await bench.acquire("bound 1h BIND", by: client)
+            #expect(try await bench.ask("TIE tied \(tied)", from: client) == "+OK\r\n")
+            #expect(try await bench.ask("RELEASE tied \(tied)", from: other) == "+OK\r\n")
+            try await bench.turns(2)
+            #expect(try await bench.tenure("bound") != nil)
+            #expect(try await bench.isOpen(client))
+            if isGivenBack {
+                // Now it means nothing any more.
+                #expect(try await bench.ask("RELEASE bound \(bound)", from: other) == "+OK\r\n")
+                try await bench.turns(2)
+                #expect(try await !bench.isOpen(client))
+            } else {
+                try await bench.turn { engine in bench.hangUp(client, on: engine) }
+                try await bench.turns(1)
+                #expect(try await bench.tenure("bound") == nil)
+            }
         }
     }
 

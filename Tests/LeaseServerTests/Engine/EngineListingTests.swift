@@ -156,12 +156,12 @@ import Testing
                 $0.commitFailure = refusal
             }
             try await bench.send("LEASES\r\n", from: client)
-            try await bench.settle { $0.sessions[client].map { !$0.isWaiting && !$0.isHeld } ?? false }
+            try await bench.settle { $0.sessions[client].map { !$0.isWaiting && !$0.isDeferred } ?? false }
             try await bench.turns(1)
             #expect(try await bench.output(of: client).hasPrefix("-IOERR "))
             // The same while the store is left alone.
             try await bench.send("LEASES\r\n", from: client)
-            try await bench.settle { $0.sessions[client].map { !$0.isWaiting && !$0.isHeld } ?? false }
+            try await bench.settle { $0.sessions[client].map { !$0.isWaiting && !$0.isDeferred } ?? false }
             try await bench.turns(1)
             #expect(try await bench.output(of: client).hasPrefix("-IOERR "))
             #expect(await bench.script { $0.calls.filter { $0 != .fold } } == [.expire(1), .commit(1)])
@@ -216,7 +216,7 @@ import Testing
             let root = try await bench.connect(uid: 0)
             for asker in [client, root] {
                 try await bench.send("CLIENT LIST\r\nPING\r\n", from: asker)
-                try await bench.settle { $0.sessions[asker].map { !$0.isWaiting && !$0.isHeld } ?? false }
+                try await bench.settle { $0.sessions[asker].map { !$0.isWaiting && !$0.isDeferred } ?? false }
                 try await bench.turns(2)
             }
             let own = try await bench.output(of: client)
@@ -238,7 +238,7 @@ import Testing
                 #expect(engine.listings.waiting.count == 19)
             }
             try await bench.settle { engine in
-                engine.listings.isEmpty && engine.sessions.values.allSatisfy { !$0.isWaiting && !$0.isHeld }
+                engine.listings.isEmpty && engine.sessions.values.allSatisfy { !$0.isWaiting && !$0.isDeferred }
             }
             try await bench.turns(2)
             for client in clients {
@@ -254,7 +254,7 @@ import Testing
             let client = try await bench.connect()
             for _ in 0..<100 { _ = try await bench.connect() }
             try await bench.send("CLIENT LIST\r\n", from: client)
-            try await bench.settle { $0.sessions[client].map { !$0.isWaiting && !$0.isHeld } ?? false }
+            try await bench.settle { $0.sessions[client].map { !$0.isWaiting && !$0.isDeferred } ?? false }
             try await bench.turns(2)
             #expect(try await bench.output(of: client).hasPrefix("-TOOBIG "))
         }

@@ -345,7 +345,7 @@ import Testing
                     return round == 0 ? "ACQUIRE \(name) 1h\r\n" : "RENEW \(name) \(tokens[index]) 1h\r\n"
                 }
                 try await bench.send(commands.joined(), from: client)
-                try await bench.settle { $0.held.isEmpty && $0.sessions[client]?.input.readableBytes == 0 }
+                try await bench.settle { $0.deferred.isEmpty && $0.sessions[client]?.input.readableBytes == 0 }
                 tokens = try await bench.output(of: client).split(separator: "\r\n")
                     .compactMap { Int64($0.dropFirst()) }
                 #expect(tokens.count == names.count)

@@ -76,9 +76,9 @@ import Testing
                 var buffer = ByteBuffer()
                 #expect(session.read(into: &buffer))
                 #expect(session.hasHungUp)
-                session.isHeld = true
+                session.isDeferred = true
                 #expect(!session.hasHungUp)
-                session.isHeld = false
+                session.isDeferred = false
                 // A command that has not come whole never will.
                 session.input = ByteBuffer(string: "PI")
                 #expect(session.hasHungUp)
