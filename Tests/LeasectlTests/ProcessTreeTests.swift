@@ -4,22 +4,23 @@ import Testing
 
 @testable import leasectl
 
-@Suite struct ProcessTableTests {
-    private func stat(
-        _ process: Int,
-        _ name: String,
-        _ state: String,
-        _ parent: Int,
-        start: Int,
-        threads: Int = 1
-    ) -> [UInt8] {
-        let counts = "1 1 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 \(threads) 0 \(start) 0 0"
-        return Array("\(process) (\(name)) \(state) \(parent) \(counts)\n".utf8)
-    }
+/// A line of `/proc/PID/stat`.
+private func line(
+    _ process: Int,
+    _ name: String,
+    _ state: String,
+    _ parent: Int,
+    start: Int,
+    threads: Int = 1
+) -> [UInt8] {
+    let counts = "1 1 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 \(threads) 0 \(start) 0 0"
+    return Array("\(process) (\(name)) \(state) \(parent) \(counts)\n".utf8)
+}
 
+@Suite struct ProcessTableTests {
     @Test(arguments: ["sleep", "a b", "x) S 1 (y", "(", ")", ""])
     func entryIsReadWhateverTheName(name: String) throws {
-        let entry = try #require(ProcessEntry(stat: stat(12, name, "S", 7, start: 99)))
+        let entry = try #require(ProcessEntry(stat: line(12, name, "S", 7, start: 99)))
         #expect(entry.identity == ProcessIdentity(process: 12, startTicks: 99))
         #expect(entry.parent == 7)
         #expect(entry.name == name)
@@ -27,9 +28,9 @@ import Testing
     }
 
     @Test func zombieIsKnown() throws {
-        #expect(try #require(ProcessEntry(stat: stat(12, "x", "Z", 7, start: 99))).isZombie)
+        #expect(try #require(ProcessEntry(stat: line(12, "x", "Z", 7, start: 99))).isZombie)
         // Its first thread has ended, and another goes on.
-        #expect(try !#require(ProcessEntry(stat: stat(12, "x", "Z", 7, start: 99, threads: 2))).isZombie)
+        #expect(try !#require(ProcessEntry(stat: line(12, "x", "Z", 7, start: 99, threads: 2))).isZombie)
     }
 
     @Test(arguments: ["", "12", "12 (x", "12 (x) S", "a (x) S 1 1 1", "12 )x( S 7"])
@@ -38,7 +39,7 @@ import Testing
     }
 
     private func descendants(of root: pid_t, _ pairs: [(Int, Int)], excluding: Set<pid_t> = []) throws -> Set<pid_t> {
-        let entries = try pairs.map { try #require(ProcessEntry(stat: stat($0.0, "x", "S", $0.1, start: 1))) }
+        let entries = try pairs.map { try #require(ProcessEntry(stat: line($0.0, "x", "S", $0.1, start: 1))) }
         return Set(ProcessTable.descendants(of: root, among: entries, excluding: excluding).map(\.process))
     }
 
@@ -59,6 +60,44 @@ import Testing
         let own = try #require(ProcessTable.entry(getpid()))
         #expect(own.parent == getppid())
         #expect(ProcessTable.all().contains { $0.identity == own.identity })
+    }
+}
+
+@Suite struct TerminationRoundsTests {
+    /// Processes of a tree below 5, as number, parent and start.
+    private func entries(_ processes: [(Int, Int, Int)]) throws -> [ProcessEntry] {
+        try processes.map { process, parent, start in
+            try #require(ProcessEntry(stat: line(process, "x", "S", parent, start: start)))
+        }
+    }
+
+    private func unasked(_ processes: [(Int, Int, Int)], after first: [(Int, Int, Int)]) throws -> [pid_t] {
+        var rounds = TerminationRounds()
+        let all = try entries(first)
+        #expect(rounds.unasked(among: all, root: 5) == all, "all, at first")
+        rounds.asked(all, in: 100...102)
+        return rounds.unasked(among: try entries(processes), root: 5).map(\.process)
+    }
+
+    @Test func nobodyIsAskedTwice() throws {
+        #expect(try unasked([(6, 5, 1), (7, 6, 1)], after: [(6, 5, 1), (7, 6, 1)]) == [])
+        // Another process by now.
+        #expect(try unasked([(6, 5, 99)], after: [(6, 5, 1)]) == [6])
+    }
+
+    @Test func whoCleansUpIsLeftAlone() throws {
+        #expect(try unasked([(6, 5, 1), (7, 6, 101), (8, 7, 103)], after: [(6, 5, 1)]) == [])
+        // And what was left behind after everybody was asked.
+        #expect(try unasked([(8, 5, 103)], after: [(6, 5, 1)]) == [])
+    }
+
+    @Test func whoWasStartedBeforeIsAskedLater() throws {
+        #expect(try unasked([(6, 5, 1), (7, 6, 99)], after: [(6, 5, 1)]) == [7], "a listing has missed it")
+        #expect(
+            try unasked([(7, 5, 101)], after: [(6, 5, 1)]) == [7],
+            "its parent was asked behind its start, and has ended"
+        )
+        #expect(try unasked([(8, 7, 104), (7, 5, 102)], after: [(6, 5, 1)]) == [7, 8], "with all that it has started")
     }
 }
 

@@ -115,6 +115,42 @@ def test_a_candidate_that_led_waits_for_a_daemon_that_is_away(
     assert said(tmp_path) == ["lead", "lead"]
 
 
+def test_a_stop_that_is_delivered_twice_lets_on_lose_end(ctl: Ctl, tmp_path: Path, name: str) -> None:
+    """As timeout(1) delivers it; what is done about the first takes longer than the second is on its way."""
+    lose = program(tmp_path / "lose", "sleep 0.05; say lost")
+    for count in range(1, 9):
+        job = Job(tmp_path)
+        process = ctl.spawn("elect", "--once", "--on-lose", lose, name, *job.command)
+        job.pid()
+        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGTERM)
+        finish(process)
+        assert said(tmp_path) == ["lost"] * count
+
+
+def test_a_leader_goes_on_campaigning_whatever_it_does_without_a_daemon(
+    daemon: Daemon, tmp_path: Path, name: str
+) -> None:
+    """`--if-unreachable` is about the start; a daemon that has granted is waited for."""
+    ctl = Ctl(daemon)
+    command = program(
+        tmp_path / "command",
+        f'say term "$LEASE_TOKEN"; [ "$(wc -l <{tmp_path}/said)" = 2 ] && exit 0; while [ ! -e {tmp_path}/go ]; do sleep 0.01; done; exit 4',
+    )
+    process = ctl.spawn("elect", "--if-unreachable", "run", "--backoff", "10ms", name, command)
+    eventually(lambda: len(said(tmp_path)) == 1, 10, "the first term")
+    daemon.kill()
+    (tmp_path / "go").touch()
+    # It says that it meets no daemon, and goes on.
+    assert process.stderr is not None
+    assert process.stderr.readline()
+    daemon.start()
+    status, _, errors = finish(process)
+    assert status == 0, errors
+    first, second = (line.split() for line in said(tmp_path))
+    assert len(second) == 2 and int(second[1]) > int(first[1]), "the second term is under the lease, too"
+
+
 def test_the_next_candidate_leads_when_the_command_fails(ctl: Ctl, tmp_path: Path, name: str) -> None:
     failing = Job(tmp_path, "wait_for_go; exit 1")
     steady = Job(tmp_path)

@@ -68,6 +68,29 @@ def test_too_few_descriptors_are_no_daemon_that_is_away(ctl: Ctl, tmp_path: Path
 
 
 @pytest.mark.root
+def test_too_few_threads_are_told_and_leave_no_lease(make_daemon: MakeDaemon, tmp_path: Path, name: str) -> None:
+    """Swift's runtime and libdispatch would wait for them for ever, or end the process by a trap."""
+    daemon = make_daemon().start()
+    admit_everyone(daemon.socket)
+    ctl = Ctl(daemon)
+    report = tmp_path / "report"
+    statuses = []
+    for limit in range(1, 30):
+        # A user with nothing else, and a limit that holds for it.
+        ctl.wrapper = ["setpriv", "--reuid", str(STRANGER), "--clear-groups", "prlimit", f"--nproc={limit}"]
+        statuses.append(ctl("run", "--try", name, "true").returncode)
+        if statuses[-1] == 0:
+            break
+        with daemon.connect() as judge:
+            assert judge.call("HOLDER", name) is None, limit
+    assert statuses[-1] == 0 and set(statuses[:-1]) == {70}, statuses
+    ctl.wrapper = ["sh", "-c", 'ulimit -n 12; exec "$@"', "sh"]
+    report.write_text("of an earlier run")
+    assert ctl("run", "--try", "--report", str(report), name, "true").returncode == 70
+    assert json.loads(report.read_text())["outcome"] == "error"
+
+
+@pytest.mark.root
 def test_those_who_wait_at_their_users_limit_on_connections_run_one_after_the_other(
     make_daemon: MakeDaemon, tmp_path: Path, name: str
 ) -> None:

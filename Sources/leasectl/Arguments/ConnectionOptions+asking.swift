@@ -10,7 +10,7 @@ extension ConnectionOptions {
     /// A client of the daemon that was asked for; with the first one its thread starts.
     var client: LeaseClient {
         get throws(Failure) {
-            try ClientThreads.requireDescriptors()
+            try ClientThreads.requireResources()
             var configuration = configuration
             configuration.requestTimeout = Self.patience
             return LeaseClient(configuration: configuration)
@@ -53,8 +53,11 @@ extension ConnectionOptions {
     }
 
     /// Does work with the daemon that takes several questions, and waits for its end on this thread.
+    ///
+    /// - Parameter output: whose reader is to be there: without one the process ends as if it had written to it.
     @discardableResult
     func carryOut<Value: Sendable>(
+        for output: Int32? = nil,
         _ work: @escaping @Sendable (LeaseClient) async throws(Failure) -> Value
     ) throws(Failure) -> Value {
         let answers: Mailbox<Result<Value, Failure>>
@@ -77,9 +80,16 @@ extension ConnectionOptions {
         }
         var answer = answers.take().first
         while answer == nil {
-            var descriptor = pollfd(fd: answers.descriptor, events: Int16(POLLIN), revents: 0)
-            poll(&descriptor, 1, -1)
+            var descriptors = [
+                pollfd(fd: answers.descriptor, events: Int16(POLLIN), revents: 0),
+                // One below 0 is passed over, and what has an error says so unasked (poll(2)).
+                pollfd(fd: output ?? -1, events: 0, revents: 0),
+            ]
+            poll(&descriptors, nfds_t(descriptors.count), -1)
             answer = answers.take().first
+            if answer == nil, descriptors[1].revents & Int16(POLLERR | POLLHUP) != 0 {
+                throw Failure(ExitStatus.signalled(SIGPIPE), "")
+            }
         }
         switch answer {
         case .success(let value): return value

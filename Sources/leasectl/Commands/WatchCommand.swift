@@ -1,4 +1,5 @@
 import ArgumentParser
+import Glibc
 import LeaseClient
 import LeaseCore
 
@@ -11,7 +12,8 @@ struct WatchCommand: ParsableCommand {
             First a line for each lease that is held now, then one for each event: acquired, released, expired, \
             overdue, revoking, revoked, lost. Renewals are no events. A glob has *, ?, [a-z] and a backslash before a \
             character that stands for itself; without one all leases are watched. It goes on until it is ended, also \
-            over restarts of the daemon: then it says so on stderr, and shows the present state again.
+            over restarts of the daemon: then it says so on stderr, and shows the present state again. It ends, too, when nobody \
+            reads what it writes any more.
 
                 leasectl watch
                 leasectl watch 'backup/*' scheduler
@@ -36,7 +38,7 @@ struct WatchCommand: ParsableCommand {
     func run() throws {
         let patterns = globs.isEmpty ? [LeasePattern.glob("*")] : globs.map { .glob(ArgumentText.bytes($0)) }
         let style = TextStyle.standardOutput()
-        try connection.carryOut { client throws(Failure) in
+        try connection.carryOut(for: STDOUT_FILENO) { client throws(Failure) in
             var updates = client.events(matching: patterns).makeAsyncIterator()
             while let update = try await Failure.mapped({ () throws(LeaseClientError) in try await updates.next() }) {
                 try show(update, style: style)

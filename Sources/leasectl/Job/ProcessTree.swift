@@ -13,9 +13,7 @@ import LeaseCore
 struct ProcessTree {
     private let root: pid_t
     private var foreign: Set<pid_t>
-    private var terminated: Set<ProcessIdentity> = []
-    /// When the tree was asked to end, in clock ticks from boot.
-    private var terminationTicks: UInt64?
+    private var rounds = TerminationRounds()
 
     /// The tree below this process, as it grows from now on.
     static func belowThisProcess() -> ProcessTree {
@@ -48,19 +46,16 @@ struct ProcessTree {
         return !ProcessTable.all().contains { $0.parent == root && !foreign.contains($0.process) }
     }
 
-    /// Asks each process to end that has not been asked yet; after the first time only those that were there before,
-    /// and that a listing has missed.
+    /// Asks each process to end that has not been asked yet, but for those that one has started after it was asked.
     ///
-    /// What a process starts after it was asked is how it ends: the cleaning up of a shell's trap is made of processes.
     /// A stopped process is continued: it could not act on the signal otherwise.
     mutating func terminate() {
-        let isFirst = terminationTicks == nil
-        let begin = terminationTicks ?? Self.ticks(at: BootClock.now())
-        terminationTicks = begin
-        for entry in living() where isFirst || entry.identity.startTicks < begin {
-            guard terminated.insert(entry.identity).inserted else { continue }
+        let begin = Self.ticks(at: BootClock.now())
+        let unasked = rounds.unasked(among: living(), root: root)
+        for entry in unasked {
             Self.send([SIGTERM, SIGCONT], to: entry.identity)
         }
+        rounds.asked(unasked, in: begin...max(begin, Self.ticks(at: BootClock.now())))
     }
 
     /// An instant in the unit in which the kernel tells when a process has started (proc(5), field 22).

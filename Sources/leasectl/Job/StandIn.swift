@@ -75,7 +75,7 @@ enum StandIn {
 /// soon after another, the later is an echo of the earlier.
 struct SignalEchoes: Hashable, Sendable {
     /// How soon: far above what it takes to pass a signal on, also on a busy machine.
-    static let window: Duration = .seconds(10)
+    static let window: Duration = .seconds(2)
 
     private struct Arrival: Hashable {
         let isPassedOn: Bool

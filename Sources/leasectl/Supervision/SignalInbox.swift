@@ -45,6 +45,21 @@ final class SignalInbox: Sendable {
         close(descriptor)
     }
 
+    /// Waits for as long as a request to stop that comes again is the same as the last one, and returns what comes
+    /// meanwhile; nothing if none has come lately.
+    ///
+    /// To be called before anything that takes a while: what comes again would be read too late to be told from
+    /// another.
+    func takeWithinWindow() -> [Signal] {
+        var signals: [Signal] = []
+        while case let left = repetitions.withLock({ $0.timeLeft(now: BootClock.now()) }), left > .zero {
+            var waiting = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+            poll(&waiting, 1, Int32(left.wholeMilliseconds) + 1)
+            signals += take()
+        }
+        return signals
+    }
+
     /// The signals that have come since the last call.
     func take() -> [Signal] {
         var signals: [Signal] = []
@@ -88,5 +103,10 @@ struct SignalRepetitions: Hashable, Sendable {
         if let last = taken[signal], last.duration(to: now) < Self.window { return true }
         taken[signal] = now
         return false
+    }
+
+    /// How long one that comes may still be a repetition; nothing if none was taken lately.
+    func timeLeft(now: BootInstant) -> Duration {
+        taken.values.map { now.duration(to: $0.advanced(by: Self.window)) }.max() ?? .zero
     }
 }

@@ -48,11 +48,8 @@ struct Supervisor: ~Copyable {
         defer { announcer.finish() }
         while true {
             wait()
-            // SIGCHLD only wakes: children are looked for each time.
-            for signal in inbox.take() where signal.number != SIGCHLD {
-                let event = Supervision.Event.signal(signal.number, fromTerminal: signal.isFromKernel)
-                if let conclusion = handle(event) { return conclusion }
-            }
+            // What a signal asks of the job is passed on at once; what comes of that may take a while.
+            if let conclusion = handle(inbox.take()) ?? handle(inbox.takeWithinWindow()) { return conclusion }
             for event in mailbox.take() {
                 if let event = translate(event), let conclusion = handle(event) { return conclusion }
             }
@@ -115,6 +112,15 @@ struct Supervisor: ~Copyable {
             tree.ended(process)
             if let conclusion = handle(.childEnded(process, JobStatus(waitStatus: status))) { return conclusion }
         }
+    }
+
+    private mutating func handle(_ signals: [SignalInbox.Signal]) -> Conclusion? {
+        // SIGCHLD only wakes: children are looked for each time.
+        for signal in signals where signal.number != SIGCHLD {
+            let event = Supervision.Event.signal(signal.number, fromTerminal: signal.isFromKernel)
+            if let conclusion = handle(event) { return conclusion }
+        }
+        return nil
     }
 
     private mutating func handle(_ event: Supervision.Event) -> Conclusion? {

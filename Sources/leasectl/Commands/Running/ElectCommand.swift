@@ -60,18 +60,28 @@ struct ElectCommand: ParsableCommand {
     }
 
     func run() throws {
-        let run = try JobRun(
-            of: command,
-            connection: connection,
-            name: name,
-            wait: wait,
-            times: times,
-            owner: election.id ?? holder.owner,
-            usualOwner: Self.hostName,
-            options: options,
-            onWin: ElectOptions.program(election.onWin),
-            onLose: ElectOptions.program(election.onLose)
-        )
+        let times = try times
+        try JobRun.reporting(to: options.report) { () throws(Failure) in
+            try campaign(
+                JobRun(
+                    of: command,
+                    connection: connection,
+                    name: name,
+                    wait: wait,
+                    times: times,
+                    owner: election.id ?? holder.owner,
+                    usualOwner: Self.hostName,
+                    options: options,
+                    onWin: ElectOptions.program(election.onWin),
+                    onLose: ElectOptions.program(election.onLose)
+                )
+            )
+        }
+    }
+
+    /// Campaigns and leads, as often as ``Campaign`` says.
+    private func campaign(_ run: JobRun) throws(Failure) {
+        var run = run
         var campaign = Campaign(backoff: election.backoff ?? .seconds(2), isOnce: election.once)
         while true {
             let outcome = try run.runAndTell(options)
@@ -87,6 +97,8 @@ struct ElectCommand: ParsableCommand {
                 throw Failure(status, "")
             case .campaign(let pause):
                 if let signal = run.inbox.pause(for: pause) { throw Failure(ExitStatus.signalled(signal), "") }
+                // A daemon that is away at the start may stay away; one that has granted is waited for.
+                if campaign.hasLed { run.policy.ifUnreachable = .fail }
             }
         }
     }

@@ -84,6 +84,24 @@ extension JobRun {
         return outcome
     }
 
+    /// Prepares and does runs; if the machine does not give what that needs, the report says so, as of any other end.
+    static func reporting(to path: String?, _ body: () throws(Failure) -> Void) throws(Failure) {
+        do throws(Failure) {
+            try body()
+        } catch {
+            if error.status == ExitStatus.internalError, !error.message.isEmpty, let path {
+                let report = RunReport(
+                    conclusion: .internalError(error.message),
+                    fence: nil,
+                    waitedMilliseconds: 0,
+                    heldMilliseconds: nil
+                )
+                do throws(Failure) { try report.write(to: path) } catch { Console.complain(error.message) }
+            }
+            throw error
+        }
+    }
+
     /// Whether there is a terminal that Ctrl-C and job control come from.
     private static var hasControllingTerminal: Bool {
         let terminal = clinux_open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC, 0)

@@ -7,7 +7,7 @@ struct JobRun {
     let client: LeaseClient
     let inbox: SignalInbox
     let request: Tenancy.Request
-    let policy: SupervisionPolicy
+    var policy: SupervisionPolicy
     let job: SupervisedJob
 
     /// How it went.

@@ -55,17 +55,20 @@ struct RunCommand: ParsableCommand {
     }
 
     func run() throws {
-        let run = try JobRun(
-            of: command,
-            connection: connection,
-            name: name,
-            wait: wait,
-            times: holder.times(),
-            owner: holder.owner,
-            options: options
-        )
-        let conclusion = try run.runAndTell(options).conclusion
-        let status = conclusion.exitStatus(notAcquired: options.notAcquiredStatus)
-        if status != ExitStatus.success { throw Failure(status, "") }
+        let times = try holder.times()
+        try JobRun.reporting(to: options.report) { () throws(Failure) in
+            let run = try JobRun(
+                of: command,
+                connection: connection,
+                name: name,
+                wait: wait,
+                times: times,
+                owner: holder.owner,
+                options: options
+            )
+            let conclusion = try run.runAndTell(options).conclusion
+            let status = conclusion.exitStatus(notAcquired: options.notAcquiredStatus)
+            if status != ExitStatus.success { throw Failure(status, "") }
+        }
     }
 }

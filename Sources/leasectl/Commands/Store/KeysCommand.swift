@@ -138,7 +138,10 @@ extension KeysCommand {
     struct Remove: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Remove keys with all they have, in one transaction, and print how many there were.",
-            discussion: "A lease in force ends at once; only an administrator may remove one."
+            discussion: """
+                A lease in force ends at once; only an administrator may remove one. Keys that together have more \
+                children than a list may have elements (100,000) are refused: remove some of these first.
+                """
         )
 
         @OptionGroup var connection: ConnectionOptions
