@@ -46,7 +46,8 @@ build: deps ## build the release; system packages that it needs are installed
 	ln -sf $$(gcc -print-file-name=libstdc++.a) $(STATIC)/libstdc++.a
 	ln -sf $$(gcc -print-file-name=libgcc_eh.a) $(STATIC)/libgcc_s.a
 	for program in leased leasectl; do swift build $(SWIFT_FLAGS) $(RELEASE_FLAGS) --product $$program; done
-	packaging/notices.sh $(SCRATCH)/release > $(SCRATCH)/release/THIRD-PARTY-NOTICES
+	packaging/notices.sh $(SCRATCH)/release > $(SCRATCH)/release/THIRD-PARTY-NOTICES.new
+	mv $(SCRATCH)/release/THIRD-PARTY-NOTICES.new $(SCRATCH)/release/THIRD-PARTY-NOTICES
 
 debug: deps
 	swift build $(SWIFT_FLAGS)

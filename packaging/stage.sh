@@ -45,7 +45,7 @@ documents=$share/doc/leased
 install -d "$documents/examples"
 install -m 644 "$root/README.md" "$root/docs"/*.md "$documents"
 # `make build` has written the notices beside the programs, since root may have no Swift.
-if [[ -e $programs/THIRD-PARTY-NOTICES ]]; then
+if [[ -s $programs/THIRD-PARTY-NOTICES ]]; then
     install -m 644 "$programs/THIRD-PARTY-NOTICES" "$documents"
 else
     "$here/notices.sh" "$programs" > "$documents/THIRD-PARTY-NOTICES" || {

@@ -78,7 +78,8 @@ public struct Limits: Hashable, Sendable {
     /// Leases go on, and so does what removes.
     public var storeBytes = 16 << 30
 
-    /// Elements of one list reply without `COUNT`; past it the caller is told to page.
+    /// Elements of one list reply, and children that one `KEYS REMOVE` removes; past it the caller is told to page, or
+    /// to name fewer keys.
     public var listElements = 100_000
     /// Bytes of one list reply without `COUNT`; past it the caller is told to page.
     public var listBytes = 8 << 20

@@ -9,6 +9,7 @@ extension ServerConfiguration {
         var ledger = LedgerConfiguration()
         ledger.leaseQuota = limits.leaseQuota
         ledger.maximumFileBytes = Int64(limits.storeBytes)
+        ledger.maximumRemovedChildren = limits.listElements
         ledger.historyAge = historyKeepFor
         ledger.historyRows = Int64(historyKeepRows)
         return ledger

@@ -89,7 +89,7 @@ extension Engine {
                     // It was one for a moment.
                     becomeTie(session)
                     session.reply { $0.writeOK(to: &$1) }
-                    end(session)
+                    endIfMeaningless(session)
                 }
                 continue
             }
@@ -224,9 +224,13 @@ extension Engine {
     /// One that was bound to before it became a tie is closed by its client alone, or when the bound tenure has ended,
     /// too.
     private func retire(_ holding: Holdings.Holding?) {
-        guard let holding, let session = sessions[holding.session], session.isTie, holdings.hasNothing(on: session.id)
-        else { return }
-        end(session)
+        guard let holding, let session = sessions[holding.session], session.isTie else { return }
+        endIfMeaningless(session)
+    }
+
+    private func endIfMeaningless(_ tie: Session) {
+        guard isStopping || holdings.hasNothing(on: tie.id) else { return joinTurn(tie) }
+        end(tie)
     }
 
     /// Closes the connection; a tie that is still being stored, once it is answered.

@@ -106,7 +106,9 @@ extension Engine {
                 session.isProcessing = true
                 // It alone is not kept again.
                 isRefused = wasRefused
+                let before = session.turnCommands
                 attempt(session) { () throws(LeaseError) in try execute(command, for: session, now: now) }
+                load.add(commands: 1 + session.turnCommands - before, replyBytes: 0)
                 isRefused = false
                 session.isProcessing = false
                 joinTurn(session)

@@ -99,6 +99,10 @@ extension Engine {
             }
             return true
         case .failure(let error):
+            if case .removeKeys = request, error.code == .tooBig {
+                // It has looked at as many children as are too many, and the next one would again.
+                session.turnCommands += TurnLoad.wholeShare.commands
+            }
             counters.refused(error.code)
             session.replyOnCommit { $0.writeError(error, to: &$1) }
             return false

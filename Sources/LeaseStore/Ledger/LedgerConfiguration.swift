@@ -12,9 +12,8 @@ package struct LedgerConfiguration: Sendable {
     package var maximumFileBytes: Int64 = .max
     /// The most bytes of a value: far below what SQLite takes of a row (sqlite.org/limits.html).
     package var maximumValueBytes = 512 << 20
-    /// The most children that the keys have which are removed at once, all together: it takes about a third of a
-    /// second, in which nothing else is done.
-    package var maximumRemovedChildren = 1_000_000
+    /// The most children that the keys have which are removed at once, all together: nothing else is done meanwhile.
+    package var maximumRemovedChildren = Int.max
     /// From how many frames (4 KiB each) the log is carried over into the file.
     package var logFrames: Int32 = 4000
     /// How long the history of ended tenures is kept.

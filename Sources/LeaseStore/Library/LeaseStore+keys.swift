@@ -49,9 +49,8 @@ extension LeaseStore {
     /// Removes keys with all that they have, in one transaction; a lease in force is revoked at once.
     ///
     /// - Returns: How many of them had anything.
-    /// - Throws: `LeaseError.Code.tooBig` if they have more than 1,000,000 children together,
-    ///   `LeaseError.Code.expired` if the guard's token is not in force, `LeaseError.Code.ioError` if the disk is full, and
-    ///   ``StoreError`` if the store is closed or has failed. Nothing is removed then.
+    /// - Throws: `LeaseError.Code.expired` if the guard's token is not in force, `LeaseError.Code.ioError` if the disk is
+    ///   full, and ``StoreError`` if the store is closed or has failed. Nothing is removed then.
     @discardableResult
     public func removeKeys(_ keys: [Key], if guard: LeaseGuard? = nil) async throws -> Int {
         guard case .removed(let count, _) = try await perform(.removeKeys(keys), if: `guard`) else {

@@ -100,8 +100,6 @@ public struct StoreTransaction: ~Copyable {
     }
 
     /// Removes keys with all that they have, and tells how many had anything; a lease in force is revoked at once.
-    ///
-    /// - Throws: `LeaseError.Code.tooBig` if they have more than 1,000,000 children together.
     @discardableResult
     public mutating func removeKeys(_ keys: [Key]) throws(LeaseError) -> Int {
         guard case .removed(let count, _) = try perform(.removeKeys(keys)) else {

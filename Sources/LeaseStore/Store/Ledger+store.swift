@@ -132,11 +132,13 @@ extension Ledger {
         return .removed(keys: count, children: children)
     }
 
-    /// How many children the keys have together.
+    /// How many children the keys have together, if there is a limit on that.
     ///
     /// - Throws: ``LeaseError/Code/tooBig`` if they are more than may be removed at once: others would wait for it.
     private func countChildren(of keys: Set<Key>) throws(LeaseError) -> Int {
         let most = configuration.maximumRemovedChildren
+        // Where there is no limit nobody asks how many they are.
+        guard most < .max else { return 0 }
         let store = statements.store
         let count = try look {
             var count = 0

@@ -25,6 +25,6 @@ package enum StoreAnswer: Hashable, Sendable {
     case done
     case value([UInt8]?)
     case flag(Bool)
-    /// How many keys had something, and how many children these had together.
+    /// How many keys had something, and how many children these had together, if there is a limit on that.
     case removed(keys: Int, children: Int)
 }

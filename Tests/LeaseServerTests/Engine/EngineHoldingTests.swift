@@ -378,13 +378,19 @@ import Testing
     }
 
     /// Its client is there: only that ends what it was bound to before.
-    @Test(arguments: [false, true]) func theEndOfATieLeavesWhatItsConnectionIsBoundTo(_ isGivenBack: Bool) async throws {
+    @Test(arguments: [(false, false), (true, false), (false, true), (true, true)])
+    func theEndOfATieLeavesWhatItsConnectionIsBoundTo(isGivenBack: Bool, isInOneTurn: Bool) async throws {
         try await EngineBench.withLedger { bench in
             let (other, client) = (try await bench.connect(), try await bench.connect())
             let tied = try await bench.acquire("tied 1h", by: other)
             let bound = try await bench.acquire("bound 1h BIND", by: client)
-            #expect(try await bench.ask("TIE tied \(tied)", from: client) == "+OK\r\n")
-            #expect(try await bench.ask("RELEASE tied \(tied)", from: other) == "+OK\r\n")
+            try await bench.turn { engine in
+                bench.receive("TIE tied \(tied)\r\n", from: client, on: engine)
+                if isInOneTurn { bench.receive("RELEASE tied \(tied)\r\n", from: other, on: engine) }
+            }
+            #expect(try await bench.output(of: client) == "+OK\r\n")
+            if !isInOneTurn { try await bench.send("RELEASE tied \(tied)\r\n", from: other) }
+            #expect(try await bench.output(of: other) == "+OK\r\n")
             try await bench.turns(2)
             #expect(try await bench.tenure("bound") != nil)
             #expect(try await bench.isOpen(client))

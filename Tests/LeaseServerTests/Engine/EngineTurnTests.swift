@@ -256,6 +256,31 @@ import Testing
         }
     }
 
+    /// What goes takes time, and so does to find that it is too much.
+    @Test(arguments: [true, false]) func theChildrenOfAKeyThatIsRemovedCountForTheTurn(_ isRefused: Bool) async throws {
+        let count = TurnLoad.argumentsOfACommand * TurnLoad.wholeShare.commands
+        func configure(_ configuration: inout ServerConfiguration) {
+            if isRefused { configuration.limits.listElements = count - 1 }
+        }
+        try await EngineBench.withLedger(configure) { bench in
+            let client = try await bench.connect()
+            for start in stride(from: 0, to: count, by: 32_000) {
+                var words = ["IMPORT", "KEY", "k"]
+                for child in start..<min(start + 32_000, count) { words += ["CHILD", "\(child)"] }
+                let command = "*\(words.count)\r\n" + words.map { "$\($0.utf8.count)\r\n\($0)\r\n" }.joined()
+                try await bench.send(command, from: client)
+                #expect(try await bench.output(of: client) == "+OK\r\n")
+            }
+            try await bench.turn { engine in
+                bench.receive("KEYS REMOVE k\r\nPING\r\n", from: client, on: engine)
+                #expect(engine.sessions[client]?.isCut == true)
+            }
+            try await bench.turns(2)
+            let output = try await bench.output(of: client)
+            #expect(output.hasPrefix(isRefused ? "-TOOBIG " : ":1\r\n") && output.hasSuffix("+PONG\r\n"), "\(output)")
+        }
+    }
+
     @Test func whoSendsFasterThanItsShareIsNotReadOn() async throws {
         try await EngineBench.with { bench in
             let client = try await bench.connect()

@@ -14,6 +14,9 @@ final class StoreBench {
 
     init(in folder: StoreFolder? = nil, configuration: LedgerConfiguration = LedgerConfiguration()) throws {
         self.folder = try folder ?? StoreFolder()
+        var configuration = configuration
+        // With a limit the children of what is removed are counted.
+        configuration.maximumRemovedChildren = min(configuration.maximumRemovedChildren, 1_000_000)
         ledger = try Ledger(path: self.folder.store, configuration: configuration, clock: clock)
     }
 

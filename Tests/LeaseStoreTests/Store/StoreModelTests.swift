@@ -30,6 +30,8 @@ import Testing
 
     private func configuration() -> LedgerConfiguration {
         var configuration = LedgerConfiguration()
+        // With a limit the children of what is removed are counted.
+        configuration.maximumRemovedChildren = 1_000_000
         configuration.keyHash = Self.keyHash
         return configuration
     }
