@@ -112,7 +112,7 @@ final class HeldStatement {
     private func scan(_ body: (SQLRow) throws -> Bool) throws {
         while true {
             switch sqlite3_step(statement) {
-            case SQLITE_ROW: guard try body(SQLRow(statement: statement)) else { return }
+            case SQLITE_ROW: guard try body(SQLRow(statement)) else { return }
             case SQLITE_DONE: return
             case let code: throw Self.error(code, on: connection)
             }
@@ -153,131 +153,8 @@ final class HeldStatement {
     }
 }
 
-/// Binds values to a statement by their places, from 1 on.
-///
-/// A statement whose values were not all bound, for want of memory, is not run: it would write NULL in the place of
-/// what is missing.
-struct StatementBinder {
-    fileprivate let statement: OpaquePointer?
-    /// The code of the last binding that failed.
-    private var code = SQLITE_OK
-
-    fileprivate init(statement: OpaquePointer?) {
-        self.statement = statement
-    }
-
-    private mutating func note(_ code: Int32) {
-        if code != SQLITE_OK { self.code = code }
-    }
-
-    fileprivate func requireBound() throws {
-        guard code == SQLITE_OK else {
-            throw DatabaseError(resultCode: ResultCode(rawValue: code), message: "a value was not bound")
-        }
-    }
-
-    /// SQLite's mark for bytes that it is to copy: all ones in place of a function (sqlite.org/c3ref/c_static.html).
-    ///
-    /// It is no function, and sound as one: SQLite compares it, and never calls it.
-    private static let copied = unsafeBitCast(-1, to: sqlite3_destructor_type.self)
-
-    mutating func integer(_ index: Int32, _ number: Int64) {
-        note(sqlite3_bind_int64(statement, index, number))
-    }
-
-    mutating func integer(_ index: Int32, _ number: Int64?) {
-        if let number { integer(index, number) }
-    }
-
-    /// Bytes that stay where they are until the statement has run.
-    mutating func blob(_ index: Int32, inPlace bytes: UnsafeRawBufferPointer) {
-        blob(index, bytes, nil)
-    }
-
-    mutating func blob(_ index: Int32, _ bytes: [UInt8]) {
-        bytes.withUnsafeBytes { blob(index, $0, Self.copied) }
-    }
-
-    private mutating func blob(_ index: Int32, _ bytes: UnsafeRawBufferPointer, _ destructor: sqlite3_destructor_type?)
-    {
-        // A zero length with a null address would be bound as NULL.
-        if bytes.isEmpty {
-            note(sqlite3_bind_zeroblob(statement, index, 0))
-        } else {
-            note(sqlite3_bind_blob(statement, index, bytes.baseAddress, Int32(bytes.count), destructor))
-        }
-    }
-
-    mutating func text(_ index: Int32, _ text: String) {
-        guard !text.isEmpty else {
-            // Most reasons are: there is nothing to copy, and a null address would be bound as NULL.
-            note(sqlite3_bind_text(statement, index, UnsafePointer(bitPattern: 1), 0, nil))
-            return
-        }
-        var text = text
-        text.withUTF8 { buffer in
-            let address = UnsafeRawPointer(buffer.baseAddress)?.assumingMemoryBound(to: CChar.self)
-            note(sqlite3_bind_text(statement, index, address, Int32(buffer.count), Self.copied))
-        }
-    }
-
-    /// Two places: the boot clock's nanoseconds and the wall clock's microseconds.
-    mutating func moment(_ index: Int32, _ moment: Moment) {
-        integer(index, moment.boot.nanoseconds)
-        integer(index + 1, moment.wall.microseconds)
-    }
-
-    /// Three places: request id, its user, the token that it replaced.
-    mutating func request(_ index: Int32, _ request: RequestRecord) {
-        blob(index, request.id.bytes)
-        integer(index + 1, Int64(request.uid))
-        integer(index + 2, request.replaced?.rawValue)
-    }
-
-    /// Four places: uid, gid, pid, owner label.
-    mutating func holder(_ index: Int32, _ holder: Holder) {
-        integer(index, Int64(holder.uid))
-        integer(index + 1, Int64(holder.gid))
-        integer(index + 2, Int64(holder.pid))
-        text(index + 3, holder.owner.text)
-    }
-}
-
 /// A value to bind.
 enum SQLValue {
     case integer(Int64)
     case blob([UInt8])
-}
-
-/// The row that a held statement stands on; valid until the next step.
-struct SQLRow {
-    fileprivate let statement: OpaquePointer?
-
-    func integer(_ column: Int32) -> Int64? {
-        value(column).map { sqlite3_value_int64($0) }
-    }
-
-    func bytes(_ column: Int32) -> [UInt8]? {
-        value(column).map { Array(Self.bytes(of: $0)) }
-    }
-
-    func text(_ column: Int32) -> String? {
-        value(column).map { String(decoding: Self.bytes(of: $0), as: UTF8.self) }
-    }
-
-    /// What stands in a column, or `nil` if that is NULL.
-    ///
-    /// The column is looked up once, and its type and its value are asked of it. SQLite lets a value be asked from the
-    /// thread that steps the statement alone (sqlite.org/c3ref/value.html), and no other has it: GRDB gives a
-    /// connection to one at a time.
-    private func value(_ column: Int32) -> OpaquePointer? {
-        let value = sqlite3_column_value(statement, column)
-        return sqlite3_value_type(value) == SQLITE_NULL ? nil : value
-    }
-
-    private static func bytes(of value: OpaquePointer) -> UnsafeRawBufferPointer {
-        // None for no bytes.
-        guard let address = sqlite3_value_blob(value) else { return UnsafeRawBufferPointer(start: nil, count: 0) }
-        return UnsafeRawBufferPointer(start: address, count: Int(sqlite3_value_bytes(value)))
-    }
 }
