@@ -43,7 +43,7 @@ extension Engine {
             unheardGrants.hear(of: name)
             attachments.add(.tied, of: name, on: session)
             session.isWaiting = true
-            session.isTying = true
+            session.tie = .asked
             if sessions[session.id] != nil {
                 tieCounts.add(session.peer.uid)
             }
@@ -114,8 +114,7 @@ extension Engine {
     private func becomeTie(_ session: Session) {
         // Nothing more is written to a tie, neither replies nor messages.
         endSubscriptions(of: session.id)
-        session.isTying = false
-        session.isTie = true
+        session.tie = .tied
         session.input = ByteBuffer()
         session.isCut = false
     }
@@ -138,7 +137,7 @@ extension Engine {
         tiesBeingKept += 1
         let name = TieName(fence: fence, madeAt: clock.now().boot)
         session.storedTie = name.text
-        session.isTieUnanswered = true
+        session.tie = .storing(endsThen: false)
         tieStore.keep(name, descriptor: descriptor) { [id = session.id] in
             self.onLoop { engine in
                 engine.tiesBeingKept -= 1
@@ -150,9 +149,10 @@ extension Engine {
 
     /// The tie is stored: it is answered, and ends if it was to end meanwhile.
     private func answerTie(_ session: Session) {
-        session.isTieUnanswered = false
+        let ends = session.tie == .storing(endsThen: true)
+        session.tie = .tied
         session.reply { $0.writeOK(to: &$1) }
-        if isStopping || session.endsOnceAnswered {
+        if isStopping || ends {
             session.isEnding = true
         }
         joinTurn(session)
@@ -169,7 +169,7 @@ extension Engine {
     func adopt(_ tie: KeptTies.Tie, of name: LeaseName?, _ channel: any Channel, peer: PeerCredentials) -> SessionID? {
         guard let name, isTied(name, fence: tie.name.fence) else { return nil }
         let session = admit(channel, peer: peer, as: peer.caller(by: configuration))
-        session.isTie = true
+        session.tie = .tied
         session.isWaiting = true
         session.storedTie = tie.name.text
         tieCounts.add(peer.uid)
@@ -195,7 +195,7 @@ extension Engine {
     func dropAttachments(_ refusal: LeaseError) {
         for change in attachments.take() where change.attachment == .tied && sessions[change.session.id] != nil {
             let session = change.session
-            session.isTying = false
+            session.tie = .none
             session.isWaiting = false
             tieCounts.remove(session.peer.uid)
             counters.refused(refusal.code)
@@ -235,7 +235,7 @@ extension Engine {
 
     /// Closes the connection; a tie that is still being stored, once it is answered.
     private func end(_ session: Session) {
-        guard !session.isTieUnanswered else { return session.endsOnceAnswered = true }
+        if case .storing = session.tie { return session.tie = .storing(endsThen: true) }
         session.isEnding = true
         joinTurn(session)
     }
@@ -244,7 +244,7 @@ extension Engine {
 
     /// What hung on a connection that is gone is to end in the next turn, unless it is the daemon that stops.
     func endHoldings(of session: Session) {
-        if session.isTie || session.isTying {
+        if session.tie != .none {
             tieCounts.remove(session.peer.uid)
         }
         guard !isStopping else { return holdings.forget(session.id) }

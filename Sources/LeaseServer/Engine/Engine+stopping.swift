@@ -31,7 +31,7 @@ extension Engine {
             state = .draining
             for session in sessions.values {
                 session.isInputClosed = true
-                if session.isTie && !session.isTieUnanswered || session.wait != nil {
+                if session.tie == .tied || session.wait != nil {
                     // A line does not outlive the daemon: its waiters see their connection close.
                     session.isEnding = true
                 }

@@ -12,6 +12,22 @@ struct SessionID: Hashable, Sendable, CustomStringConvertible {
     var description: String { String(rawValue) }
 }
 
+/// How far a connection has become a tie.
+///
+///     none ── TIE ─▶ asked ── commit ─▶ storing ── stored, and so answered ─▶ tied
+///       ◀── refused ──┘ └─────── commit, with nowhere to store it ────────────▲
+enum TieStage: Hashable {
+    /// It is none.
+    case none
+    /// It becomes one with the turn's commit.
+    case asked
+    /// It is one, and is being stored where a restart of the daemon does not lose it; then it is answered, and perhaps
+    /// ends: another tie has taken its place, or its tenure is over.
+    case storing(endsThen: Bool)
+    /// It is one, and means nothing but itself.
+    case tied
+}
+
 /// One connection, as the engine knows it.
 ///
 /// It belongs to the engine and is touched from its isolation alone. A command that is answered later holds back those
@@ -51,14 +67,8 @@ final class Session {
     var keptCommand: Command?
     /// The place in a lease's line that the session waits at, if it does.
     var wait: WaiterID?
-    /// Whether the connection becomes a tie with this turn.
-    var isTying = false
-    /// Whether the connection is a tie.
-    var isTie = false
-    /// Whether the connection is a tie that is being stored, and is answered once it is.
-    var isTieUnanswered = false
-    /// Whether it ends once it is answered: another tie has taken its place, or its tenure is over.
-    var endsOnceAnswered = false
+    /// How far the connection has become a tie.
+    var tie = TieStage.none
     /// The tie's name in the descriptor store, if it is there.
     var storedTie: String?
     /// The waited grants whose tokens are among the replies that are to be written.
@@ -119,6 +129,14 @@ final class Session {
     /// Whether commands were left for a later turn, and can be answered now.
     var hasMore: Bool {
         isCut && !isWaiting && !isEnding && isWritable
+    }
+
+    /// Whether the connection is a tie: nothing that comes by it means anything.
+    var isTie: Bool {
+        switch tie {
+        case .none, .asked: false
+        case .storing, .tied: true
+        }
     }
 
     /// Whether the connection has nothing more to say: it was ended, or the client has closed its side and everything

@@ -108,7 +108,7 @@ import Testing
             try await connection.setChannelReads(false)
             try await connection.onLoop { session in
                 session.isWaiting = true
-                session.isTie = true
+                session.tie = .tied
                 connection.send("means nothing")
                 shutdown(connection.client, Int32(SHUT_WR))
                 #expect(!session.hasHungUp)
