@@ -73,9 +73,8 @@ extension LeaseClient {
     ///
     /// - Returns: how many there were.
     /// - Throws: ``LeaseClientError``: ``LeaseClientError/Code/denied`` if one has a lease in force and the caller is no
-    ///   administrator, ``LeaseClientError/Code/tooBig`` if they have more children together than a list may
-    ///   have elements; nothing was
-    ///   removed then.
+    ///   administrator, ``LeaseClientError/Code/tooBig`` if they have more than 250,000 children together where the
+    ///   daemon is not set otherwise; nothing was removed then.
     @discardableResult
     public func removeKeys(_ keys: [Key]) async throws(LeaseClientError) -> Int {
         guard !keys.isEmpty else { return 0 }

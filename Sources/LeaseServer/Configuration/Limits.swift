@@ -78,11 +78,16 @@ public struct Limits: Hashable, Sendable {
     /// Leases go on, and so does what removes.
     public var storeBytes = 16 << 30
 
-    /// Elements of one list reply, and children that one `KEYS REMOVE` removes; past it the caller is told to page, or
-    /// to name fewer keys.
+    /// Elements of one list reply without `COUNT`; past it the caller is told to page.
     public var listElements = 100_000
     /// Bytes of one list reply without `COUNT`; past it the caller is told to page.
     public var listBytes = 8 << 20
+
+    /// Children that the keys of one `KEYS REMOVE` have together; past it the caller is told to name fewer keys, or to
+    /// remove children first.
+    ///
+    /// A million take a third of a second, in which nobody else is served.
+    public var removedChildren = 250_000
 
     /// Creates the limits of a daemon without a configuration.
     public init() {}
@@ -137,5 +142,6 @@ extension Limits {
         Field(key: "store-bytes", path: \.storeBytes, range: 1 << 20...1 << 50, isBytes: true),
         Field(key: "list-elements", path: \.listElements, range: 1...10_000_000),
         Field(key: "list-bytes", path: \.listBytes, range: 4 << 10...1 << 30, isBytes: true),
+        Field(key: "removed-children", path: \.removedChildren, range: 1...10_000_000),
     ]
 }

@@ -9,7 +9,7 @@ extension ServerConfiguration {
         var ledger = LedgerConfiguration()
         ledger.leaseQuota = limits.leaseQuota
         ledger.maximumFileBytes = Int64(limits.storeBytes)
-        ledger.maximumRemovedChildren = limits.listElements
+        ledger.maximumRemovedChildren = limits.removedChildren
         ledger.historyAge = historyKeepFor
         ledger.historyRows = Int64(historyKeepRows)
         return ledger

@@ -260,7 +260,7 @@ import Testing
     @Test(arguments: [true, false]) func theChildrenOfAKeyThatIsRemovedCountForTheTurn(_ isRefused: Bool) async throws {
         let count = TurnLoad.argumentsOfACommand * TurnLoad.wholeShare.commands
         func configure(_ configuration: inout ServerConfiguration) {
-            if isRefused { configuration.limits.listElements = count - 1 }
+            if isRefused { configuration.limits.removedChildren = count - 1 }
         }
         try await EngineBench.withLedger(configure) { bench in
             let client = try await bench.connect()

@@ -140,7 +140,7 @@ extension KeysCommand {
             abstract: "Remove keys with all they have, in one transaction, and print how many there were.",
             discussion: """
                 A lease in force ends at once; only an administrator may remove one. Keys that together have more \
-                children than a list may have elements (100,000) are refused: remove some of these first.
+                than 250,000 children are refused, where the daemon is not set otherwise: remove some of these first.
                 """
         )
 
