@@ -1,7 +1,9 @@
 """docs/OPERATING.md tells the truth: each log line has its row, and what the page names exists."""
 
+import contextlib
 import json
 import re
+import sqlite3
 import subprocess
 from collections.abc import Iterator
 from functools import cache
@@ -296,6 +298,19 @@ def test_commands_and_their_flags_exist(line: str) -> None:
     known = set().union(*flags().values()) if path == program == "leasectl" else flags()[path]
     assert {word for word in words if word.startswith("--")} <= known
     assert path != "leasectl" or words[0].startswith("-"), "there is no such command"
+
+
+def test_the_statement_that_guards_a_write_turns_lower_fences_away() -> None:
+    block = re.search(r"```sql\n(.*?)```", PAGE, re.DOTALL)
+    assert block is not None
+    create, insert, _ = block[1].split(";")
+    with contextlib.closing(sqlite3.connect(":memory:")) as database:
+        database.execute(create)
+        seen = [
+            database.execute(insert, {"lease": lease, "fence": fence}).fetchall()
+            for lease, fence in [("a", 5), ("a", 5), ("a", 7), ("a", 6), ("b", 1), ("a", 7)]
+        ]
+    assert seen == [[(5,)], [(5,)], [(7,)], [], [(1,)], [(7,)]]
 
 
 def test_the_links_lead_somewhere() -> None:
