@@ -88,6 +88,20 @@ def test_each_claim_names_tests_that_exist() -> None:
     assert not wrong, "\n".join(wrong)
 
 
+def test_each_part_that_the_design_names_exists() -> None:
+    """Types and functions in the Swift sources, as the pages about the inside of the daemon write them."""
+    folder = binaries.REPOSITORY / "Sources"
+    sources = "\n".join(path.read_text() for path in folder.rglob("*.swift"))
+    definition = r"\b(?:struct|class|actor|enum|protocol|typealias|func|var|let|case) (\w+)"
+    folders = {path.name for path in [*folder.iterdir(), *binaries.REPOSITORY.iterdir()]}
+    defined = folders | set(re.findall(definition, sources))
+    for page in ["ARCHITECTURE.md", "THREAT_MODEL.md"]:
+        text = (PAGE.parent / page).read_text()
+        named = re.findall(r"`([A-Z][a-z]+(?:[A-Z]\w*)?)(?:\.([a-z]\w+))?(?:\([\w:]*\))?`", text)
+        unknown = {".".join(filter(None, name)) for name in named if not set(filter(None, name)) <= defined}
+        assert not unknown, page
+
+
 def test_claims_and_limits_that_the_text_names_exist() -> None:
     text = PAGE.read_text()
     assert {int(number) for number in re.findall(r"\bclaims? (\d+)", text)} <= set(claims())
