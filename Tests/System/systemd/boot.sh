@@ -19,6 +19,8 @@ root=$work/memory/root
 cp --archive "$stage/." "$work/memory/upper/"
 mount -t overlay overlay -o "lowerdir=/,upperdir=$work/memory/upper,workdir=$work/memory/scratch" "$root"
 find "$root/etc/systemd/system" "$root/etc/systemd/user" -mindepth 1 -delete
+# A store of this machine is none of the copy's.
+rm -rf "$root/var/lib/leased"
 tr -d - < /proc/sys/kernel/random/uuid > "$root/etc/machine-id"
 echo machine > "$root/etc/hostname"
 : > "$root/etc/fstab"
