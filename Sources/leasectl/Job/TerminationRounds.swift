@@ -5,10 +5,9 @@ import Glibc
 /// What a process starts after it was asked is how it ends: the cleaning up of a shell's trap is made of processes. What
 /// it has started before is to be asked, too, also if no listing has shown it by then:
 ///
-///     listing ── asking each, one after the other ──▶
-///         │          │
-///         │          └ started by one that is asked later in the round, which ends: an orphan of this time
-///         └ started while the listing was read: it is older than the round
+///     ──▶ listing ──▶ asking each, one after the other ──▶
+///      │      └─────────────────┴ started by one that is asked later in the round, and ends: an orphan of this time
+///      └ there before, and missed by the listing: older than the round
 struct TerminationRounds: Hashable, Sendable {
     private var asked: Set<ProcessIdentity> = []
     /// When the first were asked, in clock ticks from boot (proc(5)).
