@@ -7,8 +7,6 @@ import Testing
 
 /// Bound and tied tenures: what becomes of them when connections close, move and meet in one turn.
 @Suite struct EngineHoldingTests {
-    private let ioError = "-IOERR the disk is full\r\n"
-
     private func hangUp(_ client: SessionID, _ bench: EngineBench) async throws {
         try await bench.turn { engine in bench.hangUp(client, on: engine) }
     }
@@ -217,7 +215,7 @@ import Testing
                     bench.hangUp(old, on: engine)
                     bench.refuseCommit(on: engine)
                 }
-                #expect(try await bench.output(of: new) == ioError)
+                #expect(try await bench.output(of: new) == EngineBench.ioError)
                 #expect(try await bench.tenure("x")?.token.rawValue == token)
                 try await bench.advance(by: Schedule.retryDelay)
                 #expect(try await bench.tenure("x") == nil)
@@ -303,7 +301,7 @@ import Testing
                 bench.refuseCommit(on: engine)
             }
             try await bench.settle { $0.sessions[tie]?.isDeferred == false }
-            #expect(try await bench.output(of: tie) == "\(ioError)+PONG\r\n")
+            #expect(try await bench.output(of: tie) == "\(EngineBench.ioError)+PONG\r\n")
             #expect(await bench.isRead(tie))
             #expect(await bench.engine.run { $0.tieCounts.total } == 0)
             // The binding is what it was.

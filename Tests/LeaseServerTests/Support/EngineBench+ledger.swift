@@ -57,6 +57,9 @@ extension EngineBench {
         return await engine.run { $0.backend.tenure(of: name) }
     }
 
+    /// What becomes of a reply that rested on a commit that was refused.
+    static let ioError = "-IOERR the disk is full\r\n"
+
     /// Has the store refuse the commit of the turn that is under way.
     func refuseCommit(on engine: isolated Engine) {
         guard let ledger = engine.backend as? Ledger else {
