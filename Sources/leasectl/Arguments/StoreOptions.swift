@@ -42,6 +42,41 @@ struct BytesOptions: ParsableArguments {
     }
 }
 
+/// A key, as an argument.
+struct KeyArguments: ParsableArguments {
+    @OptionGroup var format: BytesOptions
+
+    @Argument(help: "The key.")
+    var key: String
+
+    func validate() throws {
+        _ = try decodedKey
+    }
+
+    /// The key that the argument stands for.
+    var decodedKey: Key { get throws { try format.key(key) } }
+}
+
+/// A key and one of its children, as arguments.
+struct ChildArguments: ParsableArguments {
+    @OptionGroup var parent: KeyArguments
+
+    @Argument(help: "The child.")
+    var child: String
+
+    func validate() throws {
+        _ = try decodedChild
+    }
+
+    /// The child that the argument stands for.
+    var decodedChild: Key { get throws { try parent.format.key(child) } }
+
+    /// The members of a JSON object that name both.
+    func json() throws -> [JSONText.Member] {
+        try parent.format.json("key", parent.decodedKey.bytes) + parent.format.json("child", decodedChild.bytes)
+    }
+}
+
 /// The condition of a write.
 struct ConditionOptions: ParsableArguments {
     @Option(

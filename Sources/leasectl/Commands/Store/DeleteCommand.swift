@@ -16,18 +16,11 @@ struct DeleteCommand: ParsableCommand {
 
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var output: OutputOptions
-    @OptionGroup var format: BytesOptions
     @OptionGroup var condition: ConditionOptions
-
-    @Argument(help: "The key.")
-    var key: String
-
-    func validate() throws {
-        _ = try format.key(key)
-    }
+    @OptionGroup var arguments: KeyArguments
 
     func run() throws {
-        let key = try format.key(key)
+        let (key, format) = try (arguments.decodedKey, arguments.format)
         let isDeleted = try connection.ask { [condition] client throws(LeaseClientError) in
             try await client.delete(key, if: condition.condition)
         }

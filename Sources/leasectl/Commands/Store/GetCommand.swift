@@ -17,17 +17,10 @@ struct GetCommand: ParsableCommand {
 
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var output: OutputOptions
-    @OptionGroup var format: BytesOptions
-
-    @Argument(help: "The key.")
-    var key: String
-
-    func validate() throws {
-        _ = try format.key(key)
-    }
+    @OptionGroup var arguments: KeyArguments
 
     func run() throws {
-        let key = try format.key(key)
+        let (key, format) = try (arguments.decodedKey, arguments.format)
         let value = try connection.ask { client throws(LeaseClientError) in try await client.get(key) }
         guard let value else { throw Failure(ExitStatus.isAnother, "\(format.text(key.bytes)) has no value") }
         if output.json {

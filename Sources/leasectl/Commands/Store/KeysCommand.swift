@@ -108,17 +108,10 @@ extension KeysCommand {
 
         @OptionGroup var connection: ConnectionOptions
         @OptionGroup var output: OutputOptions
-        @OptionGroup var format: BytesOptions
-
-        @Argument(help: "The key.")
-        var key: String
-
-        func validate() throws {
-            _ = try format.key(key)
-        }
+        @OptionGroup var arguments: KeyArguments
 
         func run() throws {
-            let key = try format.key(key)
+            let (key, format) = try (arguments.decodedKey, arguments.format)
             let tracker = try connection.ask { client throws(LeaseClientError) in try await client.tracker(of: key) }
             guard let tracker else { throw Failure(ExitStatus.isAnother, "\(format.text(key.bytes)) has nothing") }
             let kinds = tracker.kinds.map(\.rawValue)

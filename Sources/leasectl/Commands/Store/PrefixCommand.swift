@@ -21,29 +21,6 @@ struct PrefixCommand: ParsableCommand {
     }
 }
 
-/// A key and one of its children.
-struct ChildArguments: ParsableArguments {
-    @OptionGroup var connection: ConnectionOptions
-    @OptionGroup var output: OutputOptions
-    @OptionGroup var format: BytesOptions
-
-    @Argument(help: "The key.")
-    var key: String
-
-    @Argument(help: "The child.")
-    var child: String
-
-    func validate() throws {
-        _ = try (format.key(key), format.key(child))
-    }
-
-    /// Prints one JSON object with the key, the child and what is said of them.
-    func show(_ members: JSONText.Member...) throws {
-        let names = try format.json("key", format.bytes(key)) + format.json("child", format.bytes(child))
-        try output.showObject(names + members)
-    }
-}
-
 extension PrefixCommand {
     /// `leasectl prefix append KEY CHILD`.
     struct Append: ParsableCommand {
@@ -52,15 +29,17 @@ extension PrefixCommand {
             discussion: "If the key has the child already, the exit code is 1."
         )
 
-        @OptionGroup var arguments: ChildArguments
+        @OptionGroup var connection: ConnectionOptions
+        @OptionGroup var output: OutputOptions
         @OptionGroup var condition: ConditionOptions
+        @OptionGroup var arguments: ChildArguments
 
         func run() throws {
-            let (key, child) = try (arguments.format.key(arguments.key), arguments.format.key(arguments.child))
-            try arguments.connection.ask { [condition] client throws(LeaseClientError) in
+            let (key, child) = try (arguments.parent.decodedKey, arguments.decodedChild)
+            try connection.ask { [condition] client throws(LeaseClientError) in
                 try await client.append(child, to: key, if: condition.condition)
             }
-            if arguments.output.json { try arguments.show(.init("appended", .bool(true))) }
+            if output.json { try output.showObject(arguments.json() + [.init("appended", .bool(true))]) }
         }
     }
 
@@ -73,18 +52,11 @@ extension PrefixCommand {
 
         @OptionGroup var connection: ConnectionOptions
         @OptionGroup var output: OutputOptions
-        @OptionGroup var format: BytesOptions
-
-        @Argument(help: "The key.")
-        var key: String
-
-        func validate() throws {
-            _ = try format.key(key)
-        }
+        @OptionGroup var arguments: KeyArguments
 
         func run() throws {
-            let key = try format.key(key)
-            try connection.show(output, format, "child", of: { $0.allChildren(of: key) }, bytes: \.bytes)
+            let key = try arguments.decodedKey
+            try connection.show(output, arguments.format, "child", of: { $0.allChildren(of: key) }, bytes: \.bytes)
         }
     }
 
@@ -99,14 +71,16 @@ extension PrefixCommand {
                 """
         )
 
+        @OptionGroup var connection: ConnectionOptions
+        @OptionGroup var output: OutputOptions
         @OptionGroup var arguments: ChildArguments
 
         func run() throws {
-            let (key, child) = try (arguments.format.key(arguments.key), arguments.format.key(arguments.child))
-            let isThere = try arguments.connection.ask { client throws(LeaseClientError) in
+            let (key, child) = try (arguments.parent.decodedKey, arguments.decodedChild)
+            let isThere = try connection.ask { client throws(LeaseClientError) in
                 try await client.contains(child, under: key)
             }
-            if arguments.output.json { try arguments.show(.init("contains", .bool(isThere))) }
+            if output.json { try output.showObject(arguments.json() + [.init("contains", .bool(isThere))]) }
             if !isThere { throw Failure(ExitStatus.isAnother, "") }
         }
     }
@@ -118,19 +92,23 @@ extension PrefixCommand {
             discussion: "A child that is not there is no error."
         )
 
-        @OptionGroup var arguments: ChildArguments
+        @OptionGroup var connection: ConnectionOptions
+        @OptionGroup var output: OutputOptions
         @OptionGroup var condition: ConditionOptions
+        @OptionGroup var arguments: ChildArguments
 
         func run() throws {
-            let (key, child) = try (arguments.format.key(arguments.key), arguments.format.key(arguments.child))
-            let isRemoved = try arguments.connection.ask { [condition] client throws(LeaseClientError) in
+            let (key, child) = try (arguments.parent.decodedKey, arguments.decodedChild)
+            let isRemoved = try connection.ask { [condition] client throws(LeaseClientError) in
                 try await client.removeChild(child, from: key, if: condition.condition)
             }
-            if arguments.output.json {
-                try arguments.show(.init("removed", .bool(isRemoved)))
+            if output.json {
+                try output.showObject(arguments.json() + [.init("removed", .bool(isRemoved))])
             } else if !isRemoved {
-                let names = (arguments.format.text(key.bytes), arguments.format.text(child.bytes))
-                try Console.writeLine("\(names.0) has no child \(names.1): there was nothing to remove")
+                let format = arguments.parent.format
+                try Console.writeLine(
+                    "\(format.text(key.bytes)) has no child \(format.text(child.bytes)): there was nothing to remove"
+                )
             }
         }
     }

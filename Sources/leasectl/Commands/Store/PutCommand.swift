@@ -26,22 +26,18 @@ struct PutCommand: ParsableCommand {
 
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var output: OutputOptions
-    @OptionGroup var format: BytesOptions
     @OptionGroup var condition: ConditionOptions
-
-    @Argument(help: "The key.")
-    var key: String
+    @OptionGroup var arguments: KeyArguments
 
     @Argument(help: "The value, or - for stdin.")
     var value: String
 
     func validate() throws {
-        _ = try format.key(key)
-        if value != "-" { _ = try format.bytes(value) }
+        if value != "-" { _ = try arguments.format.bytes(value) }
     }
 
     func run() throws {
-        let key = try format.key(key)
+        let (key, format) = try (arguments.decodedKey, arguments.format)
         let isInput = value == "-"
         let value = try isInput ? readInput() : format.bytes(value)
         try connection.carryOut { [condition] client throws(Failure) in
@@ -64,7 +60,7 @@ struct PutCommand: ParsableCommand {
     private func readInput() throws(Failure) -> [UInt8] {
         let bytes = try StandardInput.readAll(atMost: Self.mostInput)
         do {
-            return try format.decode(bytes)
+            return try arguments.format.decode(bytes)
         } catch {
             throw Failure(ExitStatus.dataError, "stdin cannot be the value: \(BytesOptions.isNoHexadecimal)")
         }
