@@ -117,11 +117,13 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
-        .testTarget(name: "LeaseCoreTests", dependencies: ["LeaseCore"], swiftSettings: settings),
+        // What tests of several targets need.
+        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
+        .testTarget(name: "LeaseCoreTests", dependencies: ["LeaseCore", "TestSupport"], swiftSettings: settings),
         .testTarget(
             name: "LeaseStoreTests",
             dependencies: [
-                "LeaseStore", "LeaseCore", "CLinux",
+                "LeaseStore", "LeaseCore", "CLinux", "TestSupport",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "GRDBSQLite", package: "GRDB.swift"),
             ],
@@ -130,7 +132,7 @@ let package = Package(
         .testTarget(
             name: "LeaseWireTests",
             dependencies: [
-                "LeaseWire", "LeaseCore",
+                "LeaseWire", "LeaseCore", "TestSupport",
                 .product(name: "NIOCore", package: "swift-nio"),
             ],
             swiftSettings: settings
@@ -139,7 +141,7 @@ let package = Package(
             name: "LeaseServerTests",
             dependencies: [
                 "LeaseServer", "LeaseStore", "LeaseWire", "LeaseCore", "LeaseClient", "SystemdNotify", "leased",
-                "CLinux",
+                "CLinux", "TestSupport",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),
@@ -227,7 +229,7 @@ let package = Package(
         ),
         .testTarget(
             name: "LeasectlTests",
-            dependencies: ["leasectl", "LeaseClient", "LeaseCore", "CLinux"],
+            dependencies: ["leasectl", "LeaseClient", "LeaseCore", "CLinux", "TestSupport"],
             swiftSettings: settings
         ),
     ]

@@ -1,5 +1,6 @@
 import LeaseCore
 import NIOCore
+import TestSupport
 import Testing
 
 @testable import LeaseWire

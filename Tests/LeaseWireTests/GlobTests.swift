@@ -1,4 +1,5 @@
 import LeaseWire
+import TestSupport
 import Testing
 
 @Suite struct GlobTests {

@@ -1,5 +1,6 @@
 import LeaseWire
 import NIOCore
+import TestSupport
 import Testing
 
 /// Random bytes, from a seed.

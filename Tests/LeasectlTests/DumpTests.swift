@@ -1,12 +1,13 @@
 import Foundation
 import LeaseCore
+import TestSupport
 import Testing
 
 @testable import leasectl
 
 /// Random entries of arbitrary bytes.
 private struct EntryMaker {
-    var random: SplitMix
+    var random: SeededGenerator
 
     mutating func bytes(_ lengths: ClosedRange<Int>) -> [UInt8] {
         (0..<Int.random(in: lengths, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) }
@@ -84,7 +85,7 @@ private func read(_ bytes: [UInt8], pieces size: Int = .max) throws(Failure) -> 
 
     @Test func anyBytesComeBackHoweverTheyArrive() throws {
         let seed = UInt64.random(in: 0...UInt64(UInt32.max))
-        var maker = EntryMaker(random: SplitMix(state: seed))
+        var maker = EntryMaker(random: SeededGenerator(seed: seed))
         for _ in 0..<50 {
             let entries = try (0..<Int.random(in: 0...8, using: &maker.random)).map { _ in try maker.entry() }
             let bytes = dump(entries)
@@ -95,7 +96,7 @@ private func read(_ bytes: [UInt8], pieces size: Int = .max) throws(Failure) -> 
 
     @Test func everyLineIsJSON() throws {
         let seed = UInt64.random(in: 0...UInt64(UInt32.max))
-        var maker = EntryMaker(random: SplitMix(state: seed))
+        var maker = EntryMaker(random: SeededGenerator(seed: seed))
         let entries = try (0..<50).map { _ in try maker.entry() }
         let lines = dump(entries).split(separator: UInt8(ascii: "\n"))
         for (line, entry) in zip(lines.dropFirst(), entries) {
@@ -111,7 +112,7 @@ private func read(_ bytes: [UInt8], pieces size: Int = .max) throws(Failure) -> 
 
     @Test func everyTruncationIsRefused() throws {
         let seed = UInt64.random(in: 0...UInt64(UInt32.max))
-        var maker = EntryMaker(random: SplitMix(state: seed))
+        var maker = EntryMaker(random: SeededGenerator(seed: seed))
         let bytes = dump(try (0..<4).map { _ in try maker.entry() })
         for length in 0..<bytes.count {
             let failure = #expect(throws: Failure.self, "\(length) bytes, seed \(seed)") {
@@ -123,7 +124,7 @@ private func read(_ bytes: [UInt8], pieces size: Int = .max) throws(Failure) -> 
 
     @Test func everyAlteredByteIsRefused() throws {
         let seed = UInt64.random(in: 0...UInt64(UInt32.max))
-        var maker = EntryMaker(random: SplitMix(state: seed))
+        var maker = EntryMaker(random: SeededGenerator(seed: seed))
         let bytes = dump(try (0..<3).map { _ in try maker.entry() })
         for index in bytes.indices {
             for bit in 0..<8 {
@@ -195,7 +196,7 @@ private func read(_ bytes: [UInt8], pieces size: Int = .max) throws(Failure) -> 
 
 @Suite struct Base64Tests {
     @Test func bytesComeBack() {
-        var random = SplitMix(state: 7)
+        var random = SeededGenerator(seed: 7)
         for length in 0..<70 {
             let bytes = (0..<length).map { _ in UInt8.random(in: 0...255, using: &random) }
             #expect(Base64.bytes(Base64.digits(bytes)[...]) == bytes)

@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import LeaseCore
+import TestSupport
 import Testing
 
 @testable import leasectl
@@ -32,7 +33,7 @@ import Testing
     }
 
     @Test func base64IsFoundationsBase64() {
-        var random = SplitMix(state: 7)
+        var random = SeededGenerator(seed: 7)
         for length in 0..<70 {
             let bytes = (0..<length).map { _ in UInt8.random(in: 0...255, using: &random) }
             #expect(Base64.text(bytes) == Data(bytes).base64EncodedString())

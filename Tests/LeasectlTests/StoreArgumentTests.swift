@@ -12,16 +12,16 @@ import Testing
     @Test func keysAndValuesAreBytes() throws {
         let raw = ArgumentText.string([0xFF, 0x41])
         let put = try parse("put", raw, raw, as: PutCommand.self)
-        #expect(try put.format.key(put.key).bytes == [0xFF, 0x41])
-        #expect(try put.format.bytes(put.value) == [0xFF, 0x41])
+        #expect(try put.arguments.decodedKey.bytes == [0xFF, 0x41])
+        #expect(try put.arguments.format.bytes(put.value) == [0xFF, 0x41])
         let hex = try parse("put", "--hex", "ff00", "", as: PutCommand.self)
-        #expect(try hex.format.key(hex.key).bytes == [0xFF, 0])
-        #expect(try hex.format.bytes(hex.value) == [])
+        #expect(try hex.arguments.decodedKey.bytes == [0xFF, 0])
+        #expect(try hex.arguments.format.bytes(hex.value) == [])
     }
 
     @Test func whatBeginsWithADashStandsBehindTheTerminator() throws {
         let put = try parse("put", "--", "-k", "-v", as: PutCommand.self)
-        #expect(put.key == "-k" && put.value == "-v")
+        #expect(put.arguments.key == "-k" && put.value == "-v")
         #expect(try parse("put", "k", "-", as: PutCommand.self).value == "-")
     }
 
@@ -42,7 +42,7 @@ import Testing
 
     @Test func theDaemonMayBeNamedBetweenTheWordsOfANestedSubcommand() throws {
         let list = try parse("prefix", "--socket", "/s", "list", "a", as: PrefixCommand.List.self)
-        #expect(list.connection.socket == "/s" && list.key == "a")
+        #expect(list.connection.socket == "/s" && list.arguments.key == "a")
         let keys = try parse("keys", "--socket=/s", "list", as: KeysCommand.List.self)
         #expect(keys.connection.socket == "/s" && keys.prefix == nil)
         #expect(try parse("keys", "--user", "tracker", "k", as: KeysCommand.Tracker.self).connection.user)
@@ -80,8 +80,8 @@ import Testing
     }
 
     @Test func whatIsShownIsHarmlessAndHexOnDemand() throws {
-        let plain = try parse("get", "k", as: GetCommand.self).format
-        let hex = try parse("get", "--hex", "00", as: GetCommand.self).format
+        let plain = try parse("get", "k", as: GetCommand.self).arguments.format
+        let hex = try parse("get", "--hex", "00", as: GetCommand.self).arguments.format
         #expect(plain.text([0x1B, 0x61]) == "\\x1ba")
         #expect(hex.text([0x1B, 0x61]) == "1b61")
         #expect(hex.json("key", [0x1B]) == [.init("key", .string("1b"))])

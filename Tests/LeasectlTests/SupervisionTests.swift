@@ -1,5 +1,6 @@
 import Glibc
 import LeaseCore
+import TestSupport
 import Testing
 
 @testable import leasectl
@@ -315,7 +316,7 @@ private let revoked = Loss.revoked("by hand")
 @Suite struct SupervisionWalkTests {
     @Test(arguments: 0..<500)
     func promisesHoldOnEveryWay(seed: UInt64) {
-        var random = SplitMix(state: seed)
+        var random = SeededGenerator(seed: seed)
         let policy = SupervisionPolicy(
             grace: [.zero, .seconds(1)].randomElement(using: &random)!,
             atLeast: [nil, .seconds(3)].randomElement(using: &random)!,
@@ -359,7 +360,7 @@ private let revoked = Loss.revoked("by hand")
         #expect(finishes.isEmpty || finishes == [actions.count - 1], "seed \(seed): finish comes once and last")
     }
 
-    private static func event(using random: inout SplitMix) -> Supervision.Event {
+    private static func event(using random: inout SeededGenerator) -> Supervision.Event {
         let events: [Supervision.Event] = [
             .granted, .granted, .refused(held), .refused(Refusal(kind: .unreachable, message: "away")), .spawned(7),
             .spawned(7), .notSpawned(.notFound), .signal(SIGTERM, fromTerminal: false),
@@ -368,18 +369,5 @@ private let revoked = Loss.revoked("by hand")
             .released(.released), .timerFired, .timerFired,
         ]
         return events.randomElement(using: &random)!
-    }
-}
-
-/// SplitMix64: a small generator whose whole state is its seed.
-struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }

@@ -1,4 +1,5 @@
 import LeaseCore
+import TestSupport
 import Testing
 
 /// Who waits, in what order, and how many may.

@@ -1,5 +1,6 @@
 import LeaseCore
 import LeaseWire
+import TestSupport
 import Testing
 
 @testable import LeaseServer
@@ -37,7 +38,7 @@ import Testing
 
     @Test(arguments: [1, 2, 3, 4, 5] as [UInt64])
     func anySequenceLeavesWhatTheModelHas(seed: UInt64) throws {
-        var generator = SeededGenerator(state: seed)
+        var generator = SeededGenerator(seed: seed)
         var index = Subscriptions()
         var model = Model()
         let names = try ["a", "b", "ab", "ba"].map { try LeaseName($0) }
@@ -101,15 +102,5 @@ import Testing
         #expect(index.channels(of: session) == (try ["a", "b", "c"].map { try LeaseName($0) }))
         #expect(index.patterns(of: session) == ["a", "b", "c"].map { Glob($0.utf8) })
         #expect(index.channels(of: SessionID(rawValue: 2)) == [])
-    }
-}
-
-/// The same numbers for the same seed (a linear congruential generator, Knuth's MMIX).
-private struct SeededGenerator: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-        return state ^ (state >> 33)
     }
 }

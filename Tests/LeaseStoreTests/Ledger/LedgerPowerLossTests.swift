@@ -1,5 +1,6 @@
 import GRDB
 import LeaseCore
+import TestSupport
 import Testing
 
 @testable import LeaseStore

@@ -1,6 +1,7 @@
 import Foundation
 import GRDB
 import LeaseCore
+import TestSupport
 import Testing
 
 @testable import LeaseStore

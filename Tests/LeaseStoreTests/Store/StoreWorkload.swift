@@ -1,4 +1,5 @@
 import LeaseCore
+import TestSupport
 import Testing
 
 @testable import LeaseStore

@@ -1,4 +1,5 @@
 import LeaseCore
+import TestSupport
 
 @testable import LeaseStore
 
