@@ -3,11 +3,11 @@ internal import Glibc
 /// Why a call on the service manager failed.
 ///
 /// A process without a service manager is no error: then the calls answer that nobody was told.
-public struct SystemdError: Error, Hashable, Sendable, CustomStringConvertible {
+package struct SystemdError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The kind of failure.
     ///
     /// A later release may add to it.
-    public struct Code: Hashable, Sendable, CustomStringConvertible {
+    package struct Code: Hashable, Sendable, CustomStringConvertible {
         private enum Kind: String {
             case notDelivered, badEnvironment, badDescriptor, badName
         }
@@ -19,26 +19,26 @@ public struct SystemdError: Error, Hashable, Sendable, CustomStringConvertible {
         }
 
         /// There is a notify socket, and the message could not be sent to it.
-        public static let notDelivered = Code(.notDelivered)
+        package static let notDelivered = Code(.notDelivered)
         /// A variable of the service manager (`WATCHDOG_USEC`, `LISTEN_FDS`, …) holds what it may not.
-        public static let badEnvironment = Code(.badEnvironment)
+        package static let badEnvironment = Code(.badEnvironment)
         /// A passed descriptor is not what was asked for.
-        public static let badDescriptor = Code(.badDescriptor)
+        package static let badDescriptor = Code(.badDescriptor)
         /// The descriptor store does not take the name.
-        public static let badName = Code(.badName)
+        package static let badName = Code(.badName)
 
         /// The code's name in Swift.
-        public var description: String { kind.rawValue }
+        package var description: String { kind.rawValue }
     }
 
     /// The kind of failure.
-    public let code: Code
+    package let code: Code
 
     /// A sentence for people.
-    public let message: String
+    package let message: String
 
     /// The system's error number, or 0 if the failure has none.
-    public let errorNumber: Int32
+    package let errorNumber: Int32
 
     init(_ code: Code, _ message: String, errorNumber: Int32 = 0) {
         self.code = code
@@ -47,7 +47,7 @@ public struct SystemdError: Error, Hashable, Sendable, CustomStringConvertible {
     }
 
     /// The sentence.
-    public var description: String { message }
+    package var description: String { message }
 
     private static func text(of errorNumber: Int32) -> String {
         // strerror(3) of glibc 2.32 and later has a buffer for each thread.

@@ -1,11 +1,11 @@
 /// Why the configuration cannot be used.
 ///
 /// Nothing was changed by reading it.
-public struct ConfigurationError: Error, Hashable, Sendable, CustomStringConvertible {
+package struct ConfigurationError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The kind of fault.
     ///
     /// A later release may add to it.
-    public struct Code: Hashable, Sendable, CustomStringConvertible {
+    package struct Code: Hashable, Sendable, CustomStringConvertible {
         private enum Kind: String {
             case unreadableFile, malformedFile, unknownKey, badValue
         }
@@ -17,31 +17,31 @@ public struct ConfigurationError: Error, Hashable, Sendable, CustomStringConvert
         }
 
         /// The file is missing, too long, or may not be read.
-        public static let unreadableFile = Code(.unreadableFile)
+        package static let unreadableFile = Code(.unreadableFile)
         /// The file is not YAML, or not a mapping of settings.
-        public static let malformedFile = Code(.malformedFile)
+        package static let malformedFile = Code(.malformedFile)
         /// The file has a setting that does not exist.
-        public static let unknownKey = Code(.unknownKey)
+        package static let unknownKey = Code(.unknownKey)
         /// A setting has a value that it may not have.
-        public static let badValue = Code(.badValue)
+        package static let badValue = Code(.badValue)
 
         /// The code's name in Swift.
-        public var description: String { kind.rawValue }
+        package var description: String { kind.rawValue }
     }
 
     /// The kind of fault.
-    public let code: Code
+    package let code: Code
 
     /// The setting, as the file writes it: `limits.connections`.
     ///
     /// `nil` if the fault is the file's own.
-    public let key: String?
+    package let key: String?
 
     /// A sentence for people: the setting, where it came from, its value and what is expected.
-    public let message: String
+    package let message: String
 
     /// How the program should end: `EX_USAGE` if a flag is at fault, else `EX_CONFIG`.
-    public let exit: SystemExit
+    package let exit: SystemExit
 
     init(_ code: Code, key: String? = nil, _ message: String, exit: SystemExit = .configuration) {
         self.code = code
@@ -51,5 +51,5 @@ public struct ConfigurationError: Error, Hashable, Sendable, CustomStringConvert
     }
 
     /// The sentence.
-    public var description: String { message }
+    package var description: String { message }
 }

@@ -1,4 +1,4 @@
-public import LeaseCore
+package import LeaseCore
 
 /// Every limit of the daemon, so that no client, however slow or hostile, costs more than is written here.
 ///
@@ -7,90 +7,90 @@ public import LeaseCore
 /// leases, waiters, ties, subscriptions or patterns in all are for administrators, so that one can always look and revoke. A reload
 /// of the configuration changes all of them for what comes afterwards; what is there already stays, and so do the
 /// limits of frames on connections that are open.
-public struct Limits: Hashable, Sendable {
+package struct Limits: Hashable, Sendable {
     /// Connections in all.
     ///
     /// Each takes a descriptor: the unit's `LimitNOFILE=` must leave room.
-    public var connections = 10_000
+    package var connections = 10_000
     /// Connections of one user.
-    public var connectionsPerUser = 4000
+    package var connectionsPerUser = 4000
     /// Leases in force, in all.
     ///
     /// They are kept in memory, at most about 2 KiB each.
-    public var leases = 100_000
+    package var leases = 100_000
     /// Leases in force of one user.
-    public var leasesPerUser = 50_000
+    package var leasesPerUser = 50_000
     /// Waiters in all; each has a connection of its own.
-    public var waiters = 8000
+    package var waiters = 8000
     /// Waiters for one lease.
-    public var waitersPerLease = 4000
+    package var waitersPerLease = 4000
     /// Waiters of one user.
-    public var waitersPerUser = 3000
+    package var waitersPerUser = 3000
     /// Ties in all; each is a connection of its own.
     ///
     /// Under systemd the unit's `FileDescriptorStoreMax=` must not be less, or a restart loses some.
-    public var ties = 4000
+    package var ties = 4000
     /// Ties of one user.
-    public var tiesPerUser = 2000
+    package var tiesPerUser = 2000
     /// Subscriptions to names and patterns, in all.
     ///
     /// Each takes memory for its name, at most about 2 KiB.
-    public var subscriptions = 100_000
+    package var subscriptions = 100_000
     /// Subscriptions of one user.
-    public var subscriptionsPerUser = 20_000
+    package var subscriptionsPerUser = 20_000
     /// Subscriptions of one connection.
-    public var subscriptionsPerConnection = 4000
+    package var subscriptionsPerConnection = 4000
     /// Different patterns that are subscribed to, in all.
     ///
     /// Each is compared with the name of every lease that something happens to.
-    public var patterns = 2000
+    package var patterns = 2000
     /// Different patterns of one user.
     ///
     /// Together they have at most 64 bytes for each of these, or 4096.
-    public var patternsPerUser = 200
+    package var patternsPerUser = 200
     /// Bytes of messages that a subscriber may have left unread, beside what its socket holds; past it the connection is
     /// closed.
-    public var subscriberOutputBytes = 8 << 20
+    package var subscriberOutputBytes = 8 << 20
     /// Bytes of messages that all subscribers together may have left unread; past it, whoever has more than its share is
     /// disconnected.
-    public var subscriberOutputBytesInAll = 256 << 20
+    package var subscriberOutputBytesInAll = 256 << 20
     /// Places of the limits on connections, leases, waiters, ties, subscriptions and patterns in all that only
     /// administrators get; of a limit that is no larger, all but one.
-    public var reservedForAdministrators = 16
+    package var reservedForAdministrators = 16
 
     /// Bytes of one frame, all its arguments together; past it the connection is closed.
-    public var frameBytes = 8 << 20
+    package var frameBytes = 8 << 20
     /// Arguments of one frame; past it the connection is closed.
-    public var arguments = 65_536
+    package var arguments = 65_536
     /// Bytes of an inline command's line; past it the connection is closed.
-    public var inlineBytes = 64 << 10
+    package var inlineBytes = 64 << 10
     /// Bytes of one value; past it the value is dropped and its command refused.
-    public var valueBytes = 1 << 20
+    package var valueBytes = 1 << 20
     /// Bytes of a lease name, key or child.
-    public var nameBytes = LeaseName.maximumLength
+    package var nameBytes = LeaseName.maximumLength
     /// Bytes of an owner label or a reason.
-    public var labelBytes = 256
+    package var labelBytes = 256
     /// The longest TTL that is granted.
-    public var longestTTL = TTL.max
+    package var longestTTL = TTL.max
 
     /// Bytes of the store's file that hold something; past it values, children and imports are refused.
     ///
     /// Leases go on, and so does what removes.
-    public var storeBytes = 16 << 30
+    package var storeBytes = 16 << 30
 
     /// Elements of one list reply without `COUNT`; past it the caller is told to page.
-    public var listElements = 100_000
+    package var listElements = 100_000
     /// Bytes of one list reply without `COUNT`; past it the caller is told to page.
-    public var listBytes = 8 << 20
+    package var listBytes = 8 << 20
 
     /// Children that the keys of one `KEYS REMOVE` have together; past it the caller is told to name fewer keys, or to
     /// remove children first.
     ///
     /// A million take a third of a second, in which nobody else is served.
-    public var removedChildren = 250_000
+    package var removedChildren = 250_000
 
     /// Creates the limits of a daemon without a configuration.
-    public init() {}
+    package init() {}
 }
 
 extension Limits {

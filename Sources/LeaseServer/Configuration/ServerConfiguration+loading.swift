@@ -13,7 +13,7 @@ extension ServerConfiguration {
     ///   - overrides: what the command line says.
     ///   - environment: the process's environment.
     /// - Throws: ``ConfigurationError``, which names the setting, where it came from, its value and what is expected.
-    public static func load(
+    package static func load(
         overrides: CommandLineOverrides,
         environment: [String: String]
     ) throws(ConfigurationError) -> ServerConfiguration {

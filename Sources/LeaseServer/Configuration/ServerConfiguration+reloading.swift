@@ -15,7 +15,7 @@ extension ServerConfiguration {
     /// The settings that `new` has otherwise and a reload does not take over, by their names in the file.
     ///
     /// - Parameter isSocketPassed: Whether the service manager makes the socket, at the next start, too.
-    public func settingsFixedAtStart(differingIn new: ServerConfiguration, isSocketPassed: Bool = false) -> [String] {
+    package func settingsFixedAtStart(differingIn new: ServerConfiguration, isSocketPassed: Bool = false) -> [String] {
         let fixed: [(key: String, isSame: Bool)] = [
             (SettingKey.socket, isSocketPassed || socketPath == new.socketPath),
             (SettingKey.socketMode, isSocketPassed || socketMode == new.socketMode),

@@ -1,5 +1,5 @@
-public import LeaseCore
-public import Logging
+package import LeaseCore
+package import Logging
 
 /// All that can be set about the daemon, checked.
 ///
@@ -7,45 +7,45 @@ public import Logging
 /// precedence; `systemd/leased.yaml` shows every setting with its default. The socket, the store and the time limits of
 /// stop and commit are fixed at start; the log level, the administrators, the access rules, the limits and the history's
 /// retention are values that a running daemon can take over.
-public struct ServerConfiguration: Hashable, Sendable {
+package struct ServerConfiguration: Hashable, Sendable {
     /// Where the socket is: `docs/PROTOCOL.md`, section 1.
     ///
     /// Fixed at start.
-    public var socketPath: String
+    package var socketPath: String
     /// The socket's permissions; who may write may connect.
     ///
     /// Fixed at start.
-    public var socketMode: UInt32 = 0o660
+    package var socketMode: UInt32 = 0o660
     /// The socket's group by number, or `nil` for the daemon's own.
     ///
     /// Fixed at start.
-    public var socketGroup: UInt32?
+    package var socketGroup: UInt32?
     /// Where the store's file is.
     ///
     /// Fixed at start.
-    public var storePath: String
+    package var storePath: String
     /// Whether this is a user's own daemon (`--user`): the folders it makes are for that user alone.
-    public var isUserDaemon: Bool
+    package var isUserDaemon: Bool
     /// The least severe level that is logged.
-    public var logLevel = Logger.Level.info
+    package var logLevel = Logger.Level.info
     /// Who else is an administrator.
-    public var administrators = Administrators()
+    package var administrators = Administrators()
     /// What users that are no administrators may and may not do; the first rule that speaks of it decides.
-    public var accessRules: [AccessRule] = []
+    package var accessRules: [AccessRule] = []
     /// The limits on what clients may cost.
-    public var limits = Limits()
+    package var limits = Limits()
     /// How long the history of ended tenures is kept.
-    public var historyKeepFor = Duration.seconds(30 * 86_400)
+    package var historyKeepFor = Duration.seconds(30 * 86_400)
     /// How many rows of history are kept; the older ones go first.
-    public var historyKeepRows = 100_000
+    package var historyKeepRows = 100_000
     /// How long a stop may take before what is left is dropped.
     ///
     /// Fixed at start.
-    public var stopTimeout = Duration.seconds(20)
+    package var stopTimeout = Duration.seconds(20)
     /// How long a commit may be under way before the watchdog takes it for a hang.
     ///
     /// Fixed at start.
-    public var commitTimeout = Duration.seconds(60)
+    package var commitTimeout = Duration.seconds(60)
 
     /// Creates the configuration of a daemon that nothing was said to.
     ///
@@ -53,7 +53,7 @@ public struct ServerConfiguration: Hashable, Sendable {
     ///   - socketPath: where the socket is.
     ///   - storePath: where the store's file is.
     ///   - isUserDaemon: whether it is a user's own.
-    public init(socketPath: String, storePath: String, isUserDaemon: Bool = false) {
+    package init(socketPath: String, storePath: String, isUserDaemon: Bool = false) {
         self.socketPath = socketPath
         self.storePath = storePath
         self.isUserDaemon = isUserDaemon

@@ -1,5 +1,5 @@
 /// How a program ends when it cannot do its work: the numbers of sysexits.h, which service managers and scripts know.
-public enum SystemExit: Int32, Hashable, Sendable {
+package enum SystemExit: Int32, Hashable, Sendable {
     /// The command line is wrong (`EX_USAGE`).
     case usage = 64
     /// A file does not hold what it should (`EX_DATAERR`).

@@ -1,12 +1,12 @@
 import Glibc
 import LeaseCore
-public import SystemdNotify
+package import SystemdNotify
 
 /// The ties that outlived the last daemon in the service manager's descriptor store.
 ///
 /// Of two ties of one tenure the later one counts. What is no tie, or not the one that counts, is closed, and is to be
 /// removed from the store.
-public struct KeptTies: Sendable {
+package struct KeptTies: Sendable {
     struct Tie: Sendable {
         let name: TieName
         let descriptor: Int32
@@ -18,13 +18,13 @@ public struct KeptTies: Sendable {
     let superfluous: [String]
 
     /// How the names of ties in the store begin.
-    public static let namePrefix = TieName.prefix
+    package static let namePrefix = TieName.prefix
 
     /// No ties.
-    public static let none = KeptTies([])
+    package static let none = KeptTies([])
 
     /// Takes what the service manager gave back; the descriptors belong to this value from now on.
-    public init(_ stored: [PassedDescriptor]) {
+    package init(_ stored: [PassedDescriptor]) {
         var latest: [Token: Tie] = [:]
         var superfluous: [String] = []
         for passed in stored {

@@ -1,14 +1,14 @@
 import Glibc
 import LeaseStore
-public import Logging
-public import ServiceLifecycle
+package import Logging
+import ServiceLifecycle
 import SystemdNotify
 
 /// Hands ties to the service manager's descriptor store, so that a restart of the daemon loses none.
 ///
 /// The manager is told in order, on a thread that nobody else needs, since telling it may wait. A tie is answered only when it is
 /// stored, or cannot be, which is logged: whoever has its `OK` keeps its tenure over a restart, unless the log says otherwise.
-public actor TieStore: Service {
+package actor TieStore: Service {
     private let executor = SerialQueueExecutor(label: "leased.ties")
     enum Step: Sendable {
         /// The descriptor belongs to the store from now on.
@@ -21,7 +21,7 @@ public actor TieStore: Service {
     private let logger: Logger
 
     /// The store of the service manager, or `nil` if none listens.
-    public init?(logger: Logger) {
+    package init?(logger: Logger) {
         guard ServiceNotifier().isEnabled else { return nil }
         self.logger = logger
         // Bounded by the limit on ties, for those that are being stored too.
@@ -29,7 +29,7 @@ public actor TieStore: Service {
     }
 
     /// The thread that waits for the manager.
-    public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
     /// Has a tie kept; `done` is called when the manager has it, or could not be told.
     nonisolated func keep(_ name: TieName, descriptor: Int32, done: @escaping @Sendable () -> Void) {
@@ -45,7 +45,7 @@ public actor TieStore: Service {
     ///
     /// What is asked for later is dropped, and `done` not called. It throws nothing: what the manager does not take is
     /// logged.
-    public func run() async throws {
+    package func run() async throws {
         await cancelWhenGracefulShutdown {
             for await step in self.steps {
                 await self.perform(step)

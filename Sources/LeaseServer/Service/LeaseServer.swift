@@ -1,15 +1,15 @@
 import LeaseCore
-public import LeaseStore
-public import Logging
+package import LeaseStore
+package import Logging
 import NIOCore
 import NIOPosix
-public import ServiceLifecycle
+import ServiceLifecycle
 
 /// The engine with its event loop and its store: the service that all others stand on.
 ///
 /// ``start(configuration:clock:logger:)`` opens the store, so that a store that cannot be opened is found out before
 /// anything is announced; ``run()`` serves until it is asked to stop, and closes the store. It stops last.
-public struct LeaseServer: Service {
+package struct LeaseServer: Service {
     let engine: Engine
     let group: MultiThreadedEventLoopGroup
     private let commitClock: CommitClock
@@ -23,7 +23,7 @@ public struct LeaseServer: Service {
     ///   - keptTies: The ties that have outlived the last daemon.
     ///   - tieStore: Where ties are kept for the next one, if anywhere.
     /// - Throws: ``LeaseStore/StoreError`` if the store cannot be opened; its file is as it was.
-    public static func start(
+    package static func start(
         configuration: ServerConfiguration,
         clock: any LeaseClock,
         logger: Logger,
@@ -117,7 +117,7 @@ public struct LeaseServer: Service {
     /// Serves until a graceful shutdown, then closes the store.
     ///
     /// - Throws: ``LeaseStore/StoreError`` when a sync has failed: the process is to end, without another word to anybody.
-    public func run() async throws {
+    package func run() async throws {
         let failures = failures
         let failure = await cancelWhenGracefulShutdown {
             await failures.first { _ in true }
@@ -135,12 +135,12 @@ public struct LeaseServer: Service {
     }
 
     /// Takes over what a reload may change: limits, administrators, access rules, retention.
-    public func apply(_ configuration: ServerConfiguration) async {
+    package func apply(_ configuration: ServerConfiguration) async {
         await engine.apply(configuration)
     }
 
     /// How the daemon is, now and whenever it has changed, at most once a second; a slow reader sees the newest.
-    public func statusChanges() async -> AsyncStream<ServerStatus> {
+    package func statusChanges() async -> AsyncStream<ServerStatus> {
         let (changes, changed) = AsyncStream.makeStream(of: ServerStatus.self, bufferingPolicy: .bufferingNewest(1))
         await engine.reportStatus { changed.yield($0) }
         return changes
@@ -149,12 +149,12 @@ public struct LeaseServer: Service {
     /// Calls `done`, from the event loop, once a ping has gone through engine and store.
     ///
     /// May be called from any thread; does not wait.
-    @Sendable public func ping(then done: @escaping @Sendable () -> Void) {
+    @Sendable package func ping(then done: @escaping @Sendable () -> Void) {
         engine.onLoop { $0.ping(then: done) }
     }
 
     /// How long the commit that is under way has lasted, or `nil` if none is; from any thread.
-    @Sendable public func commitAge() -> Duration? {
+    @Sendable package func commitAge() -> Duration? {
         commitClock.began.map { $0.duration(to: clock.now().boot) }
     }
 }

@@ -2,17 +2,17 @@ import CLinux
 import Glibc
 import LeaseCore
 import LeaseWire
-public import Logging
+package import Logging
 import NIOCore
 import NIOPosix
-public import ServiceLifecycle
+import ServiceLifecycle
 
 /// Accepts connections and hands them to the engine.
 ///
 /// Each connection belongs to who opened it, as the kernel tells at accept. One over a limit gets one `BUSY` and is
 /// closed. At a graceful shutdown it stops accepting, and removes the socket if it was its own; the connections that
 /// are there are the engine's to end.
-public struct SocketService: Service {
+package struct SocketService: Service {
     private let server: LeaseServer
     private let listener: UnixListener
     private let logger: Logger
@@ -25,7 +25,7 @@ public struct SocketService: Service {
     ///   - listener: the socket that clients connect to.
     ///   - logger: where what happens is told.
     ///   - ready: called once the socket answers.
-    public init(
+    package init(
         server: LeaseServer,
         listener: UnixListener,
         logger: Logger,
@@ -41,7 +41,7 @@ public struct SocketService: Service {
     ///
     /// - Throws: ``LeaseStore/StoreError`` if the store does not answer at the start, what NIO throws if the socket cannot
     ///   be served, and ``ListeningEnded`` if it can be no longer; the socket is gone then, if it was the daemon's own.
-    public func run() async throws {
+    package func run() async throws {
         let channel: any Channel
         do {
             channel = try await listen()
@@ -128,9 +128,9 @@ public struct SocketService: Service {
 
 /// Nobody can connect any more, and nobody asked for that: accepting a connection has failed in a way that does not
 /// pass.
-public struct ListeningEnded: Error, CustomStringConvertible {
+package struct ListeningEnded: Error, CustomStringConvertible {
     /// What has happened.
-    public var description: String { "the socket takes no connections any more; start the daemon again" }
+    package var description: String { "the socket takes no connections any more; start the daemon again" }
 }
 
 /// Gives a connection that was not admitted its one reply and closes it.

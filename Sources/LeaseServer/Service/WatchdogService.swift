@@ -1,9 +1,9 @@
-public import Logging
-public import ServiceLifecycle
+package import Logging
+import ServiceLifecycle
 import SystemdNotify
 
 /// Feeds the service manager's watchdog, if it set one, by pings that go through engine and store.
-public struct WatchdogService: Service {
+package struct WatchdogService: Service {
     private let server: LeaseServer
     private let commitTimeout: Duration
     private let logger: Logger
@@ -11,7 +11,7 @@ public struct WatchdogService: Service {
     /// Creates the service.
     ///
     /// - Parameter commitTimeout: how long a commit may be under way and still count as life.
-    public init(server: LeaseServer, commitTimeout: Duration, logger: Logger) {
+    package init(server: LeaseServer, commitTimeout: Duration, logger: Logger) {
         self.server = server
         self.commitTimeout = commitTimeout
         self.logger = logger
@@ -20,7 +20,7 @@ public struct WatchdogService: Service {
     /// Feeds until a graceful shutdown; without a watchdog it only waits.
     ///
     /// - Throws: ``SystemdNotify/SystemdError`` if the manager's variables make no sense.
-    public func run() async throws {
+    package func run() async throws {
         guard let interval = try Watchdog.interval() else {
             try? await gracefulShutdown()
             return

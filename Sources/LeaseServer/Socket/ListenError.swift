@@ -4,11 +4,11 @@ internal import LeaseStore
 /// Why there is no socket to listen on.
 ///
 /// What was at the path before is there still.
-public struct ListenError: Error, Hashable, Sendable, CustomStringConvertible {
+package struct ListenError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The kind of failure.
     ///
     /// A later release may add to it.
-    public struct Code: Hashable, Sendable, CustomStringConvertible {
+    package struct Code: Hashable, Sendable, CustomStringConvertible {
         private enum Kind: String {
             case inUse, notASocket, pathTooLong, notPermitted, cannotCreate, systemError
         }
@@ -20,30 +20,30 @@ public struct ListenError: Error, Hashable, Sendable, CustomStringConvertible {
         }
 
         /// A live process has the path.
-        public static let inUse = Code(.inUse)
+        package static let inUse = Code(.inUse)
         /// Something that is not a socket is at the path.
-        public static let notASocket = Code(.notASocket)
+        package static let notASocket = Code(.notASocket)
         /// The path does not fit into a socket's address.
-        public static let pathTooLong = Code(.pathTooLong)
+        package static let pathTooLong = Code(.pathTooLong)
         /// This user may not make the socket there, or not for that group.
-        public static let notPermitted = Code(.notPermitted)
+        package static let notPermitted = Code(.notPermitted)
         /// The folder, the lock or the socket cannot be made.
-        public static let cannotCreate = Code(.cannotCreate)
+        package static let cannotCreate = Code(.cannotCreate)
         /// The system refused another call.
-        public static let systemError = Code(.systemError)
+        package static let systemError = Code(.systemError)
 
         /// The code's name in Swift.
-        public var description: String { kind.rawValue }
+        package var description: String { kind.rawValue }
     }
 
     /// The kind of failure.
-    public let code: Code
+    package let code: Code
 
     /// A sentence for people: it names the path and what to do.
-    public let message: String
+    package let message: String
 
     /// How the program should end.
-    public var exit: SystemExit {
+    package var exit: SystemExit {
         switch code {
         case .inUse: .unavailable
         case .pathTooLong: .configuration
@@ -68,5 +68,5 @@ public struct ListenError: Error, Hashable, Sendable, CustomStringConvertible {
     }
 
     /// The sentence.
-    public var description: String { message }
+    package var description: String { message }
 }

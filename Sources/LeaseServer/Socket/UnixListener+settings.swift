@@ -4,13 +4,13 @@ internal import LeaseWire
 /// The settings about the socket, beside a socket that the service manager has made.
 extension UnixListener {
     /// Whether the service manager has made the socket, whatever the configuration says of it.
-    public var isPassed: Bool { path == nil }
+    package var isPassed: Bool { path == nil }
 
     /// The settings that ask for another socket than the one which the service manager has made, by their names in the
     /// file.
     ///
     /// What is as it is by default is not taken for asked. Empty if the daemon made the socket itself.
-    public func settingsWithoutEffect(in configuration: ServerConfiguration) -> [String] {
+    package func settingsWithoutEffect(in configuration: ServerConfiguration) -> [String] {
         guard isPassed, let boundPath else { return [] }
         let usualPath = SocketPath.resolve(socket: nil, user: configuration.isUserDaemon, environment: [:])
         let usual = ServerConfiguration(socketPath: usualPath, storePath: "")

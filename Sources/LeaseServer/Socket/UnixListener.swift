@@ -16,20 +16,20 @@ internal import LeaseStore
 /// ```
 ///   folder ──► lock ──► probe ──► unlink a dead socket ──► umask, bind ──► chown, chmod ──► listen
 /// ```
-public final class UnixListener: Sendable {
+package final class UnixListener: Sendable {
     /// The socket's path; `nil` if the service manager passed the socket.
-    public let path: String?
+    package let path: String?
 
     /// The listening socket, close-on-exec.
     ///
     /// It belongs to whoever serves on it, and is not closed here.
-    public let descriptor: Int32
+    package let descriptor: Int32
 
     /// How many connections may wait to be accepted; whoever serves listens with it again.
-    public let backlog: Int32
+    package let backlog: Int32
 
     /// How many may wait unless it is said otherwise, as in the socket unit.
-    public static let usualBacklog: Int32 = 1024
+    package static let usualBacklog: Int32 = 1024
 
     private let identity: FileIdentity?
     private let lock: PathLock?
@@ -45,7 +45,7 @@ public final class UnixListener: Sendable {
     ///   - folderMode: the permissions of the folders that are missing: 0755, or 0700 for a user's own daemon.
     ///   - backlog: how many connections may wait to be accepted.
     /// - Throws: ``ListenError``; what was at the path is still there, unless it was a dead daemon's socket.
-    public init(
+    package init(
         path: String,
         mode: UInt32 = 0o660,
         group: UInt32? = nil,
@@ -87,7 +87,7 @@ public final class UnixListener: Sendable {
     /// Takes over a listening socket that the service manager passed.
     ///
     /// Its path is the manager's: it is never unlinked.
-    public init(activated descriptor: Int32) {
+    package init(activated descriptor: Int32) {
         self.descriptor = descriptor
         path = nil
         backlog = Self.usualBacklog
@@ -98,7 +98,7 @@ public final class UnixListener: Sendable {
     /// Where clients find the socket, also if the service manager passed it (getsockname(2)); an abstract one begins with `@`.
     ///
     /// `nil` if it has no name.
-    public var boundPath: String? {
+    package var boundPath: String? {
         path ?? UnixAddress.path(of: descriptor)
     }
 
@@ -106,7 +106,7 @@ public final class UnixListener: Sendable {
     ///
     /// Only the very file that this object made is removed. Clients that are connected stay so, and the path stays
     /// locked until this object is gone.
-    public func removeSocket() {
+    package func removeSocket() {
         guard let path, let identity, FileIdentity(path: path) == identity else { return }
         unlink(path)
     }

@@ -1,5 +1,5 @@
 internal import Glibc
-public import Logging
+package import Logging
 
 /// Writes the log to standard error: plain lines with the time for people, lines with a priority for the journal.
 ///
@@ -10,15 +10,15 @@ public import Logging
 /// ```swift
 /// LoggingSystem.bootstrap { JournalLogHandler(label: $0, level: .info) }
 /// ```
-public struct JournalLogHandler: LogHandler {
+package struct JournalLogHandler: LogHandler {
     /// The least severe level that is written.
-    public var logLevel: Logger.Level
+    package var logLevel: Logger.Level
 
     /// What each line of this logger carries.
-    public var metadata: Logger.Metadata = [:]
+    package var metadata: Logger.Metadata = [:]
 
     /// What more a line carries, asked as it is written.
-    public var metadataProvider: Logger.MetadataProvider?
+    package var metadataProvider: Logger.MetadataProvider?
 
     private let descriptor: Int32
     private let isJournal: Bool
@@ -29,7 +29,7 @@ public struct JournalLogHandler: LogHandler {
     ///   - label: the logger's label. It is not written, since a process has one log.
     ///   - level: the least severe level that is written.
     ///   - metadataProvider: what more a line carries.
-    public init(label: String, level: Logger.Level = .info, metadataProvider: Logger.MetadataProvider? = nil) {
+    package init(label: String, level: Logger.Level = .info, metadataProvider: Logger.MetadataProvider? = nil) {
         self.init(
             level: level,
             metadataProvider: metadataProvider,
@@ -51,7 +51,7 @@ public struct JournalLogHandler: LogHandler {
     }
 
     /// One item of ``metadata``.
-    public subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+    package subscript(metadataKey key: String) -> Logger.Metadata.Value? {
         get { metadata[key] }
         set { metadata[key] = newValue }
     }
@@ -60,7 +60,7 @@ public struct JournalLogHandler: LogHandler {
     ///
     /// The event's own metadata wins over the provider's, and that over the logger's; an event's error stands under
     /// `error`.
-    public func log(event: LogEvent) {
+    package func log(event: LogEvent) {
         var metadata = metadata
         if let provided = metadataProvider?.get() { metadata.merge(provided) { $1 } }
         if let error = event.error { metadata["error"] = "\(error)" }

@@ -2,17 +2,17 @@
 ///
 /// 1 to 255 bytes of printable ASCII without `:`, which separates names in `LISTEN_FDNAMES`. The manager gives a
 /// descriptor with another name the name `stored`, and would no longer find it by the name that was meant.
-public struct DescriptorName: Hashable, Sendable, CustomStringConvertible {
+package struct DescriptorName: Hashable, Sendable, CustomStringConvertible {
     /// How many bytes a name may have.
-    public static let longest = 255
+    package static let longest = 255
 
     /// The name.
-    public let description: String
+    package let description: String
 
     /// Takes the text if the manager does.
     ///
     /// - Throws: ``SystemdError/Code/badName``.
-    public init(_ text: String) throws(SystemdError) {
+    package init(_ text: String) throws(SystemdError) {
         guard (1...Self.longest).contains(text.utf8.count) else {
             throw SystemdError(
                 .badName,

@@ -3,7 +3,7 @@ internal import Glibc
 
 /// The descriptors that the service manager passed to this process: sd_listen_fds(3), socket activation and the
 /// descriptor store.
-public enum ListenDescriptors {
+package enum ListenDescriptors {
     /// Takes all passed descriptors, in their order, and removes their variables from the environment.
     ///
     /// Each is close-on-exec afterwards. A second call answers none, and no child takes them for its own. Since it
@@ -12,7 +12,7 @@ public enum ListenDescriptors {
     /// - Returns: none if the manager passed none, or passed them to another process (`LISTEN_PID`).
     /// - Throws: ``SystemdError/Code/badEnvironment`` if the variables or the descriptors are not what they should be;
     ///   the variables are gone all the same.
-    public static func take() throws(SystemdError) -> [PassedDescriptor] {
+    package static func take() throws(SystemdError) -> [PassedDescriptor] {
         var names: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
         let count = sd_listen_fds_with_names(1, &names)
         defer { release(names) }

@@ -4,15 +4,15 @@ internal import Glibc
 /// A descriptor that the service manager passed, with the name that its unit gave it (`FileDescriptorName=`).
 ///
 /// It owns nothing: who takes the descriptor closes it.
-public struct PassedDescriptor: Hashable, Sendable {
+package struct PassedDescriptor: Hashable, Sendable {
     /// The name; `unknown` if the manager gave none.
-    public let name: String
+    package let name: String
 
     /// The number, 3 or above, close-on-exec.
-    public let descriptor: Int32
+    package let descriptor: Int32
 
     /// Creates a passed descriptor.
-    public init(name: String, descriptor: Int32) {
+    package init(name: String, descriptor: Int32) {
         self.name = name
         self.descriptor = descriptor
     }
@@ -20,7 +20,7 @@ public struct PassedDescriptor: Hashable, Sendable {
     /// Makes sure that this is a listening Unix stream socket: sd_is_socket_unix(3).
     ///
     /// - Throws: ``SystemdError/Code/badDescriptor``; the message says what it is instead, and what the unit should say.
-    public func requireListeningUnixStream() throws(SystemdError) {
+    package func requireListeningUnixStream() throws(SystemdError) {
         let stream = Int32(SOCK_STREAM.rawValue)
         guard try !answers(sd_is_socket_unix(descriptor, stream, 1, nil, 0)) else { return }
         let problem =

@@ -13,22 +13,22 @@ internal import Glibc
 /// let passed = PassedDescriptors(try ListenDescriptors.take(), storedAs: "tie")
 /// // LISTEN_FDNAMES=leased.socket:tie-17:tie-18 → one listener, two stored
 /// ```
-public struct PassedDescriptors: Hashable, Sendable {
+package struct PassedDescriptors: Hashable, Sendable {
     /// The sockets of socket units, in the manager's order.
-    public let listeners: [PassedDescriptor]
+    package let listeners: [PassedDescriptor]
 
     /// The connections that came back from the store, in the manager's order.
     ///
     /// The manager still has its copies. Unless it was told otherwise it keeps none whose other end is gone; such a one
     /// may be here all the same, since it can go at any moment.
-    public let stored: [PassedDescriptor]
+    package let stored: [PassedDescriptor]
 
     /// Divides what was passed.
     ///
     /// - Parameters:
     ///   - passed: all of it: ``ListenDescriptors/take()``.
     ///   - prefix: stored ones are named `prefix`, or `prefix` with `-` and more behind it.
-    public init(_ passed: [PassedDescriptor], storedAs prefix: String) {
+    package init(_ passed: [PassedDescriptor], storedAs prefix: String) {
         var listeners: [PassedDescriptor] = []
         var stored: [PassedDescriptor] = []
         for descriptor in passed {

@@ -22,7 +22,7 @@ extension ServiceNotifier {
     /// - Returns: `false` if there is no notify socket.
     /// - Throws: ``SystemdError/Code/notDelivered``; the manager was told nothing.
     @discardableResult
-    public func store(
+    package func store(
         _ descriptor: Int32,
         as name: DescriptorName,
         isDroppedAtHangUp: Bool = true
@@ -38,7 +38,7 @@ extension ServiceNotifier {
     /// - Returns: `false` if there is no notify socket.
     /// - Throws: ``SystemdError/Code/notDelivered``; the manager was told nothing.
     @discardableResult
-    public func removeStored(_ name: DescriptorName) throws(SystemdError) -> Bool {
+    package func removeStored(_ name: DescriptorName) throws(SystemdError) -> Bool {
         try send("FDSTOREREMOVE=1\nFDNAME=\(name)")
     }
 }

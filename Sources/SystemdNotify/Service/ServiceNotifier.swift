@@ -11,14 +11,14 @@ internal import Glibc
 /// let notifier = ServiceNotifier()
 /// try notifier.ready(status: "listening on /run/leased/leased.sock")
 /// ```
-public struct ServiceNotifier: Hashable, Sendable {
+package struct ServiceNotifier: Hashable, Sendable {
     /// Creates a notifier.
     ///
     /// It holds nothing.
-    public init() {}
+    package init() {}
 
     /// Whether a service manager listens: `NOTIFY_SOCKET` is set.
-    public var isEnabled: Bool {
+    package var isEnabled: Bool {
         guard let path = getenv("NOTIFY_SOCKET") else { return false }
         return path.pointee != 0
     }
@@ -28,7 +28,7 @@ public struct ServiceNotifier: Hashable, Sendable {
     /// - Returns: `false` if there is no notify socket.
     /// - Throws: ``SystemdError/Code/notDelivered``; the manager was told nothing.
     @discardableResult
-    public func ready(status: String? = nil) throws(SystemdError) -> Bool {
+    package func ready(status: String? = nil) throws(SystemdError) -> Bool {
         try send("READY=1" + (status.map { "\nSTATUS=\(Self.oneLine($0))" } ?? ""))
     }
 
@@ -39,7 +39,7 @@ public struct ServiceNotifier: Hashable, Sendable {
     /// - Returns: `false` if there is no notify socket.
     /// - Throws: ``SystemdError/Code/notDelivered``; the manager was told nothing.
     @discardableResult
-    public func status(_ text: String) throws(SystemdError) -> Bool {
+    package func status(_ text: String) throws(SystemdError) -> Bool {
         try send("STATUS=\(Self.oneLine(text))")
     }
 
@@ -48,7 +48,7 @@ public struct ServiceNotifier: Hashable, Sendable {
     /// - Returns: `false` if there is no notify socket.
     /// - Throws: ``SystemdError/Code/notDelivered``; the manager was told nothing.
     @discardableResult
-    public func stopping() throws(SystemdError) -> Bool {
+    package func stopping() throws(SystemdError) -> Bool {
         try send("STOPPING=1")
     }
 
@@ -57,7 +57,7 @@ public struct ServiceNotifier: Hashable, Sendable {
     /// - Returns: `false` if there is no notify socket.
     /// - Throws: ``SystemdError/Code/notDelivered``; the manager was told nothing.
     @discardableResult
-    public func reloading() throws(SystemdError) -> Bool {
+    package func reloading() throws(SystemdError) -> Bool {
         var now = timespec()
         clock_gettime(CLOCK_MONOTONIC, &now)
         return try send("RELOADING=1\nMONOTONIC_USEC=\(Int64(now.tv_sec) * 1_000_000 + Int64(now.tv_nsec) / 1000)")
@@ -70,7 +70,7 @@ public struct ServiceNotifier: Hashable, Sendable {
     /// - Returns: `false` if there is no notify socket.
     /// - Throws: ``SystemdError/Code/notDelivered``; the manager was told nothing.
     @discardableResult
-    public func watchdog() throws(SystemdError) -> Bool {
+    package func watchdog() throws(SystemdError) -> Bool {
         try send("WATCHDOG=1")
     }
 

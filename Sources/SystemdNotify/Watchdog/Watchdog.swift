@@ -1,7 +1,7 @@
 internal import CSystemd
 
 /// What the service manager expects as proof of life: sd_watchdog_enabled(3).
-public enum Watchdog {
+package enum Watchdog {
     /// The time after which the manager takes a silent service for hung (`WatchdogSec=`).
     ///
     /// It comes from `WATCHDOG_USEC`, and holds only if `WATCHDOG_PID` is unset or names this process. The variables
@@ -9,7 +9,7 @@ public enum Watchdog {
     ///
     /// - Returns: `nil` if no proof of life is expected.
     /// - Throws: ``SystemdError/Code/badEnvironment`` if a variable is not a number.
-    public static func interval() throws(SystemdError) -> Duration? {
+    package static func interval() throws(SystemdError) -> Duration? {
         var microseconds: UInt64 = 0
         let result = sd_watchdog_enabled(0, &microseconds)
         guard result >= 0 else {

@@ -19,18 +19,18 @@ internal import Glibc
 ///     await feeder.run()
 /// }
 /// ```
-public struct WatchdogFeeder: Sendable {
+package struct WatchdogFeeder: Sendable {
     /// What went wrong at a tick.
     ///
     /// The feeder goes on.
-    public enum Report: Hashable, Sendable, CustomStringConvertible {
+    package enum Report: Hashable, Sendable, CustomStringConvertible {
         /// The ping has been out for so long, so the manager was not told that the service lives.
         case starving(Duration)
         /// The manager could not be told.
         case notDelivered(SystemdError)
 
         /// A sentence for the log.
-        public var description: String {
+        package var description: String {
             switch self {
             case .starving(let waiting): "the watchdog is not fed: no answer for \(waiting)"
             case .notDelivered(let error): error.message
@@ -55,7 +55,7 @@ public struct WatchdogFeeder: Sendable {
     ///   - ping: sends a ping on its way and calls its argument, from any thread, once it has gone all the way.
     ///   - commitAge: how long the commit under way has lasted; `nil` if none is.
     ///   - report: hears of what went wrong.
-    public init(
+    package init(
         interval: Duration,
         commitLimit: Duration,
         ping: @escaping @Sendable (@escaping @Sendable () -> Void) -> Void,
@@ -70,7 +70,7 @@ public struct WatchdogFeeder: Sendable {
     }
 
     /// Feeds until the task is cancelled, then ends at once; the thread is gone by then.
-    public func run() async {
+    package func run() async {
         let signals = WatchdogSignals()
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
