@@ -1,5 +1,5 @@
 /// The release, in one place: `leased --version`, `HELLO` and `INFO` say the same.
-public enum LeasedVersion {
+package enum LeasedVersion {
     /// The version by semver.org.
-    public static let current = "0.1.0"
+    package static let current = "0.1.0"
 }

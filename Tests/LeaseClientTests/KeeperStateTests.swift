@@ -270,7 +270,7 @@ import Testing
     @Test(arguments: [7, 8] as [Int64], [true, false])
     func whatTheDaemonToldIsTheReason(fence: Int64, isOver: Bool) throws {
         var state = keeper()
-        let message = LeaseEventMessage(
+        let message = LeaseEvent(
             name: lease.name,
             kind: isOver ? .revoked : .revoking,
             fence: try token(fence),

@@ -9,13 +9,13 @@ import Testing
     private let other = Token(rawValue: 8)!
 
     private func event(
-        _ kind: LeaseEventMessage.Kind,
+        _ kind: LeaseEvent.Kind,
         fence: Token,
         reason: String? = nil,
         after: Duration? = nil
     ) throws -> LeaseUpdate {
         .event(
-            LeaseEventMessage(
+            LeaseEvent(
                 name: try LeaseName("a"),
                 kind: kind,
                 fence: fence,
@@ -29,7 +29,7 @@ import Testing
 
     @Test(arguments: ["acquired", "released", "expired", "overdue", "revoking", "revoked", "lost", "unheard-of"])
     func onlyTheEndOfTheOwnTenureIsALoss(word: String) throws {
-        let kind = LeaseEventMessage.Kind(rawValue: word)
+        let kind = LeaseEvent.Kind(rawValue: word)
         let isLoss = !["acquired", "overdue", "unheard-of"].contains(word)
         #expect((Loss(of: fence, in: try event(kind, fence: fence)) != nil) == isLoss)
         #expect(Loss(of: fence, in: try event(kind, fence: other)) == nil)

@@ -12,7 +12,7 @@ import Testing
     /// What is taken for a repetition, of signals of a kind at these milliseconds.
     private func repetitions(_ signal: Int32, at milliseconds: Int64...) -> [Bool] {
         var repetitions = SignalRepetitions()
-        return milliseconds.map { repetitions.isRepetition(signal, now: instant($0)) }
+        return milliseconds.map { repetitions.takeRepetition(signal, now: instant($0)) }
     }
 
     @Test(arguments: [SIGTERM, SIGINT])
@@ -24,7 +24,7 @@ import Testing
 
     @Test func aRequestOfAnotherKindIsAnotherRequest() {
         var repetitions = SignalRepetitions()
-        let taken = [SIGTERM, SIGINT, SIGTERM, SIGINT].map { repetitions.isRepetition($0, now: instant(0)) }
+        let taken = [SIGTERM, SIGINT, SIGTERM, SIGINT].map { repetitions.takeRepetition($0, now: instant(0)) }
         #expect(taken == [false, false, true, true])
     }
 
@@ -37,7 +37,7 @@ import Testing
 @Suite struct SignalEchoesTests {
     private func taken(_ ways: [Bool], signal: Int32 = SIGTERM) -> Int {
         var echoes = SignalEchoes()
-        return ways.filter { !echoes.isEcho(signal, isPassedOn: $0, now: BootInstant(nanoseconds: 0)) }.count
+        return ways.filter { !echoes.takeEcho(signal, isPassedOn: $0, now: BootInstant(nanoseconds: 0)) }.count
     }
 
     @Test func oneWayIsNoEcho() {
@@ -62,7 +62,7 @@ import Testing
         let first = BootInstant(nanoseconds: 0)
         let last = first.advanced(by: SignalEchoes.window)
         let isEcho = [(false, first), (true, last), (false, last)].map { isPassedOn, now in
-            echoes.isEcho(SIGHUP, isPassedOn: isPassedOn, now: now)
+            echoes.takeEcho(SIGHUP, isPassedOn: isPassedOn, now: now)
         }
         #expect(isEcho == [false, false, true])
     }
@@ -70,7 +70,7 @@ import Testing
     @Test func eachSignalHasItsOwn() {
         var echoes = SignalEchoes()
         let isEcho = [(SIGTERM, true), (SIGINT, false), (SIGTERM, false)].map { signal, isPassedOn in
-            echoes.isEcho(signal, isPassedOn: isPassedOn, now: BootInstant(nanoseconds: 0))
+            echoes.takeEcho(signal, isPassedOn: isPassedOn, now: BootInstant(nanoseconds: 0))
         }
         #expect(isEcho == [false, false, true])
     }

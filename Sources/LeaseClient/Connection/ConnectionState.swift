@@ -78,7 +78,7 @@ struct ConnectionState {
         case succeed(id: Int, Answer)
         case fail(id: Int, LeaseClientError)
         /// Tell whoever watches the lease that something may have happened to it; and what, if the daemon told it.
-        case alert(LeaseName, LeaseEventMessage?)
+        case alert(LeaseName, LeaseEvent?)
         /// Let the answer come within a limit of time, since its caller wants to go.
         case limit(id: Int)
     }
@@ -214,7 +214,7 @@ struct ConnectionState {
             return []
         case "message":
             guard watched[name] != nil else { return [] }
-            return [.alert(name, elements[2].bytes.flatMap { LeaseEventMessage(name: name, payload: $0) })]
+            return [.alert(name, elements[2].bytes.flatMap { LeaseEvent(name: name, payload: $0) })]
         default:
             return []
         }

@@ -5,7 +5,7 @@ public enum LeaseUpdate: Sendable {
     /// It comes first, and again after each ``interrupted(_:)``.
     case state([LeaseStatus])
     /// Something happened to a lease. A lease's events come in their order.
-    case event(LeaseEventMessage)
+    case event(LeaseEvent)
     /// The connection was lost, as when the daemon restarts: what happens until the next ``state(_:)`` is not told.
     case interrupted(LeaseClientError)
 }

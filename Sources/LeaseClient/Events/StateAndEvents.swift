@@ -10,9 +10,9 @@ struct StateAndEvents {
     /// Who holds what, by name.
     let state: [LeaseStatus]
     /// What has happened since.
-    let events: [LeaseEventMessage]
+    let events: [LeaseEvent]
 
-    init(held: [LeaseName: LeaseStatus], kept: [LeaseEventMessage]) {
+    init(held: [LeaseName: LeaseStatus], kept: [LeaseEvent]) {
         state = held.values.sorted { $0.name < $1.name }
         /// The tenures that are told from their grant on.
         var begun: Set<Tenancy> = []

@@ -44,7 +44,7 @@ struct WatchState {
     private var hasBeenLive = false
     private var questions: [StateQuestion] = []
     private var held: [LeaseName: LeaseStatus] = [:]
-    private var kept: [LeaseEventMessage] = []
+    private var kept: [LeaseEvent] = []
 
     init(patterns: [LeasePattern]) {
         var names: Set<LeaseName> = []
@@ -202,7 +202,7 @@ struct WatchState {
     private mutating func told(channel: RESPValue, payload: RESPValue, by pattern: [UInt8]?) -> [Action] {
         guard
             let name = channel.bytes.flatMap({ try? LeaseName($0) }),
-            let message = payload.bytes.flatMap({ LeaseEventMessage(name: name, payload: $0) })
+            let message = payload.bytes.flatMap({ LeaseEvent(name: name, payload: $0) })
         else {
             return refused(LeaseClientError(.protocolViolation, "the daemon's message is none that this client knows"))
         }

@@ -7,7 +7,7 @@ internal import Synchronization
 final class Bell: Sendable {
     private struct State {
         var isRung = false
-        var revocation: LeaseEventMessage?
+        var revocation: LeaseEvent?
         var waiter: CheckedContinuation<Void, Never>?
     }
 
@@ -17,7 +17,7 @@ final class Bell: Sendable {
     /// Wakes who waits, or the next who does.
     ///
     /// - Parameter message: what was told of the lease, if that is why.
-    func ring(_ message: LeaseEventMessage? = nil) {
+    func ring(_ message: LeaseEvent? = nil) {
         let waiter = state.withLock { state in
             state.isRung = true
             if let message, [.revoking, .revoked].contains(message.kind) { state.revocation = message }
@@ -36,7 +36,7 @@ final class Bell: Sendable {
     }
 
     /// What was told last of an end by force.
-    var revocation: LeaseEventMessage? { state.withLock(\.revocation) }
+    var revocation: LeaseEvent? { state.withLock(\.revocation) }
 
     /// Returns when it was rung, or when the task is cancelled.
     func wait() async {

@@ -63,7 +63,7 @@ struct KeeperState {
     /// What the daemon answered in place of a renewal, if the last attempt was answered.
     private var refusal: LeaseClientError?
     /// What the daemon told of the tenure's end by force, if it did.
-    private var revocation: LeaseEventMessage?
+    private var revocation: LeaseEvent?
 
     /// Begins with a lease as it was granted.
     ///
@@ -172,7 +172,7 @@ struct KeeperState {
     /// Something happened to the lease, or to the daemon: the holder is to be asked for at once.
     ///
     /// - Parameter message: what was told of an end by force, of whichever tenure.
-    mutating func alerted(by message: LeaseEventMessage? = nil, now: Instant) {
+    mutating func alerted(by message: LeaseEvent? = nil, now: Instant) {
         if let message, message.fence == lease.fence { revocation = message }
         switch phase {
         case .renewed, .failed: phase = .superseded(due: now)

@@ -5,12 +5,12 @@
 ///
 ///     allow group deploy acquire read on deploy/       deploy/web, a member: allowed     deploy/web, anybody else: denied
 ///     deny everyone acquire read on deploy/            backup: allowed, no rule speaks of it
-public struct Access: Hashable, Sendable {
+package struct Access: Hashable, Sendable {
     /// The rules that are about the user, in their order.
     private let rules: [AccessRule]
 
     /// The access of everybody where there are no rules.
-    public static let unrestricted = Access()
+    package static let unrestricted = Access()
 
     /// What the rules say about a user.
     ///
@@ -18,19 +18,19 @@ public struct Access: Hashable, Sendable {
     ///   - rules: All rules, in their order.
     ///   - uid: The user.
     ///   - groups: The user's groups, its own and the supplementary ones.
-    public init(_ rules: [AccessRule] = [], uid: UInt32 = 0, groups: some Sequence<UInt32> = EmptyCollection()) {
+    package init(_ rules: [AccessRule] = [], uid: UInt32 = 0, groups: some Sequence<UInt32> = EmptyCollection()) {
         self.rules = rules.filter { $0.concerns(uid: uid, groups: groups) }
     }
 
     /// What a right comes to.
-    public enum Verdict: Hashable, Sendable {
+    package enum Verdict: Hashable, Sendable {
         case allowed
         /// The rule that denies it; `nil` if no rule allows what has to be allowed.
         case denied(AccessRule?)
     }
 
     /// Whether the user has a right on a name.
-    public func verdict(on right: AccessRight, name: [UInt8]) -> Verdict {
+    package func verdict(on right: AccessRight, name: [UInt8]) -> Verdict {
         for rule in rules where rule.rights.contains(right) && name.starts(with: rule.prefix) {
             return rule.effect == .allow ? .allowed : .denied(rule)
         }
@@ -40,7 +40,7 @@ public struct Access: Hashable, Sendable {
     /// Whether the user has a right on every name that begins with `prefix`, whether it is there or not.
     ///
     /// As etcd does with ranges of keys: a list that may not be seen as a whole is denied, and not thinned out.
-    public func verdict(on right: AccessRight, allNamesUnder prefix: [UInt8]) -> Verdict {
+    package func verdict(on right: AccessRight, allNamesUnder prefix: [UInt8]) -> Verdict {
         var allowed: [[UInt8]] = []
         for rule in rules where rule.rights.contains(right) {
             let coversAll = prefix.starts(with: rule.prefix)

@@ -1,5 +1,5 @@
 /// What an access rule can allow or deny.
-public enum AccessRight: String, Hashable, Sendable, CaseIterable {
+package enum AccessRight: String, Hashable, Sendable, CaseIterable {
     /// To acquire a lease, and to see who holds it.
     ///
     /// What has been granted stays its holder's to renew, tie and release, whatever the rules say later.

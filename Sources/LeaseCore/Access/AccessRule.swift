@@ -1,13 +1,13 @@
 /// One line of the configuration's access rules: who may, or may not, do what with the names that begin in one way.
-public struct AccessRule: Hashable, Sendable {
+package struct AccessRule: Hashable, Sendable {
     /// Whether the rule allows or denies.
-    public enum Effect: String, Hashable, Sendable {
+    package enum Effect: String, Hashable, Sendable {
         case allow
         case deny
     }
 
     /// Whom the rule is about.
-    public enum Subject: Hashable, Sendable {
+    package enum Subject: Hashable, Sendable {
         case everyone
         /// The user, by number.
         case user(UInt32)
@@ -16,18 +16,18 @@ public struct AccessRule: Hashable, Sendable {
     }
 
     /// Whether the rule allows or denies.
-    public let effect: Effect
+    package let effect: Effect
     /// Whom it is about.
-    public let subject: Subject
+    package let subject: Subject
     /// The rights that it allows or denies.
-    public let rights: Set<AccessRight>
+    package let rights: Set<AccessRight>
     /// How the names begin that it is about; empty for all names.
-    public let prefix: [UInt8]
+    package let prefix: [UInt8]
     /// What a refusal calls it: its number and its text.
-    public let label: String
+    package let label: String
 
     /// Creates a rule.
-    public init(_ effect: Effect, _ subject: Subject, _ rights: Set<AccessRight>, prefix: [UInt8], label: String) {
+    package init(_ effect: Effect, _ subject: Subject, _ rights: Set<AccessRight>, prefix: [UInt8], label: String) {
         self.effect = effect
         self.subject = subject
         self.rights = rights

@@ -2,15 +2,15 @@
 ///
 /// At most two things happen. A tenure that the request found past its end has ended, and that comes first, also when the
 /// request itself is refused: no reply or grant may show an end that is not durable. Then what was asked for.
-public struct Decision: Hashable, Sendable {
+package struct Decision: Hashable, Sendable {
     /// How the tenure that the request found had ended by time, if it had.
-    public let ended: TenureEnd?
+    package let ended: TenureEnd?
     /// What the request does.
-    public let event: LeaseEvent?
+    package let event: TenureEvent?
     /// What it answers once the events are durable.
-    public let answer: Result<LeaseAnswer, LeaseError>
+    package let answer: Result<LeaseAnswer, LeaseError>
 
-    init(ended: TenureEnd?, event: LeaseEvent? = nil, answer: Result<LeaseAnswer, LeaseError>) {
+    init(ended: TenureEnd?, event: TenureEvent? = nil, answer: Result<LeaseAnswer, LeaseError>) {
         self.ended = ended
         self.event = event
         self.answer = answer

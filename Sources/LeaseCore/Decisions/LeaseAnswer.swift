@@ -1,5 +1,5 @@
 /// What a request was answered, if it was not refused.
-public enum LeaseAnswer: Hashable, Sendable {
+package enum LeaseAnswer: Hashable, Sendable {
     /// A token: of the grant or the renewal.
     case token(Token)
     /// The tenure was ended as asked.

@@ -1,5 +1,5 @@
 /// What is asked of one lease.
-public enum LeaseRequest: Hashable, Sendable {
+package enum LeaseRequest: Hashable, Sendable {
     /// Grants the lease if it is free; with `binds`, bound to the connection that asks.
     case acquire(ttl: TTL, owner: Label, request: RequestID?, binds: Bool = false)
     /// Moves the deadline and issues a new token, given the newest one.

@@ -16,7 +16,7 @@ extension LeaseRules {
     /// - Throws: ``LeaseError/Code/denied`` unless an administrator imports, or if one of some leases alone would move the
     ///   store's tokens ahead of time; ``LeaseError/Code/invalidRequest`` if the numbers do not fit;
     ///   ``LeaseError/Code/conflict`` if another tenure is in force.
-    public static func admit(
+    package static func admit(
         _ lease: EntryLease,
         on name: LeaseName,
         over tenure: Tenure?,

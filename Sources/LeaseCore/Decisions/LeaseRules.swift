@@ -2,9 +2,9 @@
 ///
 /// They read no clock and touch nothing. The order of refusals is the protocol's: the token (`EXPIRED`), then a running
 /// revocation (`REVOKED`), then the user (`DENIED`).
-public enum LeaseRules {
+package enum LeaseRules {
     /// How long a tied tenure that is revoked has to end, unless the revocation says otherwise.
-    public static let revocationGrace = Duration.seconds(30)
+    package static let revocationGrace = Duration.seconds(30)
 
     /// Decides a request on the lease `name`.
     ///
@@ -15,7 +15,7 @@ public enum LeaseRules {
     ///   - caller: Who asks.
     ///   - now: The instant of the decision, on both clocks.
     ///   - tokens: The store's token sequence; it moves on only if a token was issued.
-    public static func decide(
+    package static func decide(
         _ request: LeaseRequest,
         on name: LeaseName,
         tenure: Tenure?,
@@ -42,7 +42,7 @@ extension LeaseRules {
         let caller: Caller
         let now: Moment
 
-        typealias Step = (LeaseEvent?, LeaseAnswer)
+        typealias Step = (TenureEvent?, LeaseAnswer)
 
         func decide(_ request: LeaseRequest, tokens: inout TokenSequence) throws(LeaseError) -> Step {
             switch request {
@@ -124,7 +124,7 @@ extension LeaseRules {
         }
 
         /// What binds a tenure that is bound elsewhere, or not at all, to the connection that repeats its request.
-        private func rebinding(_ tenure: Tenure) -> LeaseEvent? {
+        private func rebinding(_ tenure: Tenure) -> TenureEvent? {
             tenure.attachment == .bound ? nil : .attached(.bound)
         }
 

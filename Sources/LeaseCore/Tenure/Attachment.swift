@@ -12,7 +12,7 @@ public enum Attachment: Int64, Hashable, Sendable, CaseIterable {
 }
 
 /// What a renewal does with its tenure's attachment.
-public enum Binding: Hashable, Sendable {
+package enum Binding: Hashable, Sendable {
     /// It stays as it is.
     case keep
     /// The tenure is bound to the connection that renews.

@@ -19,20 +19,20 @@ public struct Holder: Hashable, Sendable {
 }
 
 /// Who asks: the credentials that a request came with.
-public struct Caller: Hashable, Sendable {
+package struct Caller: Hashable, Sendable {
     /// The user.
-    public let uid: UInt32
+    package let uid: UInt32
     /// The primary group.
-    public let gid: UInt32
+    package let gid: UInt32
     /// The process.
-    public let pid: Int32
+    package let pid: Int32
     /// Whether the caller may do everything: end other users' tenures, and renew and release for them.
-    public let isAdministrator: Bool
+    package let isAdministrator: Bool
     /// What the access rules say about a caller that is no administrator.
-    public let access: Access
+    package let access: Access
 
     /// Creates a caller.
-    public init(uid: UInt32, gid: UInt32, pid: Int32, isAdministrator: Bool, access: Access = .unrestricted) {
+    package init(uid: UInt32, gid: UInt32, pid: Int32, isAdministrator: Bool, access: Access = .unrestricted) {
         self.uid = uid
         self.gid = gid
         self.pid = pid

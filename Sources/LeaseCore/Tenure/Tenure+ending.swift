@@ -1,7 +1,7 @@
 /// How a tenure ended.
-public struct TenureEnd: Hashable, Sendable {
+package struct TenureEnd: Hashable, Sendable {
     /// What ended it.
-    public enum Cause: Int64, Hashable, Sendable, CaseIterable {
+    package enum Cause: Int64, Hashable, Sendable, CaseIterable {
         /// Its holder gave it back.
         case released = 1
         /// Its deadline came.
@@ -13,15 +13,15 @@ public struct TenureEnd: Hashable, Sendable {
     }
 
     /// What ended it.
-    public let cause: Cause
+    package let cause: Cause
     /// Why it was revoked, for people; empty otherwise, or if nobody said.
-    public let reason: Label
+    package let reason: Label
 
     /// The end of a tenure whose key was removed with all that it had.
-    public static let removal = TenureEnd(.revoked, reason: .removed)
+    package static let removal = TenureEnd(.revoked, reason: .removed)
 
     /// Creates an end.
-    public init(_ cause: Cause, reason: Label = .empty) {
+    package init(_ cause: Cause, reason: Label = .empty) {
         self.cause = cause
         self.reason = reason
     }
@@ -33,7 +33,7 @@ extension Tenure {
     /// The only place where a deadline is compared with a clock. A tied tenure passes its deadline and is held on; only
     /// a revocation ends it by time. Of two ends the nearer counts; a revocation that comes at the very instant of the
     /// deadline is the end by force that it was announced to be.
-    public func ending(at now: BootInstant) -> TenureEnd? {
+    package func ending(at now: BootInstant) -> TenureEnd? {
         if let revocation, now >= revocation.end.boot, attachment == .tied || revocation.end.boot <= deadline.boot {
             return TenureEnd(.revoked, reason: revocation.reason)
         }
@@ -43,22 +43,22 @@ extension Tenure {
 
     /// When the tenure ends by time, or `nil` if it does not: the nearer of its deadline, unless it is tied, and a
     /// revocation's end.
-    public var end: BootInstant? {
+    package var end: BootInstant? {
         attachment == .tied ? revocation?.end.boot : nearestEnd
     }
 
     /// When time next does something to the tenure, or `nil` if it does not: its end, or that it becomes overdue.
-    public var due: BootInstant? {
+    package var due: BootInstant? {
         attachment == .tied && !isOverdueNoted ? nearestEnd : end
     }
 
     /// Whether the tenure is past its deadline and held on by its tie.
-    public func isOverdue(at now: BootInstant) -> Bool {
+    package func isOverdue(at now: BootInstant) -> Bool {
         attachment == .tied && now >= deadline.boot
     }
 
     /// What is left until the nearer of the deadline and a revocation's end, zero if nothing is.
-    public func remaining(at now: BootInstant) -> Duration {
+    package func remaining(at now: BootInstant) -> Duration {
         max(now.duration(to: nearestEnd), .zero)
     }
 

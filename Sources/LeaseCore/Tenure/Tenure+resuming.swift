@@ -1,16 +1,16 @@
 /// How a tenure goes on when its store is opened again.
-public struct Resumption: Hashable, Sendable {
+package struct Resumption: Hashable, Sendable {
     /// The deadline from now on.
-    public let deadline: Moment
+    package let deadline: Moment
     /// The end of a running revocation from now on, if it has moved.
-    public let revocationEnd: Moment?
+    package let revocationEnd: Moment?
     /// Whether this used up the one extension that a grant or renewal has.
-    public let isExtension: Bool
+    package let isExtension: Bool
     /// Whether the tenure goes on by time alone, since what it hung on is gone.
-    public let isDetached: Bool
+    package let isDetached: Bool
 
     /// Creates a resumption.
-    public init(deadline: Moment, revocationEnd: Moment?, isExtension: Bool, isDetached: Bool = false) {
+    package init(deadline: Moment, revocationEnd: Moment?, isExtension: Bool, isDetached: Bool = false) {
         self.deadline = deadline
         self.revocationEnd = revocationEnd
         self.isExtension = isExtension
@@ -20,7 +20,7 @@ public struct Resumption: Hashable, Sendable {
 
 extension Tenure {
     /// The longest time that a restart gives a holder to come back.
-    public static let restartGrace = Duration.seconds(10)
+    package static let restartGrace = Duration.seconds(10)
 
     /// The tenure after a restart in the same boot, or `nil` if nothing changes.
     ///
@@ -29,7 +29,7 @@ extension Tenure {
     /// has come back since. A running revocation gets no such grace.
     ///
     /// What it hung on is gone, unless its tie was kept: it goes on by time until its holder binds or ties again.
-    public func resumptionAfterRestart(at now: Moment, isTieKept: Bool = false) -> Resumption? {
+    package func resumptionAfterRestart(at now: Moment, isTieKept: Bool = false) -> Resumption? {
         let isDetached = attachment == .bound || (attachment == .tied && !isTieKept)
         // Most have more time left than a restart gives, and there may be a million of them.
         guard isDetached || deadline.boot < now.boot.advanced(by: Self.restartGrace) else { return nil }
@@ -50,7 +50,7 @@ extension Tenure {
     /// cannot make a lease last longer than it was granted for.
     ///
     /// Only for a tenure that goes by time alone: a bound or tied one is over, since its holder is.
-    public func resumptionAfterReboot(at now: Moment) -> Resumption {
+    package func resumptionAfterReboot(at now: Moment) -> Resumption {
         func rebased(_ wall: WallInstant, atMost limit: Duration) -> Moment {
             now.advanced(by: min(max(now.wall.duration(to: wall), .zero), limit))
         }

@@ -57,20 +57,20 @@ public struct Tenure: Hashable, Sendable {
     /// How often it was renewed.
     public var renewals: Int64 { box.state.renewals }
     /// The request id that the grant or the last renewal carried, if it carried one.
-    public var request: RequestRecord? { box.state.request }
+    package var request: RequestRecord? { box.state.request }
     /// The end by force that is under way, if one is.
     public var revocation: Revocation? { box.state.revocation }
     /// Whether a restart of the daemon has already given its holder more time to come back.
     ///
     /// It does so once for each grant, renewal, binding or tie: each is a sign of life, and without one the lease ends.
-    public var isExtended: Bool { box.state.isExtended }
+    package var isExtended: Bool { box.state.isExtended }
     /// What the tenure hangs on beside its time.
     public var attachment: Attachment { box.state.attachment }
     /// Whether it has been noted that the tenure is overdue, since its grant or last renewal.
-    public var isOverdueNoted: Bool { box.state.isOverdueNoted }
+    package var isOverdueNoted: Bool { box.state.isOverdueNoted }
 
     /// Creates a tenure from all that is known of it, as a store does when it reads one.
-    public init(
+    package init(
         fence: Token,
         token: Token,
         holder: Holder,
@@ -223,20 +223,20 @@ public struct Tenure: Hashable, Sendable {
 }
 
 /// What a renewal changes.
-public struct Renewal: Hashable, Sendable {
+package struct Renewal: Hashable, Sendable {
     /// The new token.
-    public let token: Token
+    package let token: Token
     /// The new TTL.
-    public let ttl: TTL
+    package let ttl: TTL
     /// The new deadline.
-    public let deadline: Moment
+    package let deadline: Moment
     /// The request id that the renewal carried, if it carried one.
-    public let request: RequestRecord?
+    package let request: RequestRecord?
     /// What the tenure hangs on from now on, or `nil` if that stays as it is.
-    public let attachment: Attachment?
+    package let attachment: Attachment?
 
     /// Creates a renewal.
-    public init(
+    package init(
         token: Token,
         ttl: TTL,
         deadline: Moment,
@@ -271,9 +271,9 @@ public struct Revocation: Hashable, Sendable {
 }
 
 /// The request id of a tenure's latest grant or renewal, with what makes a repetition the same request.
-public struct RequestRecord: Hashable, Sendable {
+package struct RequestRecord: Hashable, Sendable {
     /// What was asked.
-    public enum Verb: Int64, Hashable, Sendable {
+    package enum Verb: Int64, Hashable, Sendable {
         /// `ACQUIRE`.
         case acquire = 1
         /// `RENEW`.
@@ -281,16 +281,16 @@ public struct RequestRecord: Hashable, Sendable {
     }
 
     /// The caller's id.
-    public let id: RequestID
+    package let id: RequestID
     /// What was asked.
-    public let verb: Verb
+    package let verb: Verb
     /// Who asked.
-    public let uid: UInt32
+    package let uid: UInt32
     /// The token that a renewal replaced.
-    public let replaced: Token?
+    package let replaced: Token?
 
     /// Creates a record.
-    public init(id: RequestID, verb: Verb, uid: UInt32, replaced: Token?) {
+    package init(id: RequestID, verb: Verb, uid: UInt32, replaced: Token?) {
         self.id = id
         self.verb = verb
         self.uid = uid

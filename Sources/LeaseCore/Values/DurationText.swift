@@ -3,7 +3,7 @@
 /// Integers with a unit, which may be joined, each unit at most once and the greater ones first. A bare number is
 /// refused, since nobody can know its unit. There is no upper bound here but the range of 64 bits of milliseconds;
 /// whoever takes a duration states its own limits.
-public enum DurationText {
+package enum DurationText {
     /// The units, greatest first, in milliseconds.
     private static let units: [(name: String, word: UInt32, milliseconds: Int64)] = [
         ("d", 0x64, 86_400_000), ("h", 0x68, 3_600_000), ("m", 0x6D, 60_000), ("s", 0x73, 1000), ("ms", 0x6D73, 1),
@@ -15,7 +15,7 @@ public enum DurationText {
     /// limit, and is refused by whoever states one.
     ///
     /// - Throws: ``LeaseError/Code/invalidRequest`` if it is not of the form; the message quotes it.
-    public static func parse(_ text: some StringProtocol) throws(LeaseError) -> Duration {
+    package static func parse(_ text: some StringProtocol) throws(LeaseError) -> Duration {
         guard let milliseconds = milliseconds(of: text.utf8) else { throw malformed(text) }
         return .milliseconds(milliseconds)
     }
@@ -60,7 +60,7 @@ public enum DurationText {
     }
 
     /// Writes a duration to the millisecond in the form that ``parse(_:)`` reads: `1m30s`, and `0s` for none.
-    public static func format(_ duration: Duration) -> String {
+    package static func format(_ duration: Duration) -> String {
         var rest = max(duration.wholeMilliseconds, 0)
         var text = ""
         for (name, _, milliseconds) in units where rest >= milliseconds {

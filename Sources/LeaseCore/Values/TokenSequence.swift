@@ -8,22 +8,22 @@
 /// so that one wrong reading cannot use up the numbers.
 ///
 /// A value: a copy kept before a batch puts the sequence back if the batch could not be made durable.
-public struct TokenSequence: Hashable, Sendable {
+package struct TokenSequence: Hashable, Sendable {
     /// The highest wall clock reading, in microseconds since 1970, that raises a token.
-    public static let highestWallMicroseconds: Int64 = 1 << 52
+    package static let highestWallMicroseconds: Int64 = 1 << 52
 
     /// The last token issued, or `nil` before the first.
-    public private(set) var last: Token?
+    package private(set) var last: Token?
 
     /// Creates a sequence that goes on after `last`.
-    public init(last: Token? = nil) {
+    package init(last: Token? = nil) {
         self.last = last
     }
 
     /// Issues the next token.
     ///
     /// - Throws: ``LeaseError/Code/ioError`` when the numbers are exhausted; the sequence is as it was.
-    public mutating func next(wall: WallInstant) throws(LeaseError) -> Token {
+    package mutating func next(wall: WallInstant) throws(LeaseError) -> Token {
         var value = (last?.rawValue ?? 0) + 1
         if wall.microseconds <= Self.highestWallMicroseconds, wall.microseconds > value {
             value = wall.microseconds
@@ -36,7 +36,7 @@ public struct TokenSequence: Hashable, Sendable {
     }
 
     /// Raises the sequence so that every later token is greater than `token`.
-    public mutating func raise(to token: Token) {
+    package mutating func raise(to token: Token) {
         if last.map({ $0 < token }) ?? true {
             last = token
         }
@@ -46,7 +46,7 @@ public struct TokenSequence: Hashable, Sendable {
     ///
     /// An operator wants to know: until the clock has caught up, the protection over a lost file rests on the file
     /// alone.
-    public func lead(over wall: WallInstant) -> Duration {
+    package func lead(over wall: WallInstant) -> Duration {
         guard let last, last.rawValue > wall.microseconds else { return .zero }
         return .microseconds(last.rawValue - Swift.max(wall.microseconds, 0))
     }

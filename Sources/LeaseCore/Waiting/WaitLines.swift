@@ -67,7 +67,7 @@ package struct WaitLines: Sendable {
     ) throws(LeaseError) -> (id: WaiterID, replaced: WaiterID?) {
         let replaced = attempt(of: waiter).flatMap { attempts[$0] }
         if replaced == nil {
-            try refuse(waiter, limits)
+            try requireRoom(waiter, limits)
         }
         lastID += 1
         let id = WaiterID(rawValue: lastID)
@@ -106,7 +106,7 @@ package struct WaitLines: Sendable {
         waiter.request.map { Attempt(name: waiter.name, uid: waiter.caller.uid, request: $0) }
     }
 
-    private func refuse(_ waiter: Waiter, _ limits: Limits) throws(LeaseError) {
+    private func requireRoom(_ waiter: Waiter, _ limits: Limits) throws(LeaseError) {
         let line = count(for: waiter.name)
         guard line < limits.perLease else {
             throw LeaseError(.busy, "\(line) wait for lease '\(waiter.name)', the most for one lease; try again later")

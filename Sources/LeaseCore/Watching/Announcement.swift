@@ -48,14 +48,14 @@ package struct Announcement: Hashable, Sendable {
     ///   - name: The lease.
     ///   - tenure: The lease's tenure before it happened.
     ///   - at: When it was decided.
-    package init?(_ event: LeaseEvent, on name: LeaseName, before tenure: Tenure?, at: WallInstant) {
+    package init?(_ event: TenureEvent, on name: LeaseName, before tenure: Tenure?, at: WallInstant) {
         guard let told = Event(event, before: tenure, at: at), let tenure = event.begun ?? tenure else { return nil }
         self.init(name: name, fence: tenure.fence, owner: tenure.holder.owner, at: at, event: told)
     }
 }
 
 extension Announcement.Event {
-    fileprivate init?(_ event: LeaseEvent, before tenure: Tenure?, at: WallInstant) {
+    fileprivate init?(_ event: TenureEvent, before tenure: Tenure?, at: WallInstant) {
         switch event {
         case .granted(let granted):
             self = .acquired(ttl: granted.ttl)
@@ -84,7 +84,7 @@ extension Announcement.Event {
     }
 }
 
-extension LeaseEvent {
+extension TenureEvent {
     /// The tenure that the event has begun, if it has.
     fileprivate var begun: Tenure? {
         switch self {

@@ -24,11 +24,11 @@ extension Engine {
             perform(.check(token: token), on: name, session, now)
         case .holder(let name):
             endIfLost(name, now: now)
-            guard !isKept(command, on: [name], session, now: now) else { return }
+            guard !putOffUntilCommit(command, on: [name], session, now: now) else { return }
             perform(.holder, on: name, session, now)
         case .revoke(let revocation):
             endIfLost(revocation.name, now: now)
-            guard !isKept(command, on: [revocation.name], session, now: now) else { return }
+            guard !putOffUntilCommit(command, on: [revocation.name], session, now: now) else { return }
             revoke(revocation, for: session, now: now)
         case .token:
             let token = try backend.issueToken(now: now)

@@ -29,9 +29,9 @@ extension Engine {
                 let isMore = try pausingFolding(isQuiet: isQuiet) { () throws(CommitFailure) in
                     try backend.fold(limit: slice.rows, isPaced: slice.isPaced)
                 }
-                schedule.hasFolded(now: now.boot, isMore: isMore)
+                schedule.didFold(now: now.boot, isMore: isMore)
                 folding.isUnsynced = true
-                _ = folding.fault.hasEnded()
+                folding.fault.end()
             } catch {
                 switch error {
                 case .refused(let refusal):

@@ -26,7 +26,7 @@ extension Engine {
         case .keysRemove(let keys):
             let names = keys.lazy.map { LeaseName($0) }
             endIfLost(among: names, now: now)
-            guard !isKept(command, on: names, session, now: now) else { return }
+            guard !putOffUntilCommit(command, on: names, session, now: now) else { return }
             perform(.removeKeys(keys), session, now)
         case .importEntries(let entries):
             importEntries(entries, for: session, now: now)

@@ -67,7 +67,7 @@ extension Engine {
                 session.replies.commitSucceeded()
             }
             notes.commitSucceeded(logger)
-            for (name, fence) in lost { holdings.hasEnded(name, fence: fence) }
+            for (name, fence) in lost { holdings.didEnd(name, fence: fence) }
             endedAsLost.removeAll(keepingCapacity: true)
             unheardGrants.commitSucceeded()
             releaseHoldings(of: freed)
@@ -154,7 +154,7 @@ extension Engine {
 
     private func committed() {
         counters.commits += 1
-        if commitFault.hasEnded() {
+        if commitFault.end() {
             logger.notice("the store takes commits again")
         }
     }

@@ -62,7 +62,9 @@ extension Engine {
     ///
     /// What the store has refused to grant, or to end, is as it is until the store takes it, and what was kept in a
     /// turn that was refused is not kept again.
-    func isKept(_ command: Command, on names: some Sequence<LeaseName>, _ session: Session, now: Moment) -> Bool {
+    func putOffUntilCommit(_ command: Command, on names: some Sequence<LeaseName>, _ session: Session, now: Moment)
+        -> Bool
+    {
         guard waiting.lines.count > 0, !isRefused,
             names.contains(where: { isAboutToBeGranted($0, now: now) && !unserved.contains($0) })
         else { return false }

@@ -19,7 +19,7 @@ extension Engine {
                 try permitWatching(name, by: session.caller)
             }
             let new = subscriptions.new(names, for: session.id)
-            try subscriptions.refuse(new, to: session, limits: configuration.limits)
+            try subscriptions.requireRoom(new, to: session, limits: configuration.limits)
             for name in names {
                 subscriptions.subscribe(session.id, ofUser: session.caller.uid, to: name)
                 confirm(session) { $0.writeSubscribed(.channel, name.bytes, count: $1, to: &$2) }
@@ -29,7 +29,7 @@ extension Engine {
                 try permitWatching(glob, by: session.caller)
             }
             let new = subscriptions.new(globs, for: session.id)
-            try subscriptions.refuse(new, to: session, limits: configuration.limits)
+            try subscriptions.requireRoom(new, to: session, limits: configuration.limits)
             for glob in globs {
                 subscriptions.subscribe(session.id, ofUser: session.caller.uid, to: glob)
                 confirm(session) { $0.writeSubscribed(.pattern, glob.bytes, count: $1, to: &$2) }

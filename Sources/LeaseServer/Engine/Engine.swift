@@ -191,7 +191,7 @@ actor Engine {
 
     /// The timer has fired: a turn sees to what has become due.
     func timerFired() {
-        timer?.hasFired()
+        timer?.didFire()
         scheduleTurn()
     }
 
@@ -238,7 +238,7 @@ actor Engine {
             connections: sessions.count,
             refusesCommits: commitFault.isOngoing
         )
-        if schedule.mayTell(now: now.boot, isNew: status != toldStatus) {
+        if schedule.takeStatusSlot(now: now.boot, isNew: status != toldStatus) {
             toldStatus = status
             report(status)
         }

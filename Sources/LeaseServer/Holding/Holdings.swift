@@ -72,7 +72,7 @@ struct Holdings {
     }
 
     /// A lease's tenure of that fence has ended, and that is durable; a later one may be lost by now.
-    mutating func hasEnded(_ name: LeaseName, fence: Token) {
+    mutating func didEnd(_ name: LeaseName, fence: Token) {
         guard lost[name] == fence else { return }
         lost[name] = nil
     }

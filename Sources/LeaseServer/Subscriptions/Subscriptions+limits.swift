@@ -6,15 +6,15 @@ extension Subscriptions {
     /// Refuses names that would be one subscription too many, all of them.
     ///
     /// - Throws: ``LeaseError/Code/busy``; nothing was done.
-    func refuse(_ names: Set<LeaseName>, to session: Session, limits: Limits) throws(LeaseError) {
-        try refuse(names.count, to: session, limits: limits)
+    func requireRoom(_ names: Set<LeaseName>, to session: Session, limits: Limits) throws(LeaseError) {
+        try requireRoom(names.count, to: session, limits: limits)
     }
 
     /// Refuses patterns that would be one too many, all of them.
     ///
     /// - Throws: ``LeaseError/Code/busy``; nothing was done.
-    func refuse(_ globs: Set<Glob>, to session: Session, limits: Limits) throws(LeaseError) {
-        try refuse(globs.count, to: session, limits: limits)
+    func requireRoom(_ globs: Set<Glob>, to session: Session, limits: Limits) throws(LeaseError) {
+        try requireRoom(globs.count, to: session, limits: limits)
         let caller = session.caller
         let reserve = caller.isAdministrator ? 0 : limits.reserved(of: limits.patterns)
         guard patternCount + unwatched(globs) <= limits.patterns - reserve || unwatched(globs) == 0 else {
@@ -40,7 +40,7 @@ extension Subscriptions {
         }
     }
 
-    private func refuse(_ new: Int, to session: Session, limits: Limits) throws(LeaseError) {
+    private func requireRoom(_ new: Int, to session: Session, limits: Limits) throws(LeaseError) {
         let caller = session.caller
         let here = count(of: session.id)
         guard here + new <= limits.subscriptionsPerConnection else {

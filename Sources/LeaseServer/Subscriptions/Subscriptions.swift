@@ -127,7 +127,7 @@ struct Subscriptions {
         if channels[name]?.isEmpty == true {
             channels[name] = nil
         }
-        hasEnded(session, user: user)
+        didEnd(session, user: user)
     }
 
     /// Ends a session's subscription to a pattern, if it has one.
@@ -142,10 +142,10 @@ struct Subscriptions {
         if patternsByUser[user]?.uses.isEmpty == true {
             patternsByUser[user] = nil
         }
-        hasEnded(session, user: user)
+        didEnd(session, user: user)
     }
 
-    private mutating func hasEnded(_ session: SessionID, user: UInt32) {
+    private mutating func didEnd(_ session: SessionID, user: UInt32) {
         counts.remove(user)
         if owned[session]?.count == 0 {
             owned[session] = nil

@@ -41,7 +41,7 @@ final class DeadlineTimer {
     }
 
     /// The timer has fired: it stands still until it is armed anew.
-    func hasFired() {
+    func didFire() {
         armedAt = nil
     }
 

@@ -22,8 +22,9 @@ struct OngoingFault {
         return untold
     }
 
-    /// It has not happened; returns whether that is its end.
-    mutating func hasEnded() -> Bool {
+    /// It has not happened, which ends it; returns whether it was there before.
+    @discardableResult
+    mutating func end() -> Bool {
         defer { self = OngoingFault() }
         return isOngoing
     }

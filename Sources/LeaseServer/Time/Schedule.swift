@@ -82,7 +82,7 @@ struct Schedule {
     /// A slice has been folded.
     ///
     /// - Parameter isMore: whether there is more to fold, or history to remove; the next turn goes on with it.
-    mutating func hasFolded(now: BootInstant, isMore: Bool) {
+    mutating func didFold(now: BootInstant, isMore: Bool) {
         foldNotBefore = nil
         foldAt = isMore ? now : nil
     }
@@ -120,8 +120,8 @@ struct Schedule {
 
     // MARK: - The status
 
-    /// Whether a status is to be told now; one that is too early is planned for later.
-    mutating func mayTell(now: BootInstant, isNew: Bool) -> Bool {
+    /// Takes the time for a status, and says whether that is now; one that is too early is planned for later.
+    mutating func takeStatusSlot(now: BootInstant, isNew: Bool) -> Bool {
         tellAt = nil
         guard isNew else { return false }
         if let tellNotBefore, now < tellNotBefore {

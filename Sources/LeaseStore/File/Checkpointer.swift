@@ -65,14 +65,14 @@ final class Checkpointer: Sendable {
     /// How many frames the log had after the last commit that wrote any.
     var logFrames: Int32 { frames.load(ordering: .relaxed) }
 
-    /// Whether ``logHasGrown(on:)`` has anything to do; asked after each commit.
+    /// Whether ``tendLog(on:)`` has anything to do; asked after each commit.
     var isLogLong: Bool { logFrames >= threshold }
 
     /// Whether the log is so long that no read may begin beside another.
     var isLogOverlong: Bool { logFrames >= limit }
 
     /// Called between two commits: begins a checkpoint, or ends one, if the log has become long.
-    func logHasGrown(on writer: Database) throws {
+    func tendLog(on writer: Database) throws {
         let frames = logFrames
         guard frames >= threshold, !isRunning else { return }
         let copied = copiedFrames.load(ordering: .acquiring)

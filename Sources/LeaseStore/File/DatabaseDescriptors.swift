@@ -40,7 +40,7 @@ enum DatabaseDescriptors {
     }
 
     /// This process has the file's lock.
-    static func hasLocked(_ file: File) {
+    static func noteLock(_ file: File) {
         uses.withLock { $0[file, default: Use()].isLocked = true }
     }
 

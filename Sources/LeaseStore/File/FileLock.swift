@@ -71,7 +71,7 @@ package struct FileLock: ~Copyable {
             DatabaseDescriptors.close(descriptor, of: file)
             throw reason == EWOULDBLOCK ? .held(by: nil) : .failed(call: "flock", errno: reason)
         }
-        DatabaseDescriptors.hasLocked(file)
+        DatabaseDescriptors.noteLock(file)
         self.path = path
         self.descriptor = descriptor
         database = file

@@ -112,7 +112,7 @@ final class StoreFile {
         if indexRoom.isDue(frames: frames) {
             pool.writeWithoutTransaction { indexRoom.extend(on: $0, frames: frames) }
         }
-        if checkpointer.isLogLong { try carryLogOver(checkpointer.logHasGrown) }
+        if checkpointer.isLogLong { try carryLogOver(checkpointer.tendLog) }
         if let code = checkpointer.failedSyncCode {
             throw .unknown(Self.syncFailed(path, DatabaseError(resultCode: ResultCode(rawValue: code))))
         }

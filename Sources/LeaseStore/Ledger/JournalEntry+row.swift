@@ -137,7 +137,7 @@ extension JournalEntry {
     }
 
     /// Binds the columns that depend on the event.
-    private static func bind(_ event: LeaseEvent, to row: inout StatementBinder) {
+    private static func bind(_ event: TenureEvent, to row: inout StatementBinder) {
         func kind(_ kind: Kind, detail: Int64? = nil) {
             row.integer(Column.event.place, kind.rawValue)
             row.integer(Column.detail.place, detail)
@@ -197,7 +197,7 @@ extension JournalEntry {
         content = .lease(name, fence: fence, event)
     }
 
-    private static func event(_ kind: Kind, _ row: SQLRow, at: WallInstant, fence: Token) -> LeaseEvent? {
+    private static func event(_ kind: Kind, _ row: SQLRow, at: WallInstant, fence: Token) -> TenureEvent? {
         let deadline = row.moment(Column.deadlineBoot.rawValue)
         let revocationEnd = row.moment(Column.revocationBoot.rawValue)
         let reason = row.label(Column.reason.rawValue)

@@ -11,7 +11,7 @@ struct JournalEntry: Hashable {
 
     enum Content: Hashable {
         /// Something happened to a lease, in the tenure with this fence.
-        case lease(LeaseName, fence: Token, LeaseEvent)
+        case lease(LeaseName, fence: Token, TenureEvent)
         /// A token was issued without a lease.
         case token(Token)
     }

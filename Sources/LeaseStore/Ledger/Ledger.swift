@@ -187,7 +187,7 @@ package final class Ledger {
             guard let first = leases.earliestDue(), first.instant <= now.boot, let tenure = leases[first.name] else {
                 return false
             }
-            let event = tenure.ending(at: now.boot).map { LeaseEvent.ended($0) } ?? .overdue
+            let event = tenure.ending(at: now.boot).map { TenureEvent.ended($0) } ?? .overdue
             append(.lease(first.name, fence: tenure.fence, event), now)
         }
         return leases.earliestDue().map { $0.instant <= now.boot } ?? false

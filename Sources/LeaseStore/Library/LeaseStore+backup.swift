@@ -30,7 +30,7 @@ extension LeaseStore {
         let clock = try SystemLeaseClock()
         let store = try StoreCopy(of: path)
         defer { store.close() }
-        try refuse(file, over: path, replacing: replacing)
+        try requireTarget(file, over: path, replacing: replacing)
         let work = try WorkFolder(beside: file, purpose: "partial")
         try store.write(to: work.file, progress: progress)
         do {
@@ -44,7 +44,7 @@ extension LeaseStore {
         try work.moveIntoPlace(replacing: replacing)
     }
 
-    private static func refuse(_ file: String, over path: String, replacing: Bool) throws(StoreError) {
+    private static func requireTarget(_ file: String, over path: String, replacing: Bool) throws(StoreError) {
         // What SQLite keeps beside the store, and the lock, are the store as much as its file is, there or not.
         let own = resolvedPath(path)
         for suffix in ["-wal", "-shm", "-journal", ".lock"] where resolvedPath(file) == own + suffix {

@@ -56,7 +56,7 @@ extension LeaseStore {
         clock: (any LeaseClock)? = nil
     ) throws(StoreError) -> RestoreReport {
         let clock: any LeaseClock = if let clock { clock } else { try SystemLeaseClock() }
-        try refuseLink(at: path)
+        try requireNoLink(at: path)
         try StoreFile.makeFolder(of: path)
         let lock = try StoreFile.takeLock(beside: path, owner: FileOwner.ofStore(at: path))
         let ownLock = try StoreFile.takeLock(ofExisting: path)
@@ -103,7 +103,7 @@ extension LeaseStore {
     }
 
     /// A rename would put the file in the link's place, and the lock would be another one than that of the link's target.
-    private static func refuseLink(at path: String) throws(StoreError) {
+    private static func requireNoLink(at path: String) throws(StoreError) {
         var information = stat()
         guard lstat(path, &information) == 0, information.st_mode & S_IFMT == S_IFLNK else { return }
         throw StoreError(.cannotCreate, "\(path) is a symbolic link; name the store's file itself")

@@ -7,7 +7,7 @@ extension Ledger {
     ///
     /// All is decided before anything is written, each lease as the entries before it leave it.
     func importEntries(_ entries: [StoreEntry], by caller: Caller, now: Moment) throws(LeaseError) {
-        for value in entries.lazy.compactMap(\.value) { try refuseLength(of: value) }
+        for value in entries.lazy.compactMap(\.value) { try requireAllowedLength(of: value) }
         makeRoom(for: entries.count { $0.lease != nil }, by: caller, now: now)
         var admitted: [(name: LeaseName, tenure: Tenure)] = []
         var current: [LeaseName: Tenure] = [:]
@@ -33,9 +33,9 @@ extension Ledger {
             }
             highestToken = max(lease.token, highestToken ?? lease.token)
         }
-        try refuse(added, by: caller)
+        try requireRoom(added, by: caller)
         roomToGrow = 0
-        try refuseGrowth(by: 0)
+        try requireRoom(for: 0)
         if entries.contains(where: { $0.value != nil || !$0.children.isEmpty }) {
             try write {
                 for entry in entries {
@@ -56,7 +56,7 @@ extension Ledger {
     }
 
     /// Refuses more leases than there may be: what an import brings in counts as what is granted does.
-    private func refuse(_ added: [UInt32: Int], by caller: Caller) throws(LeaseError) {
+    private func requireRoom(_ added: [UInt32: Int], by caller: Caller) throws(LeaseError) {
         guard !added.isEmpty else { return }
         let count = leases.count + added.values.reduce(0, +)
         let quota = configuration.leaseQuota

@@ -30,8 +30,8 @@ extension Ledger {
         try permit(request, by: caller)
         switch request {
         case .put(let key, let value):
-            try refuseLength(of: value)
-            try refuseGrowth(by: value.count)
+            try requireAllowedLength(of: value)
+            try requireRoom(for: value.count)
             try write { try store.put(value, for: key) }
             return .done
         case .get(let key):
@@ -47,7 +47,7 @@ extension Ledger {
                     "the child '\(child)' is already under '\(key)'; append another, or remove it first"
                 )
             }
-            try refuseGrowth(by: 0)
+            try requireRoom(for: 0)
             try write { try store.insert(child, under: key) }
             return .done
         case .contains(let key, let child):
@@ -85,7 +85,7 @@ extension Ledger {
     }
 
     /// Refuses a value that is too long before anything of the turn is written: SQLite would refuse all of it.
-    func refuseLength(of value: [UInt8]) throws(LeaseError) {
+    func requireAllowedLength(of value: [UInt8]) throws(LeaseError) {
         let most = configuration.maximumValueBytes
         guard value.count > most else { return }
         throw LeaseError(.tooBig, "a value has at most \(most) bytes, and this one \(value.count); split it")
@@ -160,7 +160,7 @@ extension Ledger {
     ///
     /// - Parameter bytes: what is to be written. As long as the file is so far from its limit that this, with whatever has
     ///   been written since its size was last asked for, cannot reach it, it is not asked for again.
-    func refuseGrowth(by bytes: Int) throws(LeaseError) {
+    func requireRoom(for bytes: Int) throws(LeaseError) {
         let limit = configuration.maximumFileBytes
         guard limit < .max else { return }
         takeRoom(for: bytes)

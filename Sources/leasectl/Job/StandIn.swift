@@ -86,7 +86,7 @@ struct SignalEchoes: Hashable, Sendable {
     private var last: [Int32: Arrival] = [:]
 
     /// Takes notice of a signal, and says whether it is an echo.
-    mutating func isEcho(_ signal: Int32, isPassedOn: Bool, now: BootInstant) -> Bool {
+    mutating func takeEcho(_ signal: Int32, isPassedOn: Bool, now: BootInstant) -> Bool {
         if let earlier = last[signal], earlier.isPassedOn != isPassedOn,
             earlier.instant.duration(to: now) < Self.window
         {

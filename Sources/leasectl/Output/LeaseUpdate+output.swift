@@ -1,7 +1,7 @@
 import LeaseClient
 import LeaseCore
 
-extension LeaseEventMessage {
+extension LeaseEvent {
     /// The members of the JSON object, with the keys of the wire.
     var json: [JSONText.Member] {
         var members = JSONText.bytes("name", name.bytes)

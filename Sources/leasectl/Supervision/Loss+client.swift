@@ -25,7 +25,7 @@ extension Loss {
         }
     }
 
-    private static func sentence(_ event: LeaseEventMessage) -> String {
+    private static func sentence(_ event: LeaseEvent) -> String {
         let reason = event.reason.flatMap { $0.isEmpty ? nil : $0 } ?? "no reason was given"
         guard let after = event.after else { return reason }
         return "\(reason) (it ends within \(TimeText.short(after)))"

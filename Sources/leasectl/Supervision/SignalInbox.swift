@@ -69,17 +69,17 @@ final class SignalInbox: Sendable {
             let isFromKernel = information.ssi_code == Self.fromKernel
             let signal = Signal(number: Int32(information.ssi_signo), isFromKernel: isFromKernel)
             let now = BootClock.now()
-            guard !isEcho(signal, sender: pid_t(bitPattern: information.ssi_pid), now: now) else { continue }
-            let isRepetition = repetitions.withLock { $0.isRepetition(signal.number, now: now) }
+            guard !takeEcho(signal, sender: pid_t(bitPattern: information.ssi_pid), now: now) else { continue }
+            let isRepetition = repetitions.withLock { $0.takeRepetition(signal.number, now: now) }
             if !isRepetition { signals.append(signal) }
         }
         return signals
     }
 
-    /// Whether the signal is one that was taken by the other way already; what the terminal sends is not passed on.
-    private func isEcho(_ signal: Signal, sender: pid_t, now: BootInstant) -> Bool {
+    /// Takes notice of a signal, and says whether it has come the other way already; what a terminal sends is not passed on.
+    private func takeEcho(_ signal: Signal, sender: pid_t, now: BootInstant) -> Bool {
         guard let standIn, signal.number != SIGCHLD, !signal.isFromKernel else { return false }
-        return echoes.withLock { $0.isEcho(signal.number, isPassedOn: sender == standIn, now: now) }
+        return echoes.withLock { $0.takeEcho(signal.number, isPassedOn: sender == standIn, now: now) }
     }
 
     /// SI_KERNEL of sigaction(2), an enumerator that Swift does not see.
@@ -98,7 +98,7 @@ struct SignalRepetitions: Hashable, Sendable {
     private var taken: [Int32: BootInstant] = [:]
 
     /// Takes notice of a signal, and says whether it repeats the last one.
-    mutating func isRepetition(_ signal: Int32, now: BootInstant) -> Bool {
+    mutating func takeRepetition(_ signal: Int32, now: BootInstant) -> Bool {
         guard signal == SIGTERM || signal == SIGINT else { return false }
         if let last = taken[signal], last.duration(to: now) < Self.window { return true }
         taken[signal] = now

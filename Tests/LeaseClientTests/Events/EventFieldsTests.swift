@@ -53,10 +53,10 @@ import Testing
     @Test func aMessageIsReadWhole() throws {
         let name = try LeaseName([0, 255])
         let text = #"{"event":"revoking","fence":7,"owner":"me","at_ms":5,"reason":"moved","after_ms":1500,"new":[]}"#
-        let message = try #require(LeaseEventMessage(name: name, payload: Array(text.utf8)))
+        let message = try #require(LeaseEvent(name: name, payload: Array(text.utf8)))
         #expect(
             try message
-                == LeaseEventMessage(
+                == LeaseEvent(
                     name: name,
                     kind: .revoking,
                     fence: token(7),
@@ -67,6 +67,6 @@ import Testing
                 )
         )
         let missing = #"{"event":"released","fence":0,"owner":"me","at_ms":5}"#
-        #expect(LeaseEventMessage(name: name, payload: Array(missing.utf8)) == nil)
+        #expect(LeaseEvent(name: name, payload: Array(missing.utf8)) == nil)
     }
 }

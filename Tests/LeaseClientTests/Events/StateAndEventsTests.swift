@@ -6,13 +6,13 @@ import Testing
 
 @Suite struct StateAndEventsTests {
     /// The ways that a tenure may go.
-    private static let courses: [[LeaseEventMessage.Kind]] = [
+    private static let courses: [[LeaseEvent.Kind]] = [
         [.acquired], [.acquired, .released], [.acquired, .overdue], [.acquired, .overdue, .lost],
         [.acquired, .revoking, .revoked], [.acquired, .overdue, .revoking, .revoking, .released],
     ]
 
-    private func message(_ kind: LeaseEventMessage.Kind, fence: Int64) throws -> LeaseEventMessage {
-        LeaseEventMessage(
+    private func message(_ kind: LeaseEvent.Kind, fence: Int64) throws -> LeaseEvent {
+        LeaseEvent(
             name: try LeaseName("a"),
             kind: kind,
             fence: try token(fence),
@@ -23,7 +23,7 @@ import Testing
 
     /// Who holds the lease after messages: the fence, and whether it is overdue.
     private func replay(
-        _ messages: some Sequence<LeaseEventMessage>,
+        _ messages: some Sequence<LeaseEvent>,
         from start: (fence: Token, isOverdue: Bool)? = nil
     ) -> (fence: Token, isOverdue: Bool)? {
         var held = start
@@ -40,9 +40,9 @@ import Testing
 
     /// Every history of up to three tenures, subscribed to at every point, the state decided at every later one.
     @Test func nothingIsMissedAndNothingIsToldTwice() throws {
-        var histories: [[[LeaseEventMessage.Kind]]] = [[]]
+        var histories: [[[LeaseEvent.Kind]]] = [[]]
         for _ in 0..<3 {
-            histories += histories.flatMap { history -> [[[LeaseEventMessage.Kind]]] in
+            histories += histories.flatMap { history -> [[[LeaseEvent.Kind]]] in
                 // A tenure that has not ended is the last.
                 guard history.last?.last?.endsTenure ?? true else { return [] }
                 return Self.courses.map { history + [$0] }
@@ -63,7 +63,7 @@ import Testing
         #expect(cases > 5000)
     }
 
-    private func check(_ messages: [LeaseEventMessage], subscribed: Int, decided: Int) throws {
+    private func check(_ messages: [LeaseEvent], subscribed: Int, decided: Int) throws {
         let name = try LeaseName("a")
         let truth = replay(messages[..<decided])
         let isRevoking = truth.map { truth in

@@ -39,7 +39,7 @@ import Testing
     }
 
     private func message(
-        _ kind: LeaseEventMessage.Kind,
+        _ kind: LeaseEvent.Kind,
         _ name: String,
         fence: Int,
         by pattern: String? = "*"

@@ -180,7 +180,7 @@ import Testing
     ) throws -> Result<LeaseAnswer, LeaseError> {
         let decision = LeaseRules.decide(request, on: name, tenure: lease, by: owner, now: now, tokens: &tokens)
         if let ended = decision.ended {
-            #expect(LeaseEvent.ended(ended).apply(to: &lease))
+            #expect(TenureEvent.ended(ended).apply(to: &lease))
         }
         if let event = decision.event {
             #expect(event.apply(to: &lease))

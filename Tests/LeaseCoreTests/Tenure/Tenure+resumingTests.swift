@@ -34,7 +34,7 @@ import Testing
     private func restarted(_ tenure: Tenure, isTieKept: Bool = false, at now: Moment = moment()) throws -> Tenure {
         var lease: Tenure? = tenure
         if let resumption = tenure.resumptionAfterRestart(at: now, isTieKept: isTieKept) {
-            #expect(LeaseEvent.resumed(resumption).apply(to: &lease))
+            #expect(TenureEvent.resumed(resumption).apply(to: &lease))
         }
         return try #require(lease)
     }
@@ -114,12 +114,12 @@ import Testing
     @Test func aGrantOrRenewalIsExtendedOnce() throws {
         var lease: Tenure? = try tenure(ttl: 60, deadline: moment(Self.second))
         let first = try #require(lease?.resumptionAfterRestart(at: moment()))
-        #expect(LeaseEvent.resumed(first).apply(to: &lease))
+        #expect(TenureEvent.resumed(first).apply(to: &lease))
         #expect(lease?.isExtended == true)
         #expect(lease?.resumptionAfterRestart(at: moment(Self.second)) == nil)
 
         let renewal = Renewal(token: token(8), ttl: try TTL(.seconds(60)), deadline: moment(2), request: nil)
-        #expect(LeaseEvent.renewed(renewal).apply(to: &lease))
+        #expect(TenureEvent.renewed(renewal).apply(to: &lease))
         #expect(lease?.resumptionAfterRestart(at: moment(1)) != nil)
     }
 
@@ -133,7 +133,7 @@ import Testing
         var lease: Tenure? = try tenure(ttl: 60, deadline: moment(5), revocation: moment(3))
         let resumption = try #require(lease?.resumptionAfterRestart(at: moment(4)))
         #expect(resumption.revocationEnd == nil)
-        #expect(LeaseEvent.resumed(resumption).apply(to: &lease))
+        #expect(TenureEvent.resumed(resumption).apply(to: &lease))
         #expect(lease?.revocation?.end == moment(3))
         #expect(lease?.ending(at: moment(4).boot)?.cause == .revoked)
     }
@@ -179,7 +179,7 @@ import Testing
             var lease: Tenure? = try tenure(ttl: 60, deadline: moment(5), isExtended: isExtended)
             let reboot = Moment(boot: BootInstant(nanoseconds: 0), wall: moment().wall)
             let resumption = try #require(lease?.resumptionAfterReboot(at: reboot))
-            #expect(LeaseEvent.resumed(resumption).apply(to: &lease))
+            #expect(TenureEvent.resumed(resumption).apply(to: &lease))
             #expect(lease?.isExtended == isExtended)
         }
     }

@@ -22,7 +22,7 @@ import Testing
         )
     }
 
-    private func told(_ event: LeaseEvent, before: Tenure?) -> Announcement? {
+    private func told(_ event: TenureEvent, before: Tenure?) -> Announcement? {
         Announcement(event, on: name, before: before, at: at)
     }
 

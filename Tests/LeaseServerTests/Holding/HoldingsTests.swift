@@ -19,8 +19,8 @@ import Testing
         holdings.close(SessionID(rawValue: 10))
         #expect(try holdings.lost == [name("a"): holding(1, 10).fence, name("b"): holding(2, 10).fence])
         #expect(holdings.count == 1)
-        holdings.hasEnded(try name("a"), fence: try holding(1, 10).fence)
-        holdings.hasEnded(try name("c"), fence: try holding(3, 11).fence)
+        holdings.didEnd(try name("a"), fence: try holding(1, 10).fence)
+        holdings.didEnd(try name("c"), fence: try holding(3, 11).fence)
         #expect(Array(holdings.lost.keys) == [try name("b")])
     }
 
@@ -33,9 +33,9 @@ import Testing
         holdings.close(SessionID(rawValue: 11))
         holdings.lose(a, fence: earlier)
         #expect(holdings.lost == [a: later])
-        holdings.hasEnded(a, fence: earlier)
+        holdings.didEnd(a, fence: earlier)
         #expect(holdings.lost == [a: later])
-        holdings.hasEnded(a, fence: later)
+        holdings.didEnd(a, fence: later)
         #expect(holdings.lost.isEmpty)
     }
 

@@ -31,7 +31,7 @@ import Testing
             for instant in past {
                 try await loop.submit { timer.value.arm(at: instant) }.get()
                 #expect(await fired.next() != nil)
-                try await loop.submit { timer.value.hasFired() }.get()
+                try await loop.submit { timer.value.didFire() }.get()
             }
         }
     }
@@ -59,7 +59,7 @@ import Testing
         try await withTimer { timer, loop, fired in
             for _ in 0..<3 {
                 try await loop.submit {
-                    timer.value.hasFired()
+                    timer.value.didFire()
                     timer.value.arm(at: BootInstant(nanoseconds: 0))
                 }.get()
                 #expect(await fired.next() != nil)
@@ -80,7 +80,7 @@ import Testing
             #expect(await fired.next() != nil)
             #expect(try now() >= soon)
             try await loop.submit {
-                timer.value.hasFired()
+                timer.value.didFire()
                 timer.value.arm(at: later)
             }.get()
             #expect(await fired.next() != nil)

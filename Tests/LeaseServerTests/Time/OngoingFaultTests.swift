@@ -18,10 +18,10 @@ import Testing
 
     @Test func itsEndIsOneAndTheNextIsTold() {
         var fault = OngoingFault()
-        var ends = [fault.hasEnded()]
+        var ends = [fault.end()]
         _ = fault.happened(at: start)
         _ = fault.happened(at: start)
-        for _ in 0..<2 { ends.append(fault.hasEnded()) }
+        for _ in 0..<2 { ends.append(fault.end()) }
         #expect(ends == [false, true, false])
         let again = fault.happened(at: start)
         #expect(again == 1)

@@ -21,7 +21,7 @@ import Testing
             expected.append(after(Schedule.foldDelay))
         }
         if mix & 4 != 0 {
-            let told = [-500, 0].map { schedule.mayTell(now: after(.milliseconds($0)), isNew: true) }
+            let told = [-500, 0].map { schedule.takeStatusSlot(now: after(.milliseconds($0)), isNew: true) }
             #expect(told == [true, false])
             expected.append(after(.milliseconds(500)))
         }
@@ -51,7 +51,7 @@ import Testing
             #expect(schedule.nextWakeUp(earliestDue: nil) == now.advanced(by: Schedule.foldDelay))
         }
         let last = after(Schedule.foldDelay / 2 * 99)
-        schedule.hasFolded(now: last, isMore: true)
+        schedule.didFold(now: last, isMore: true)
         schedule.planFold(now: last, backlog: 1, hasGrown: true)
         #expect(!schedule.isFoldDue(now: last, backlog: 1), "what a long backlog leaves over waits, too")
         #expect(schedule.isFoldDue(now: last.advanced(by: Schedule.foldDelay), backlog: 1))
@@ -65,15 +65,15 @@ import Testing
     @Test mutating func foldGoesOnUntilAllIsFoldedThenRests() {
         schedule.planFold(now: start, backlog: 2, hasGrown: true)
         let due = after(Schedule.foldDelay)
-        schedule.hasFolded(now: due, isMore: true)
+        schedule.didFold(now: due, isMore: true)
         #expect(schedule.isFoldDue(now: due, backlog: 1))
-        schedule.hasFolded(now: due, isMore: false)
+        schedule.didFold(now: due, isMore: false)
         #expect(!schedule.isFoldDue(now: due, backlog: 0))
         #expect(schedule.nextWakeUp(earliestDue: nil) == nil)
     }
 
     @Test mutating func historyIsRemovedAlsoWhenNothingIsToFold() {
-        schedule.hasFolded(now: start, isMore: true)
+        schedule.didFold(now: start, isMore: true)
         #expect(schedule.isFoldDue(now: start, backlog: 0))
     }
 
@@ -91,7 +91,7 @@ import Testing
 
     @Test mutating func foldingPausesForSomeTimesAsLongAsItTook() {
         let backlog = Schedule.foldBacklog + 1
-        schedule.hasFolded(now: start, isMore: true)
+        schedule.didFold(now: start, isMore: true)
         schedule.pauseFolding(now: start, after: .milliseconds(2), backlog: 0, leases: 0)
         let end = after(.milliseconds(2) * Schedule.foldPause)
         #expect(!schedule.isFoldDue(now: end.advanced(by: .nanoseconds(-1)), backlog: backlog))
@@ -104,7 +104,7 @@ import Testing
     }
 
     @Test mutating func thePauseIsShortWhereNobodyIsHeldUp() {
-        schedule.hasFolded(now: start, isMore: true)
+        schedule.didFold(now: start, isMore: true)
         schedule.pauseFolding(now: start, after: .milliseconds(2), backlog: 0, leases: 0, isQuiet: true)
         #expect(schedule.nextWakeUp(earliestDue: nil) == after(.milliseconds(2)))
     }
@@ -113,7 +113,7 @@ import Testing
     func theMoreIsToBeFoldedForEachLeaseTheShorterThePause(leases: Int) {
         func pause(_ backlog: Int64) -> BootInstant? {
             var schedule = Schedule()
-            schedule.hasFolded(now: start, isMore: true)
+            schedule.didFold(now: start, isMore: true)
             schedule.pauseFolding(now: start, after: .milliseconds(2), backlog: backlog, leases: leases)
             return schedule.nextWakeUp(earliestDue: nil)
         }
@@ -145,17 +145,17 @@ import Testing
         var told: [BootInstant] = []
         for step in 0..<50 {
             let now = after(.milliseconds(100) * step)
-            if schedule.mayTell(now: now, isNew: true) { told.append(now) }
+            if schedule.takeStatusSlot(now: now, isNew: true) { told.append(now) }
         }
         #expect(told == (0..<5).map { after(.seconds(1) * $0) })
         #expect(schedule.nextWakeUp(earliestDue: nil) == after(.seconds(5)))
-        let isTold = schedule.mayTell(now: after(.seconds(5)), isNew: true)
+        let isTold = schedule.takeStatusSlot(now: after(.seconds(5)), isNew: true)
         #expect(isTold)
         #expect(schedule.nextWakeUp(earliestDue: nil) == nil)
     }
 
     @Test mutating func statusThatIsNotNewWakesNobody() {
-        let told = [true, true, false].map { schedule.mayTell(now: start, isNew: $0) }
+        let told = [true, true, false].map { schedule.takeStatusSlot(now: start, isNew: $0) }
         #expect(told == [true, false, false])
         #expect(schedule.nextWakeUp(earliestDue: nil) == nil)
     }

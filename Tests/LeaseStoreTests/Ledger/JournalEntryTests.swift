@@ -17,7 +17,7 @@ import Testing
             renew: RequestRecord(id: RequestID("a-renewals-request".utf8), verb: .renew, uid: 6, replaced: fence)
         )
         let owners = try [Label.empty, Label("an owner whose label is longer than a word")]
-        var events: [LeaseEvent] = [.overdue]
+        var events: [TenureEvent] = [.overdue]
         for attachment in Attachment.allCases {
             events.append(.attached(attachment))
             for request in [nil, request.acquire] {

@@ -47,7 +47,7 @@ struct LedgerState: Equatable {
                 : tenure.resumptionAfterReboot(at: now)
             guard let resumption else { continue }
             var lease: Tenure? = tenure
-            _ = LeaseEvent.resumed(resumption).apply(to: &lease)
+            _ = TenureEvent.resumed(resumption).apply(to: &lease)
             state.leases[name] = lease
             state.lastSequence += 1
         }

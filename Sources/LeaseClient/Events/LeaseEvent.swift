@@ -1,7 +1,7 @@
 public import LeaseCore
 
 /// Something that happened to a lease, as the daemon tells whoever watches it.
-public struct LeaseEventMessage: Hashable, Sendable {
+public struct LeaseEvent: Hashable, Sendable {
     /// What happened.
     ///
     /// A later release may add to it.
@@ -14,7 +14,7 @@ public struct LeaseEventMessage: Hashable, Sendable {
             self.rawValue = rawValue
         }
 
-        /// It was granted, for ``LeaseEventMessage/ttl``.
+        /// It was granted, for ``LeaseEvent/ttl``.
         public static let acquired = Kind(rawValue: "acquired")
         /// Its holder released it.
         public static let released = Kind(rawValue: "released")
@@ -22,10 +22,10 @@ public struct LeaseEventMessage: Hashable, Sendable {
         public static let expired = Kind(rawValue: "expired")
         /// It is past its time, and still held by a tie.
         public static let overdue = Kind(rawValue: "overdue")
-        /// Its end by force has begun, for ``LeaseEventMessage/reason``; it comes after ``LeaseEventMessage/after`` at the
+        /// Its end by force has begun, for ``LeaseEvent/reason``; it comes after ``LeaseEvent/after`` at the
         /// latest.
         public static let revoking = Kind(rawValue: "revoking")
-        /// It was ended by force, for ``LeaseEventMessage/reason``.
+        /// It was ended by force, for ``LeaseEvent/reason``.
         public static let revoked = Kind(rawValue: "revoked")
         /// Its holder died: what it was bound or tied to is gone.
         public static let lost = Kind(rawValue: "lost")
@@ -81,7 +81,7 @@ public struct LeaseEventMessage: Hashable, Sendable {
     }
 }
 
-extension LeaseEventMessage {
+extension LeaseEvent {
     /// Reads a message as the daemon sends it on a lease's channel; `nil` if it is none.
     init?(name: LeaseName, payload: [UInt8]) {
         guard

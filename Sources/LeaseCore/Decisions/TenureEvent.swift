@@ -2,7 +2,7 @@
 ///
 /// The state of a lease is what its events make of it, in their order, whichever way they came: decided just now,
 /// replayed from a journal, or folded into a table. ``apply(to:)`` is the one place that says how.
-public enum LeaseEvent: Hashable, Sendable {
+package enum TenureEvent: Hashable, Sendable {
     /// A tenure began.
     case granted(Tenure)
     /// A tenure was brought in from elsewhere, or took the place of the one with its fence, as far as an entry tells of it.
@@ -26,7 +26,7 @@ public enum LeaseEvent: Hashable, Sendable {
     /// tenure with its fence, every other event finds a tenure. Nothing else of the tenure is demanded: a table may
     /// hold one that is past as it was before its last events. A store that breaks it is damaged, and the event says so
     /// by returning `false` with the lease left as it was.
-    public func apply(to tenure: inout Tenure?) -> Bool {
+    package func apply(to tenure: inout Tenure?) -> Bool {
         switch self {
         case .granted(let granted):
             guard tenure == nil else { return false }

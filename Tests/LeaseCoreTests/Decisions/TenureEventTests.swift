@@ -1,7 +1,7 @@
 import LeaseCore
 import Testing
 
-@Suite struct LeaseEventTests {
+@Suite struct TenureEventTests {
     private let granted = Tenure(
         fence: token(5),
         token: token(5),
@@ -15,7 +15,7 @@ import Testing
         isExtended: true
     )
 
-    private var others: [LeaseEvent] {
+    private var others: [TenureEvent] {
         [
             .renewed(Renewal(token: token(6), ttl: .max, deadline: moment(10), request: nil)),
             .attached(.bound),
@@ -27,22 +27,22 @@ import Testing
 
     @Test func aGrantFindsTheLeaseFree() {
         var lease: Tenure?
-        #expect(LeaseEvent.granted(granted).apply(to: &lease))
+        #expect(TenureEvent.granted(granted).apply(to: &lease))
         #expect(lease == granted)
-        #expect(!LeaseEvent.granted(granted).apply(to: &lease))
+        #expect(!TenureEvent.granted(granted).apply(to: &lease))
         #expect(lease == granted)
     }
 
     @Test func anImportFindsTheLeaseFreeOrItsOwnTenure() {
         var lease: Tenure?
-        #expect(LeaseEvent.imported(granted).apply(to: &lease))
+        #expect(TenureEvent.imported(granted).apply(to: &lease))
         #expect(lease == granted)
         var longer: Tenure? = granted
-        _ = LeaseEvent.renewed(Renewal(token: token(6), ttl: .max, deadline: moment(10), request: nil)).apply(
+        _ = TenureEvent.renewed(Renewal(token: token(6), ttl: .max, deadline: moment(10), request: nil)).apply(
             to: &longer
         )
         if let longer {
-            #expect(LeaseEvent.imported(longer).apply(to: &lease))
+            #expect(TenureEvent.imported(longer).apply(to: &lease))
         }
         #expect(lease?.token == token(6) && lease?.ttl == .max && lease?.deadline == moment(10))
         longer = lease
@@ -58,7 +58,7 @@ import Testing
             revocation: nil,
             isExtended: false
         )
-        #expect(!LeaseEvent.imported(other).apply(to: &lease))
+        #expect(!TenureEvent.imported(other).apply(to: &lease))
         #expect(lease == longer)
     }
 
@@ -85,7 +85,7 @@ import Testing
         for (uid, last) in [(1, 6), (1, 9), (2, 6)] as [(UInt32, Int64)] {
             var lease: Tenure? = tenure(uid: 1, 6, .tied, revocation)
             let imported = tenure(uid: uid, last, .nothing, nil)
-            #expect(LeaseEvent.imported(imported).apply(to: &lease))
+            #expect(TenureEvent.imported(imported).apply(to: &lease))
             let found = try #require(lease)
             #expect(found.token == imported.token && found.deadline == imported.deadline && found.holder.uid == uid)
             #expect(found.attachment == .tied && found.revocation == revocation && found.isExtended)
@@ -109,7 +109,7 @@ import Testing
         let request = RequestRecord(id: .random(), verb: .renew, uid: 1, replaced: token(5))
         var lease: Tenure? = granted
         let renewal = Renewal(token: token(6), ttl: .max, deadline: moment(10), request: request)
-        #expect(LeaseEvent.renewed(renewal).apply(to: &lease))
+        #expect(TenureEvent.renewed(renewal).apply(to: &lease))
         #expect(
             lease
                 == Tenure(
@@ -131,16 +131,16 @@ import Testing
         // A table that lacks the tie of a past tenure is none that is damaged.
         for attachment in Attachment.allCases {
             var lease: Tenure? = granted
-            #expect(LeaseEvent.attached(attachment).apply(to: &lease))
-            #expect(LeaseEvent.overdue.apply(to: &lease))
+            #expect(TenureEvent.attached(attachment).apply(to: &lease))
+            #expect(TenureEvent.overdue.apply(to: &lease))
             #expect(lease?.isOverdueNoted == true)
             let renewal = Renewal(token: token(6), ttl: .max, deadline: moment(10), request: nil)
-            #expect(LeaseEvent.renewed(renewal).apply(to: &lease))
+            #expect(TenureEvent.renewed(renewal).apply(to: &lease))
             #expect(lease?.isOverdueNoted == false)
             #expect(lease?.attachment == attachment)
         }
         var free: Tenure?
-        #expect(!LeaseEvent.overdue.apply(to: &free))
+        #expect(!TenureEvent.overdue.apply(to: &free))
         #expect(free == nil)
     }
 
@@ -148,7 +148,7 @@ import Testing
         for before in Attachment.allCases {
             for change in [nil] + Attachment.allCases.map(Optional.some) {
                 var lease: Tenure? = granted
-                #expect(LeaseEvent.attached(before).apply(to: &lease))
+                #expect(TenureEvent.attached(before).apply(to: &lease))
                 let renewal = Renewal(
                     token: token(6),
                     ttl: .max,
@@ -156,7 +156,7 @@ import Testing
                     request: nil,
                     attachment: change
                 )
-                #expect(LeaseEvent.renewed(renewal).apply(to: &lease))
+                #expect(TenureEvent.renewed(renewal).apply(to: &lease))
                 #expect(lease?.attachment == change ?? before)
             }
         }
@@ -164,10 +164,10 @@ import Testing
 
     @Test func aDetachingResumptionLeavesTheTenureToItsTime() {
         var lease: Tenure? = granted
-        #expect(LeaseEvent.attached(.tied).apply(to: &lease))
-        #expect(LeaseEvent.overdue.apply(to: &lease))
+        #expect(TenureEvent.attached(.tied).apply(to: &lease))
+        #expect(TenureEvent.overdue.apply(to: &lease))
         let resumption = Resumption(deadline: moment(20), revocationEnd: nil, isExtension: false, isDetached: true)
-        #expect(LeaseEvent.resumed(resumption).apply(to: &lease))
+        #expect(TenureEvent.resumed(resumption).apply(to: &lease))
         #expect(lease?.attachment == .nothing)
         #expect(lease?.isOverdueNoted == false)
         #expect(lease?.end == moment(20).boot)
@@ -175,9 +175,9 @@ import Testing
 
     @Test func aSecondRevocationReplacesTheFirst() throws {
         var lease: Tenure? = granted
-        #expect(LeaseEvent.revoking(Revocation(end: moment(7), reason: try Label("one"))).apply(to: &lease))
+        #expect(TenureEvent.revoking(Revocation(end: moment(7), reason: try Label("one"))).apply(to: &lease))
         let second = Revocation(end: moment(8), reason: try Label("two"))
-        #expect(LeaseEvent.revoking(second).apply(to: &lease))
+        #expect(TenureEvent.revoking(second).apply(to: &lease))
         #expect(lease?.revocation == second)
         #expect(lease?.deadline == granted.deadline)
     }
@@ -185,7 +185,7 @@ import Testing
     @Test func aResumptionMovesARevocationOnlyIfOneRuns() {
         var lease: Tenure? = granted
         let resumption = Resumption(deadline: moment(20), revocationEnd: moment(19), isExtension: true)
-        #expect(LeaseEvent.resumed(resumption).apply(to: &lease))
+        #expect(TenureEvent.resumed(resumption).apply(to: &lease))
         #expect(lease?.revocation == nil)
         #expect(lease?.deadline == moment(20))
     }
