@@ -75,7 +75,7 @@ extension Engine {
                     ("store_bytes", "\(figures.fileBytes)"),
                     ("store_used_bytes", "\(figures.usedBytes)"),
                     ("store_bytes_limit", "\(configuration.limits.storeBytes)"),
-                    ("store_log_bytes", "\(figures.logBytes)"),
+                    ("store_log_bytes", "\(figures.walBytes)"),
                     ("store_journal_sequence", "\(figures.sequence)"),
                     ("store_journal_backlog", "\(figures.foldBacklog)"),
                     ("store_history_rows", "\(figures.historyRows)"),

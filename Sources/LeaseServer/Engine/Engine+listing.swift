@@ -56,12 +56,12 @@ extension Engine {
         }
         let foldedThrough = isFolding ? backend.foldedThrough : .max
         var mostReads = Self.mostReads
-        if backend.isLogOverlong {
+        if backend.isWALOverlong {
             // No reader's snapshot may be without end, nor may they all together: a checkpoint does not pass them.
             mostReads = 1
             if listings.readsUnderWay == 0 {
                 do throws(CommitFailure) {
-                    try backend.carryLogOver()
+                    try backend.checkpointWAL()
                 } catch {
                     // What the disk refuses is tried again before the next read.
                     if case .unknown(let failure) = error { return fail(failure) }

@@ -78,10 +78,10 @@ protocol LeaseBackend: AnyObject {
 
     /// Whether the store's log is so long that no read is to begin beside another: with one always there it would never
     /// end.
-    var isLogOverlong: Bool { get }
+    var isWALOverlong: Bool { get }
 
     /// Carries all of the log over that no read under way holds back.
-    func carryLogOver() throws(CommitFailure)
+    func checkpointWAL() throws(CommitFailure)
 
     /// Goes to the store and back, for the watchdog.
     func ping() throws(CommitFailure)

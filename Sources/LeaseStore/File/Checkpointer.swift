@@ -63,17 +63,17 @@ final class Checkpointer: Sendable {
     }
 
     /// How many frames the log had after the last commit that wrote any.
-    var logFrames: Int32 { frames.load(ordering: .relaxed) }
+    var walFrames: Int32 { frames.load(ordering: .relaxed) }
 
-    /// Whether ``tendLog(on:)`` has anything to do; asked after each commit.
-    var isLogLong: Bool { logFrames >= threshold }
+    /// Whether ``tendWAL(on:)`` has anything to do; asked after each commit.
+    var isWALLong: Bool { walFrames >= threshold }
 
     /// Whether the log is so long that no read may begin beside another.
-    var isLogOverlong: Bool { logFrames >= limit }
+    var isWALOverlong: Bool { walFrames >= limit }
 
     /// Called between two commits: begins a checkpoint, or ends one, if the log has become long.
-    func tendLog(on writer: Database) throws {
-        let frames = logFrames
+    func tendWAL(on writer: Database) throws {
+        let frames = walFrames
         guard frames >= threshold, !isRunning else { return }
         let copied = copiedFrames.load(ordering: .acquiring)
         if copied > 0, copied <= frames, frames - copied <= remainder || frames >= limit {

@@ -22,8 +22,8 @@ final class StoreFile {
     let pool: DatabasePool
     private let checkpointer: Checkpointer
     let snapshot: KeptSnapshot
-    private let room: LogRoom
-    private let indexRoom = IndexRoom()
+    private let walRoom: WALRoom
+    private let walIndexRoom = WALIndexRoom()
     /// The lock beside the file, which is there before it.
     private var lock: FileLock?
     /// The file's own, by whatever name it is opened.
@@ -33,7 +33,7 @@ final class StoreFile {
     /// Kept since libdispatch frees a queue on a thread of its shared pool, and wakes every second once that has one.
     private var inspection: DatabaseQueue?
 
-    init(path: String, keyHash: KeyHash, logFrames: Int32) throws(StoreError) {
+    init(path: String, keyHash: KeyHash, walFrames: Int32) throws(StoreError) {
         try Self.makeFolder(of: path)
         let path = resolvedPath(path)
         self.path = path
@@ -61,12 +61,12 @@ final class StoreFile {
                 try Self.requireDurability(of: database)
             }
             try Schema.migrator.migrate(pool)
-            let checkpointer = try Checkpointer(path: path, threshold: logFrames)
-            (snapshot, room) = try pool.writeWithoutTransaction { database in
+            let checkpointer = try Checkpointer(path: path, threshold: walFrames)
+            (snapshot, walRoom) = try pool.writeWithoutTransaction { database in
                 try Self.requireDurability(of: database)
                 checkpointer.observe(database)
-                let room = LogRoom(frames: checkpointer.threshold, pageSize: try database.pageSize())
-                return (try KeptSnapshot(on: database), room)
+                let walRoom = WALRoom(frames: checkpointer.threshold, pageSize: try database.pageSize())
+                return (try KeptSnapshot(on: database), walRoom)
             }
             self.checkpointer = checkpointer
         } catch {
@@ -104,31 +104,31 @@ final class StoreFile {
     /// Sees to the log between two commits.
     ///
     /// - Throws: ``CommitFailure/unknown(_:)`` if a sync failed beside the writer.
-    func tendLog() throws(CommitFailure) {
-        let frames = checkpointer.logFrames
-        if room.isDue(frames: frames) {
-            pool.writeWithoutTransaction { room.extend(on: $0, frames: frames) }
+    func tendWAL() throws(CommitFailure) {
+        let frames = checkpointer.walFrames
+        if walRoom.isDue(frames: frames) {
+            pool.writeWithoutTransaction { walRoom.extend(on: $0, frames: frames) }
         }
-        if indexRoom.isDue(frames: frames) {
-            pool.writeWithoutTransaction { indexRoom.extend(on: $0, frames: frames) }
+        if walIndexRoom.isDue(frames: frames) {
+            pool.writeWithoutTransaction { walIndexRoom.extend(on: $0, frames: frames) }
         }
-        if checkpointer.isLogLong { try carryLogOver(checkpointer.tendLog) }
+        if checkpointer.isWALLong { try checkpointWAL(checkpointer.tendWAL) }
         if let code = checkpointer.failedSyncCode {
             throw .unknown(Self.syncFailed(path, DatabaseError(resultCode: ResultCode(rawValue: code))))
         }
     }
 
     /// Whether the log is so long that no read may begin beside another.
-    var isLogOverlong: Bool { checkpointer.isLogOverlong }
+    var isWALOverlong: Bool { checkpointer.isWALOverlong }
 
     /// Carries all of the log over that no reader holds back.
     ///
     /// - Throws: ``CommitFailure/unknown(_:)`` if a sync failed.
-    func carryLogOver() throws(CommitFailure) {
-        try carryLogOver(checkpointer.carryOver)
+    func checkpointWAL() throws(CommitFailure) {
+        try checkpointWAL(checkpointer.carryOver)
     }
 
-    private func carryLogOver(_ step: (Database) throws -> Void) throws(CommitFailure) {
+    private func checkpointWAL(_ step: (Database) throws -> Void) throws(CommitFailure) {
         try write { database throws(CommitFailure) in
             snapshot.end()
             do {

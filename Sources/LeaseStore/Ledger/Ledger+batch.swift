@@ -84,7 +84,7 @@ extension Ledger {
         announceBatch()
         noteDurable()
         beginBatch()
-        try file.tendLog()
+        try file.tendWAL()
     }
 
     /// Requires that the batch's transaction, if it has one, is still there.

@@ -76,7 +76,7 @@ extension Ledger {
         self.historyCount = historyCount - trim.removed
         historyIsOver = trim.isOver
         historyAhead = trim.ahead
-        try file.tendLog()
+        try file.tendWAL()
         return foldBacklog > 0 || historyIsOver
     }
 

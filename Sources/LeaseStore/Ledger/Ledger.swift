@@ -79,7 +79,7 @@ package final class Ledger {
         self.configuration = configuration
         self.clock = clock
         self.commitBegan = CommitClock()
-        let file = try StoreFile(path: path, keyHash: configuration.keyHash, logFrames: configuration.logFrames)
+        let file = try StoreFile(path: path, keyHash: configuration.keyHash, walFrames: configuration.walFrames)
         self.file = file
         do {
             statements = try file.pool.writeWithoutTransaction {

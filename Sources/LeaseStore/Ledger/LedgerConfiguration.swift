@@ -15,7 +15,7 @@ package struct LedgerConfiguration: Sendable {
     /// The most children that the keys have which are removed at once, all together: nothing else is done meanwhile.
     package var maximumRemovedChildren = Int.max
     /// From how many frames (4 KiB each) the log is carried over into the file.
-    package var logFrames: Int32 = 4000
+    package var walFrames: Int32 = 4000
     /// How long the history of ended tenures is kept.
     package var historyAge: Duration = .seconds(30 * 86_400)
     /// How many rows of history are kept.

@@ -25,7 +25,7 @@ package struct StoreFigures: Sendable {
     package let fileBytes: Int64
     /// Bytes of the file that hold something, which is what its limit counts.
     package let usedBytes: Int64
-    package let logBytes: Int64
+    package let walBytes: Int64
 }
 
 extension Ledger {
@@ -43,7 +43,7 @@ extension Ledger {
             fileBytes: Self.size(of: file.path),
             // A file that cannot be read says so elsewhere.
             usedBytes: (try? file.pool.writeWithoutTransaction { _ in try statements.usedBytes() }) ?? 0,
-            logBytes: Self.size(of: file.path + "-wal")
+            walBytes: Self.size(of: file.path + "-wal")
         )
     }
 

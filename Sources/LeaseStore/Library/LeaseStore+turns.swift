@@ -66,10 +66,10 @@ extension LeaseStore {
     /// without end.
     func begin(_ read: Read) {
         guard let ledger else { return read.answer(.failure(closed)) }
-        if ledger.isLogOverlong {
+        if ledger.isWALOverlong {
             guard readsUnderWay == 0 else { return heldReads.append(read) }
             do throws(CommitFailure) {
-                try ledger.carryLogOver()
+                try ledger.checkpointWAL()
             } catch {
                 // What the disk refuses is tried again before the next read.
                 if case .unknown(let failure) = error {

@@ -40,7 +40,7 @@ public actor LeaseStore {
         /// How many rows of history are kept.
         public var historyRows: Int64 = 100_000
         /// From how many frames (4 KiB each) the log is carried over into the file.
-        package var logFrames: Int32 = 4000
+        package var walFrames: Int32 = 4000
         /// Where the time is read, or `nil` for the machine's clocks.
         public var clock: (any LeaseClock)?
 
@@ -91,7 +91,7 @@ public actor LeaseStore {
         options.maximumFileBytes = configuration.maximumFileBytes
         options.historyAge = configuration.historyAge
         options.historyRows = configuration.historyRows
-        options.logFrames = configuration.logFrames
+        options.walFrames = configuration.walFrames
         ledger = try Ledger(path: path, configuration: options, clock: clock)
     }
 

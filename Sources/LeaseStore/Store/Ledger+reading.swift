@@ -6,15 +6,15 @@ extension Ledger {
     package static let readers = StoreFile.readers
 
     /// Whether the log is so long that no read is to begin beside another: with one always there it would never end.
-    package var isLogOverlong: Bool { file.isLogOverlong }
+    package var isWALOverlong: Bool { file.isWALOverlong }
 
-    /// Carries all of the log over that no read under way holds back; called before a read, when ``isLogOverlong``.
+    /// Carries all of the log over that no read under way holds back; called before a read, when ``isWALOverlong``.
     ///
     /// - Throws: ``CommitFailure/unknown(_:)`` if a sync failed.
-    package func carryLogOver() throws(CommitFailure) {
+    package func checkpointWAL() throws(CommitFailure) {
         commitBegan.start(at: clock.now().boot)
         defer { commitBegan.stop() }
-        try file.carryLogOver()
+        try file.checkpointWAL()
     }
 
     /// Answers a query from the tables, on a snapshot beside the writer.

@@ -90,18 +90,18 @@ import Testing
             let third = try await bench.connect()
             try await bench.send("LEASES\r\n", from: first)
             try await bench.settle { !($0.backend as! ScriptedBackend).reads.isEmpty }
-            await bench.script { $0.isLogOverlong = true }
+            await bench.script { $0.isWALOverlong = true }
             for client in [second, third] {
                 try await bench.send("LEASES\r\n", from: client)
                 try await bench.turns(10)
             }
-            #expect(await bench.script { $0.calls.filter { $0 == .read || $0 == .carryLogOver } } == [.read])
+            #expect(await bench.script { $0.calls.filter { $0 == .read || $0 == .checkpointWAL } } == [.read])
             await bench.script { $0.endRead() }
             try await bench.settle { !($0.backend as! ScriptedBackend).reads.isEmpty }
             try await bench.turns(10)
-            let calls = await bench.script { $0.calls.filter { $0 == .read || $0 == .carryLogOver } }
-            #expect(calls == [.read, .carryLogOver, .read])
-            await bench.script { $0.isLogOverlong = false }
+            let calls = await bench.script { $0.calls.filter { $0 == .read || $0 == .checkpointWAL } }
+            #expect(calls == [.read, .checkpointWAL, .read])
+            await bench.script { $0.isWALOverlong = false }
             try await bench.turns(3)
             await bench.script { $0.endRead() }
             try await bench.settle { !($0.backend as! ScriptedBackend).reads.isEmpty }

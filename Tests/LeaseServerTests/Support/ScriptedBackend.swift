@@ -17,7 +17,7 @@ final class ScriptedBackend: LeaseBackend {
         case commit(Int)
         case fold
         case read
-        case carryLogOver
+        case checkpointWAL
         case ping
         case close
         case abandon
@@ -199,10 +199,10 @@ final class ScriptedBackend: LeaseBackend {
         reads.removeFirst()(result.map { .leases($0) }.mapError { $0 })
     }
 
-    var isLogOverlong = false
+    var isWALOverlong = false
 
-    func carryLogOver() throws(CommitFailure) {
-        calls.append(.carryLogOver)
+    func checkpointWAL() throws(CommitFailure) {
+        calls.append(.checkpointWAL)
     }
 
     func ping() throws(CommitFailure) {
@@ -226,7 +226,7 @@ final class ScriptedBackend: LeaseBackend {
             keyHash: "xxh64",
             fileBytes: 0,
             usedBytes: 0,
-            logBytes: 0
+            walBytes: 0
         )
     }
 

@@ -37,7 +37,7 @@ import Testing
                     nextCommit.signal()
                     checkpointer.settle()
                 }
-                try checkpointer.tendLog(on: database)
+                try checkpointer.tendWAL(on: database)
             }
             commits += 1
             let attributes = try FileManager.default.attributesOfItem(atPath: folder.store + "-wal")
@@ -66,7 +66,7 @@ import Testing
             try ledger.commit()
             try ledger.file.pool.writeWithoutTransaction {
                 ledger.file.snapshot.end()
-                try checkpointer.tendLog(on: $0)
+                try checkpointer.tendWAL(on: $0)
             }
             checkpointer.settle()
         }

@@ -75,7 +75,7 @@ import Testing
 
     @Test func eachIsReadAsItWasWritten() throws {
         let folder = try StoreFolder()
-        let file = try StoreFile(path: folder.store, keyHash: .xxh64, logFrames: 4000)
+        let file = try StoreFile(path: folder.store, keyHash: .xxh64, walFrames: 4000)
         let statements = try file.pool.writeWithoutTransaction { try Statements(on: $0, keyHash: .xxh64) }
         defer {
             file.pool.writeWithoutTransaction { _ in statements.finalize() }

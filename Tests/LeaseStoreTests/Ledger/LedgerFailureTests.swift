@@ -112,7 +112,7 @@ import Testing
         }
         #expect((4000..<4062).contains(try folder.image().frames))
         let before = LedgerState(ledger)
-        // One commit takes it there, so that there is no room in the index before (IndexRoom).
+        // One commit takes it there, so that there is no room in the index before (WALIndexRoom).
         for _ in 0..<20_000 {
             _ = try ledger.issueToken(now: clock.now())
         }

@@ -67,7 +67,7 @@ import Testing
 
     @Test func aReadWaitsForTheLogToBeCarriedOverOnceItIsOverlong() async throws {
         var configuration = LeaseStore.Configuration()
-        configuration.logFrames = 10
+        configuration.walFrames = 10
         let store = try await LeaseStore.open(path: folder.store, configuration: configuration)
         let key = try Key("key")
         let (began, goOn) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
@@ -84,13 +84,13 @@ import Testing
         for number in 0..<60 {
             try await store.put([UInt8(number)], for: key)
         }
-        #expect(await store.isLogOverlong, "no checkpoint passes a reader")
+        #expect(await store.isWALOverlong, "no checkpoint passes a reader")
         let value = Task { try await store.get(key) }
         while await store.heldReads.isEmpty { await Task.yield() }
         goOn.signal()
         #expect(try await value.value == [59])
         // The reader's snapshot ends just behind its answer; a later read tries again.
-        while await store.isLogOverlong { _ = try await store.get(key) }
+        while await store.isWALOverlong { _ = try await store.get(key) }
         try await store.close()
     }
 
@@ -391,7 +391,7 @@ extension LeaseStore {
     /// How many leases the store has in memory.
     fileprivate var countOfLeases: Int { ledger?.leaseCount ?? 0 }
 
-    fileprivate var isLogOverlong: Bool { ledger?.isLogOverlong ?? false }
+    fileprivate var isWALOverlong: Bool { ledger?.isWALOverlong ?? false }
 
     /// Begins a read that ends when `body` does.
     fileprivate func beginRead(of key: Key, until body: @escaping @Sendable () -> Void) {

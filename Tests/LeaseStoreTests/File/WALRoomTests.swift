@@ -7,7 +7,7 @@ import Testing
 
 @testable import LeaseStore
 
-@Suite struct LogRoomTests {
+@Suite struct WALRoomTests {
     private let folder: StoreFolder
     private let disk: FaultyDisk
     private let ledger: Ledger
@@ -31,7 +31,7 @@ import Testing
         }
     }
 
-    private var logBytes: Int {
+    private var walBytes: Int {
         let attributes = try? FileManager.default.attributesOfItem(atPath: folder.store + "-wal")
         return (attributes?[.size] as? NSNumber)?.intValue ?? 0
     }
@@ -39,10 +39,10 @@ import Testing
     /// The index's next region comes before its frames: later a full disk could not be told.
     @Test func theIndexHasARegionMoreThanItsFramesNeed() throws {
         defer { end() }
-        try commitTokens(Int(LogRoom.fewestFrames))
+        try commitTokens(Int(WALRoom.fewestFrames))
         let attributes = try FileManager.default.attributesOfItem(atPath: folder.store + "-shm")
         #expect((attributes[.size] as? NSNumber)?.intValue ?? 0 >= 2 * 32_768)
-        #expect(ledger.lastDurableSequence == Int64(LogRoom.fewestFrames))
+        #expect(ledger.lastDurableSequence == Int64(WALRoom.fewestFrames))
     }
 
     private static let whole = StoreImage.logHeader + 4000 * (StoreImage.pageSize + StoreImage.frameHeader)
@@ -51,18 +51,18 @@ import Testing
         defer { end() }
         try commitTokens(20)
         let image = try folder.image()
-        #expect(image.frames < LogRoom.fewestFrames)
-        #expect(logBytes == image.cut(after: image.frames).log?.count)
+        #expect(image.frames < WALRoom.fewestFrames)
+        #expect(walBytes == image.cut(after: image.frames).log?.count)
     }
 
     @Test func aLogThatIsWrittenToGetsItsWholeLengthAndKeepsIt() throws {
         defer { end() }
         try commitTokens(200)
-        #expect(logBytes == Self.whole)
+        #expect(walBytes == Self.whole)
         let frames = try folder.image().frames
         #expect(frames >= 200)
         try commitTokens(200)
-        #expect(logBytes == Self.whole)
+        #expect(walBytes == Self.whole)
         #expect(try folder.image().frames >= frames + 200)
     }
 

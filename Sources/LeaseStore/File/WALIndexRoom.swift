@@ -6,7 +6,7 @@ import GRDBSQLite
 /// The index has regions of 32 KiB: the first for 4062 frames, each further one for 4096 (sqlite.org/walformat.html).
 /// SQLite makes the next one when a commit's frames are in the log and synced, and then it is too late to refuse them:
 /// a disk that is full just then would end the daemon. So one region more than the log needs is there before.
-final class IndexRoom {
+final class WALIndexRoom {
     private static let regionSize: Int32 = 32_768
     private static let framesOfRegion = 4096
     /// How many fewer the first has.
@@ -20,7 +20,7 @@ final class IndexRoom {
     }
 
     /// Whether ``extend(on:frames:)`` has anything to do.
-    func isDue(frames: Int32) -> Bool { frames >= LogRoom.fewestFrames && regions < Self.regions(for: frames) }
+    func isDue(frames: Int32) -> Bool { frames >= WALRoom.fewestFrames && regions < Self.regions(for: frames) }
 
     /// Has SQLite make the regions, between two commits; what the disk refuses is tried again after the next.
     ///

@@ -9,7 +9,7 @@ import GRDBSQLite
 /// last frame means nothing to SQLite (sqlite.org/fileformat2.html#walformat).
 ///
 /// A disk that is full meanwhile gets all of it back.
-final class LogRoom {
+final class WALRoom {
     /// From this many frames on: a store that is hardly written to needs no room.
     static let fewestFrames: Int32 = 64
     /// What one commit's sync has to write besides: so many writes of so many bytes.
