@@ -52,7 +52,7 @@ extension LeaseClient {
     ) async throws(LeaseClientError) -> (lease: Lease, binding: LeaseBinding) {
         let attempt = try AcquireAttempt(client: self, name: name, ttl: ttl, owner: owner, request: request)
         let (lease, connection) = try await attempt.wait(wait, isBound: true)
-        guard let connection else { throw .closed }
+        guard let connection else { preconditionFailure("a bound lease came without its connection") }
         return (lease, LeaseBinding(connection))
     }
 }

@@ -46,7 +46,7 @@ public struct LeaseClient: Sendable {
 
     /// Ends the connection.
     ///
-    /// Calls under way, and later ones, fail with ``LeaseClientError/Code/connectionClosed``. Leases are not released.
+    /// Calls under way, and later ones, fail with ``LeaseClientError/Code/clientClosed``. Leases are not released.
     public func close() async {
         await connection.close()
     }

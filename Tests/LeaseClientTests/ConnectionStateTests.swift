@@ -185,7 +185,7 @@ import Testing
         #expect(state.detach() == nil)
         _ = state.received(.null, now: start)
         #expect(state.detach()?.isEmpty == true)
-        #expect(text(state.submit(request(2), now: start)) == ["fail 2 connectionClosed"])
+        #expect(text(state.submit(request(2), now: start)) == ["fail 2 clientClosed"])
         var unconnected = ConnectionState(commandLimit: 10, repetitionLimit: .seconds(5))
         #expect(unconnected.detach() == nil)
     }
@@ -259,8 +259,8 @@ import Testing
         _ = state.submit(request(1), now: start)
         _ = state.submit(request(2), now: start)
         _ = state.cancel(id: 2)
-        #expect(text(state.close()) == ["fail 1 connectionClosed", "close"])
+        #expect(text(state.close()) == ["fail 1 clientClosed", "close"])
         #expect(text(state.lost(lost, now: start)) == [])
-        #expect(text(state.submit(request(3), now: start)) == ["fail 3 connectionClosed"])
+        #expect(text(state.submit(request(3), now: start)) == ["fail 3 clientClosed"])
     }
 }

@@ -22,13 +22,13 @@ import Testing
 
     private func keeper(
         grace: Duration = .seconds(10),
-        isShared: Bool = false,
+        isLostAtDeadline: Bool = false,
         holding: LeaseHolding = .byTime
     ) -> KeeperState {
         KeeperState(
             lease: lease,
             grace: grace,
-            isShared: isShared,
+            isLostAtDeadline: isLostAtDeadline,
             holding: holding,
             pause: .seconds(1),
             now: start,
@@ -72,7 +72,7 @@ import Testing
     }
 
     @Test func onASharedStoreNoPauseGoesBeyondWhatIsLeftBeforeTheGrace() {
-        var state = keeper(grace: .seconds(39.4), isShared: true)
+        var state = keeper(grace: .seconds(39.4), isLostAtDeadline: true)
         state.renewed(lease, now: start, jitter: 1)
         #expect(state.step(now: at(0.21)) == .renew(until: lease.deadline - .seconds(39.4)))
     }
@@ -83,7 +83,7 @@ import Testing
         #expect(state.step(now: at(10)) == .sleep(until: at(11)))
         #expect(state.step(now: at(11)) == .renew(until: nil))
         // Also past the deadline: nobody can be granted meanwhile.
-        state.failed(LeaseClientError(.timedOut, "slow"), now: at(100))
+        state.failed(LeaseClientError(.noAnswer, "slow"), now: at(100))
         #expect(state.step(now: at(101)) == .renew(until: nil))
     }
 
@@ -124,7 +124,7 @@ import Testing
     }
 
     @Test func onASharedStoreItIsLostAtTheDeadlineLessTheGrace() {
-        var state = keeper(isShared: true)
+        var state = keeper(isLostAtDeadline: true)
         #expect(state.step(now: at(10)) == .renew(until: at(30)))
         state.failed(LeaseClientError(.connectionFailed, "gone"), now: at(29.5))
         #expect(state.step(now: at(29.5)) == .sleep(until: at(30)))
@@ -233,7 +233,7 @@ import Testing
     }
 
     @Test func onASharedStoreATieDoesNotHoldAgainstTime() {
-        let state = keeper(isShared: true, holding: .tied)
+        let state = keeper(isLostAtDeadline: true, holding: .tied)
         guard case .lost = state.step(now: at(30)) else {
             Issue.record("it is not lost")
             return

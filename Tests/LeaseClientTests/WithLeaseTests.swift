@@ -125,6 +125,7 @@ import Testing
         let error = await #expect(throws: LeaseClientError.self) { try await call.value }
         #expect(error?.code == .revoked)
         #expect(error?.message == "stop now")
+        #expect(error?.loss == LeaseLoss(.revoked, "stop now"))
     }
 
     @Test func onExpiredWithItsOwnFenceItAdoptsTheNewestToken() async throws {
@@ -153,7 +154,7 @@ import Testing
         )
         let (sleeps, slept) = AsyncStream.makeStream(of: ContinuousClock.Instant.self)
         let keeper = Task {
-            await LeaseKeeper(client: client, held: held, grace: .zero, isStoreShared: false) { instant in
+            await LeaseKeeper(client: client, held: held, grace: .zero, isLostAtDeadline: false) { instant in
                 slept.yield(instant)
                 try await Task.sleep(until: instant, clock: .continuous)
             }

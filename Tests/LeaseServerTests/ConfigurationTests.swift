@@ -279,17 +279,14 @@ import Testing
         )
     }
 
-    @Test func limitsThatContradictEachOtherAreRefused() throws {
-        #expect(try error(file: "limits: {connections: 16}").key == "limits.reserved-for-administrators")
-        #expect(try load(file: "limits: {connections: 17}").limits.connections == 17)
-    }
-
     /// A reserve that is larger than a limit would refuse everybody else all there is.
     @Test func aSmallLimitLeavesAPlaceForOthers() throws {
         let limits = try load(file: "limits: {waiters: 10, ties: 1, subscriptions: 16, patterns: 17}").limits
         let quotas = [limits.waiting.quota, limits.tieQuota, limits.subscriptionQuota]
         #expect(quotas.map { $0.total - $0.reservedForAdministrators } == [1, 1, 1])
         #expect(limits.reserved(of: limits.patterns) == 16)
+        let small = try load(file: "limits: {connections: 1, leases: 16}").limits
+        #expect([small.connectionQuota, small.leaseQuota].map(\.reservedForAdministrators) == [0, 15])
         #expect(limits.leaseQuota.reservedForAdministrators == limits.reservedForAdministrators)
     }
 

@@ -15,8 +15,14 @@ import Testing
         #expect(value.text == #"{"b":-1,"a":[null,true],"s":"a\"\\\n\t\u0001\u007fü"}"#)
     }
 
-    @Test func everyScalarBelowTheSurrogatesReadsBack() throws {
-        for value in UInt32(0)..<0xD800 {
+    @Test func nothingThatIsShownTurnsOrHidesText() throws {
+        let text = JSONText.string("a\u{202E}b\u{200B}c\u{E0001}d\u{85}").text
+        #expect(text == #""a\u202eb\u200bc\udb40\udc01d\u0085""#)
+        #expect(try JSONDecoder().decode([String].self, from: Data("[\(text)]".utf8)) == ["a\u{202E}b\u{200B}c\u{E0001}d\u{85}"])
+    }
+
+    @Test func everyScalarReadsBack() throws {
+        for value in [UInt32(0)..<0xD800, 0xE000..<0xF8FF, 0xFE00..<0x1_0200, 0xE_0000..<0xE_0080].joined() {
             let text = String(Character(Unicode.Scalar(value)!))
             let back = try JSONDecoder().decode([String].self, from: Data(JSONText.array([.string(text)]).text.utf8))
             #expect(back.first.map { Array($0.unicodeScalars) } == Array(text.unicodeScalars))

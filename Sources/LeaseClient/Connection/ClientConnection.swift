@@ -115,7 +115,7 @@ actor ClientConnection {
 
     private func timeOut(id: Int, after timeout: Duration) {
         let message = "no answer came within \(timeout); the daemon may still do what was asked"
-        perform(state.abandon(id: id, LeaseClientError(.timedOut, message)))
+        perform(state.abandon(id: id, LeaseClientError(.noAnswer, message)))
     }
 
     private func finish(id: Int, _ result: Result<Answer, LeaseClientError>) {

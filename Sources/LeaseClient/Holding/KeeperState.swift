@@ -54,7 +54,7 @@ struct KeeperState {
     }
 
     private let grace: Duration
-    private let isShared: Bool
+    private let isLostAtDeadline: Bool
     private let pause: Duration
     private let holding: LeaseHolding
     private(set) var lease: Lease
@@ -68,14 +68,15 @@ struct KeeperState {
     /// Begins with a lease as it was granted.
     ///
     /// - Parameters:
-    ///   - isShared: whether others can be granted while this client does not hear from the store.
+    ///   - isLostAtDeadline: whether it is lost at the deadline less the grace if it could not be renewed, for whatever
+    ///     reason.
     ///   - holding: what the lease is bound or tied to.
     ///   - pause: between an attempt that failed and the next.
     ///   - jitter: what the waiting is multiplied with, up to 1, so that many holders do not renew at once.
     init(
         lease: Lease,
         grace: Duration,
-        isShared: Bool,
+        isLostAtDeadline: Bool,
         holding: LeaseHolding = .byTime,
         pause: Duration,
         now: Instant,
@@ -83,7 +84,7 @@ struct KeeperState {
     ) {
         self.lease = lease
         self.grace = grace
-        self.isShared = isShared
+        self.isLostAtDeadline = isLostAtDeadline
         self.pause = pause
         self.holding = holding
         self.attachment = .made
@@ -101,7 +102,7 @@ struct KeeperState {
 
     /// Whether the tenure may end at its deadline without this client hearing of it.
     private var endsUnheard: Bool {
-        if isShared { return true }
+        if isLostAtDeadline { return true }
         if holding == .tied, isAttached { return false }
         return refusal != nil
     }
@@ -113,7 +114,7 @@ struct KeeperState {
             let why = refusal?.message ?? "the store could not be reached"
             return .lost(LeaseLoss(.unrenewable, "lease '\(lease.name)' could not be renewed in time: \(why)"))
         }
-        let end = isShared ? limit : nil
+        let end = isLostAtDeadline ? limit : nil
         var due: Instant
         switch phase {
         case .lost(let loss): return .lost(loss)
@@ -141,7 +142,7 @@ struct KeeperState {
         // A grace that leaves hardly anything of the TTL, or nothing, must not make it renew without a pause. Where the
         // lease is lost at the deadline less the grace it is renewed before that, however soon.
         let left = max(now.duration(to: lease.deadline), .zero)
-        schedule(now: now, jitter: jitter, atLeast: isShared ? .zero : min(pause, left / 3))
+        schedule(now: now, jitter: jitter, atLeast: isLostAtDeadline ? .zero : min(pause, left / 3))
     }
 
     /// A renewal or a question failed.
@@ -150,7 +151,7 @@ struct KeeperState {
         case .revoked: phase = .lost(LeaseLoss(.revoked, error.message))
         case .expired: phase = .superseded(due: now)
         default:
-            guard !error.isOwnClose else {
+            guard error.code != .clientClosed else {
                 phase = .lost(LeaseLoss(.unrenewable, "lease '\(lease.name)' cannot be renewed: \(error.message)"))
                 return
             }

@@ -68,8 +68,7 @@ extension LeaseClientError {
     /// Whether the same call may succeed a little later, because a daemon was away or short of something.
     fileprivate var mayPass: Bool {
         switch code {
-        case .connectionClosed where isOwnClose: false
-        case .connectionFailed, .connectionClosed, .timedOut, .busy, .ioError, .unavailable, .expired: true
+        case .connectionFailed, .connectionClosed, .noAnswer, .busy, .ioError, .unavailable, .expired: true
         default: false
         }
     }

@@ -17,6 +17,18 @@ extension LeaseClient {
         }
     }
 
+    /// Releases a lease: it is free.
+    ///
+    /// If its token is not the newest one any more, because somebody else renewed, the newest one of the same tenure is
+    /// used.
+    ///
+    /// - Throws: ``LeaseClientError``: ``LeaseClientError/Code/expired`` if the tenure is over.
+    public func release(_ lease: Lease) async throws(LeaseClientError) {
+        try await withNewestToken(of: lease, ttl: nil) { lease throws(LeaseClientError) in
+            try await release(lease.name, token: lease.token)
+        }
+    }
+
     /// Ends the binding or the tie of a lease and renews it: it goes on by time alone.
     ///
     /// The connection of the binding or the tie means nothing any more, and may be closed.

@@ -16,8 +16,9 @@ extension LeaseClient {
     ///   - body: the work. It is handed the lease, and runs in a child task.
     /// - Returns: what `body` returns.
     /// - Throws: ``LeaseClientError`` if the lease cannot be acquired, as ``acquire(_:ttl:wait:owner:request:)`` throws it;
-    ///   with ``LeaseClientError/Code/revoked`` or ``LeaseClientError/Code/expired`` if it was lost; else what `body` throws.
-    ///   The lease is then free, or ends by its TTL if the daemon cannot be reached.
+    ///   with ``LeaseClientError/Code/revoked`` or ``LeaseClientError/Code/expired`` if it was lost, and
+    ///   ``LeaseClientError/loss`` says how; else what `body` throws. The lease is then free, or ends by its TTL if the
+    ///   daemon cannot be reached.
     public func withLease<Result: Sendable>(
         _ name: LeaseName,
         ttl: TTL,
@@ -30,7 +31,7 @@ extension LeaseClient {
         let held = try await acquire(name, ttl: ttl, wait: wait, holding: holding, owner: owner)
         switch await keep(held, grace: grace ?? ttl.duration / 10, body: body) {
         case .finished(let result): return try result.get()
-        case .lost(let loss): throw LeaseClientError(loss.reason == .revoked ? .revoked : .expired, loss.message)
+        case .lost(let loss): throw LeaseClientError(loss)
         }
     }
 

@@ -11,7 +11,7 @@ public struct LeaseKeeper: Sendable {
     private let client: LeaseClient
     private let held: HeldLease
     private let grace: Duration
-    private let isStoreShared: Bool
+    private let isLostAtDeadline: Bool
     private let attachedAnew: @Sendable (LeaseAttachment) -> Void
     private let sleep: Sleep
 
@@ -21,23 +21,24 @@ public struct LeaseKeeper: Sendable {
     ///   - held: what is kept; its token and deadline are brought up to date with each renewal.
     ///   - grace: how long before the deadline the lease is not to be relied on any more, to have time to stop; zero by
     ///     default. Renewals are at each third of what is left before it, with jitter; where that is hardly anything, and
-    ///     the store is not shared, ``LeaseClient/Configuration/maximumBackoff`` lies between them.
-    ///   - isStoreShared: whether the daemon's store is one that others share, so that somebody can be granted while this
-    ///     daemon is down. Then a lease that cannot be renewed is lost at its deadline less the grace.
+    ///     the lease is not lost at the deadline, ``LeaseClient/Configuration/maximumBackoff`` lies between them.
+    ///   - isLostAtDeadline: whether a lease that could not be renewed is lost at its deadline less the grace, even if the
+    ///     daemon is only away. By default it is not: nobody can be granted while the daemon is down. It must be where
+    ///     somebody acts on the deadline alone, or where another daemon grants from the same store.
     ///   - attachedAnew: called, in the keeper's task, when the lease is bound or tied to a new connection, before the
     ///     old one is closed; what a process is to inherit from then on is the new one's descriptor.
     public init(
         client: LeaseClient,
         held: HeldLease,
         grace: Duration = .zero,
-        isStoreShared: Bool = false,
+        isLostAtDeadline: Bool = false,
         attachedAnew: @escaping @Sendable (LeaseAttachment) -> Void = { _ in }
     ) {
         self.init(
             client: client,
             held: held,
             grace: grace,
-            isStoreShared: isStoreShared,
+            isLostAtDeadline: isLostAtDeadline,
             attachedAnew: attachedAnew
         ) {
             try await Task.sleep(until: $0, clock: .continuous)
@@ -48,14 +49,14 @@ public struct LeaseKeeper: Sendable {
         client: LeaseClient,
         held: HeldLease,
         grace: Duration,
-        isStoreShared: Bool,
+        isLostAtDeadline: Bool,
         attachedAnew: @escaping @Sendable (LeaseAttachment) -> Void = { _ in },
         sleep: @escaping Sleep
     ) {
         self.client = client
         self.held = held
         self.grace = grace
-        self.isStoreShared = isStoreShared
+        self.isLostAtDeadline = isLostAtDeadline
         self.attachedAnew = attachedAnew
         self.sleep = sleep
     }
@@ -76,7 +77,7 @@ public struct LeaseKeeper: Sendable {
         var state = KeeperState(
             lease: held.lease,
             grace: grace,
-            isShared: isStoreShared,
+            isLostAtDeadline: isLostAtDeadline,
             holding: held.attachment.holding,
             pause: client.configuration.maximumBackoff,
             now: .now,

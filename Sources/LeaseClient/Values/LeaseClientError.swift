@@ -8,7 +8,7 @@ public struct LeaseClientError: Error, Sendable, CustomStringConvertible {
     public struct Code: Hashable, Sendable, CustomStringConvertible {
         private enum Kind: Hashable, Sendable {
             case answer(LeaseError.Code)
-            case connectionFailed, connectionClosed, timedOut, protocolViolation, cancelled
+            case connectionFailed, connectionClosed, clientClosed, noAnswer, protocolViolation, cancelled
         }
 
         private let kind: Kind
@@ -26,14 +26,18 @@ public struct LeaseClientError: Error, Sendable, CustomStringConvertible {
         ///
         /// Nothing was sent.
         public static let connectionFailed = Code(.connectionFailed)
-        /// The connection was lost, or the client closed, before the answer came.
+        /// The connection was lost before the answer came.
         ///
         /// The command may have been done.
         public static let connectionClosed = Code(.connectionClosed)
-        /// No answer came in time.
+        /// This process closed the client (``LeaseClient/close()``), before the call or before its answer came.
+        ///
+        /// A command that had been sent may have been done.
+        public static let clientClosed = Code(.clientClosed)
+        /// No answer came within ``LeaseClient/Configuration/requestTimeout``.
         ///
         /// The command may have been done.
-        public static let timedOut = Code(.timedOut)
+        public static let noAnswer = Code(.noAnswer)
         /// What came was no answer that this client knows.
         public static let protocolViolation = Code(.protocolViolation)
         /// The task was cancelled before the answer came.
@@ -84,7 +88,8 @@ public struct LeaseClientError: Error, Sendable, CustomStringConvertible {
             case .answer(let code): code.description
             case .connectionFailed: "connectionFailed"
             case .connectionClosed: "connectionClosed"
-            case .timedOut: "timedOut"
+            case .clientClosed: "clientClosed"
+            case .noAnswer: "noAnswer"
             case .protocolViolation: "protocolViolation"
             case .cancelled: "cancelled"
             }
@@ -105,21 +110,36 @@ public struct LeaseClientError: Error, Sendable, CustomStringConvertible {
     /// `nil` if there was none, as far as the client knows, or if the daemon has not confirmed that it is free again.
     public let returnedFence: Token?
 
+    /// How the lease was lost that ``LeaseClient/withLease(_:ttl:wait:holding:owner:grace:body:)`` held; else `nil`.
+    public let loss: LeaseLoss?
+
     /// Creates an error.
     public init(_ code: Code, _ message: String, underlyingError: (any Error)? = nil) {
-        self.init(code, message, underlyingError: underlyingError, returnedFence: nil)
+        self.init(code, message, underlyingError: underlyingError, returnedFence: nil, loss: nil)
     }
 
-    private init(_ code: Code, _ message: String, underlyingError: (any Error)?, returnedFence: Token?) {
+    private init(
+        _ code: Code,
+        _ message: String,
+        underlyingError: (any Error)? = nil,
+        returnedFence: Token? = nil,
+        loss: LeaseLoss? = nil
+    ) {
         self.code = code
         self.message = message
         self.underlyingError = underlyingError
         self.returnedFence = returnedFence
+        self.loss = loss
+    }
+
+    /// A lease was lost while a call held it.
+    init(_ loss: LeaseLoss) {
+        self.init(loss.reason == .revoked ? .revoked : .expired, loss.message, loss: loss)
     }
 
     /// The task was cancelled when the lease was granted already, which was given back.
     static func cancelled(returning fence: Token) -> LeaseClientError {
-        LeaseClientError(.cancelled, cancelled.message, underlyingError: nil, returnedFence: fence)
+        LeaseClientError(.cancelled, cancelled.message, returnedFence: fence)
     }
 
     /// An error that the daemon answered, or that it would have: the same code and sentence.
@@ -136,10 +156,7 @@ extension LeaseClientError {
     static let cancelled = LeaseClientError(.cancelled, "the call was cancelled")
 
     /// The client was closed by its own side.
-    static let closed = LeaseClientError(.connectionClosed, "the client is closed")
-
-    /// Whether the client was closed by its own side: no later call fares better.
-    var isOwnClose: Bool { code == .connectionClosed && message == Self.closed.message }
+    static let closed = LeaseClientError(.clientClosed, "the client is closed")
 
     /// What the tenure was to hang on ended before it was of use.
     static let lostAttachment = LeaseClientError(

@@ -61,8 +61,6 @@ struct WaitState {
     mutating func failed(_ error: LeaseClientError, now: Instant) -> Step {
         guard isWaiting else { return .fail(error) }
         switch error.code {
-        case .connectionClosed where error.isOwnClose:
-            return .fail(error)
         case .connectionClosed:
             // It was in the queue, or nearly.
             mayBeAway = true

@@ -54,6 +54,11 @@ public struct WallInstant: InstantProtocol, Hashable, Sendable {
         microseconds / 1000 - (microseconds % 1000 < 0 ? 1 : 0)
     }
 
+    /// The whole millisecond that is nearest.
+    package var nearestMillisecond: WallInstant {
+        WallInstant(milliseconds: advanced(by: .microseconds(500)).milliseconds)
+    }
+
     /// The instant `duration` later; past the range it is the last instant there is.
     public func advanced(by duration: Duration) -> WallInstant {
         let (sum, overflow) = microseconds.addingReportingOverflow(duration.wholeNanoseconds / 1000)

@@ -31,7 +31,8 @@ package enum JSONText: Hashable, Sendable {
         }
     }
 
-    /// Control characters are escaped, those above ASCII too, so that the line is one line and harms no terminal.
+    /// Control and format characters are escaped, those above ASCII too: the line is one line, and a terminal shows it in
+    /// the order in which it is written.
     private static func quoted(_ string: String) -> String {
         var text = "\""
         for scalar in string.unicodeScalars {
@@ -41,12 +42,19 @@ package enum JSONText: Hashable, Sendable {
             case "\n": text += "\\n"
             case "\r": text += "\\r"
             case "\t": text += "\\t"
-            case "\u{00}"..<"\u{20}", "\u{7F}"..<"\u{A0}", "\u{2028}", "\u{2029}":
-                let digits = String(scalar.value, radix: 16)
-                text += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+            case "\u{20}"..<"\u{7F}": text.unicodeScalars.append(scalar)
+            case _ where escapedCategories.contains(scalar.properties.generalCategory):
+                for unit in UTF16.encode(scalar) ?? UTF16.encodedReplacementCharacter {
+                    let digits = String(unit, radix: 16)
+                    text += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+                }
             default: text.unicodeScalars.append(scalar)
             }
         }
         return text + "\""
     }
+
+    private static let escapedCategories: Set<Unicode.GeneralCategory> = [
+        .control, .format, .lineSeparator, .paragraphSeparator,
+    ]
 }

@@ -101,18 +101,5 @@ extension Limits {
         if let longest = try reader.duration(SettingKey.longestTTL, in: range), let ttl = try? TTL(longest) {
             longestTTL = ttl
         }
-        let places = min(connections, leases) - 1
-        try check(
-            "reserved-for-administrators",
-            reservedForAdministrators,
-            isAtMost: "what leaves a place for others",
-            places
-        )
-    }
-
-    private func check(_ key: String, _ value: Int, isAtMost bound: String, _ most: Int) throws(ConfigurationError) {
-        guard value > most else { return }
-        let key = SettingKey.limit(key)
-        throw ConfigurationError(.badValue, key: key, "\(key) = \(value): expected at most \(most), \(bound)")
     }
 }

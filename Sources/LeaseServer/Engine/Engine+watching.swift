@@ -93,8 +93,9 @@ extension Engine {
         for announcement in backend.takeAnnouncements() {
             // Made once, and only if there is somebody to read it.
             var message: String?
-            subscriptions.forEachWatcher(of: announcement.name) { id, glob in
-                guard let session = sessions[id], !session.isEnding else { return }
+            // A watcher whose socket fails is unsubscribed meanwhile.
+            for (id, glob) in subscriptions.watchers(of: announcement.name) {
+                guard let session = sessions[id], !session.isEnding else { continue }
                 let text = message ?? announcement.message
                 message = text
                 let size = session.addMessage { encoder, buffer in

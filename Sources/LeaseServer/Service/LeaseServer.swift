@@ -7,7 +7,7 @@ import ServiceLifecycle
 
 /// The engine with its event loop and its store: the service that all others stand on.
 ///
-/// ``start(configuration:clock:logger:)`` opens the store, so that a store that cannot be opened is found out before
+/// ``start(configuration:clock:logger:keptTies:tieStore:)`` opens the store, so that a store that cannot be opened is found out before
 /// anything is announced; ``run()`` serves until it is asked to stop, and closes the store. It stops last.
 package struct LeaseServer: Service {
     let engine: Engine

@@ -171,17 +171,14 @@ struct Subscriptions {
 
     // MARK: - Telling
 
-    /// Calls `tell` for each subscription that a lease's name meets: those to the name, then those to patterns.
+    /// The subscriptions that a lease's name meets: those to the name, then those to patterns.
     ///
-    /// A session that subscribed to several of these is told once for each, as in Redis.
-    func forEachWatcher(of name: LeaseName, _ tell: (SessionID, Glob?) -> Void) {
-        for session in channels[name] ?? [] {
-            tell(session, nil)
-        }
+    /// A session that subscribed to several of these is there once for each, as in Redis.
+    func watchers(of name: LeaseName) -> [(session: SessionID, glob: Glob?)] {
+        var found = (channels[name] ?? []).map { (session: $0, glob: Glob?.none) }
         for (glob, watchers) in patterns where watchers.matcher.matches(name.bytes) {
-            for session in watchers.sessions {
-                tell(session, glob)
-            }
+            found += watchers.sessions.map { ($0, glob) }
         }
+        return found
     }
 }

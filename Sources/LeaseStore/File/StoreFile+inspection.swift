@@ -52,7 +52,12 @@ extension StoreFile {
     private static func requireReadable(_ path: String) throws(StoreError) {
         let file = open(path, O_RDONLY | O_CLOEXEC)
         guard file >= 0 else { throw unreadable(path, systemMessage(errno)) }
-        defer { Glibc.close(file) }
+        var information = stat()
+        guard fstat(file, &information) == 0 else {
+            defer { Glibc.close(file) }
+            throw unreadable(path, systemMessage(errno))
+        }
+        defer { DatabaseDescriptors.close(file, of: DatabaseDescriptors.File(information)) }
         var piece = [UInt8](repeating: 0, count: 1 << 20)
         while true {
             let count = read(file, &piece, piece.count)

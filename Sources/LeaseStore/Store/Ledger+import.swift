@@ -12,8 +12,8 @@ extension Ledger {
         var admitted: [(name: LeaseName, tenure: Tenure)] = []
         var current: [LeaseName: Tenure] = [:]
         var highestToken: Token?
-        /// How many leases would be held that are free now, by user.
-        var added: [UInt32: Int] = [:]
+        /// How many leases would be held that are free now, and how many more by each user.
+        var (added, addedByUser) = (0, [UInt32: Int]())
         for entry in entries {
             guard let lease = entry.lease else { continue }
             let name = LeaseName(entry.key)
@@ -27,13 +27,14 @@ extension Ledger {
                 lastToken: tokens.last
             )
             if let tenure = admission {
-                if over == nil { added[tenure.holder.uid, default: 0] += 1 }
+                if over == nil { added += 1 }
+                if over?.holder.uid != tenure.holder.uid { addedByUser[tenure.holder.uid, default: 0] += 1 }
                 current[name] = tenure
                 admitted.append((name, tenure))
             }
             highestToken = max(lease.token, highestToken ?? lease.token)
         }
-        try requireRoom(added, by: caller)
+        try requireRoom(for: added, ofUsers: addedByUser, by: caller)
         roomToGrow = 0
         try requireRoom(for: 0)
         if entries.contains(where: { $0.value != nil || !$0.children.isEmpty }) {
@@ -56,9 +57,13 @@ extension Ledger {
     }
 
     /// Refuses more leases than there may be: what an import brings in counts as what is granted does.
-    private func requireRoom(_ added: [UInt32: Int], by caller: Caller) throws(LeaseError) {
-        guard !added.isEmpty else { return }
-        let count = leases.count + added.values.reduce(0, +)
+    private func requireRoom(
+        for added: Int,
+        ofUsers addedByUser: [UInt32: Int],
+        by caller: Caller
+    ) throws(LeaseError) {
+        guard !addedByUser.isEmpty else { return }
+        let count = leases.count + added
         let quota = configuration.leaseQuota
         let most = quota.total(for: caller)
         guard count <= most else {
@@ -68,7 +73,7 @@ extension Ledger {
             )
         }
         guard !caller.isAdministrator else { return }
-        for (uid, more) in added where leases.counts[uid] + more > quota.perUser {
+        for (uid, more) in addedByUser where leases.counts[uid] + more > quota.perUser {
             throw LeaseError(
                 .busy,
                 "with these uid \(uid) would hold \(leases.counts[uid] + more) leases, and \(quota.perUser) is the most for one user; release some, or raise the limit"

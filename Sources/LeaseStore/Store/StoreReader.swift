@@ -133,7 +133,8 @@ extension EntryLease {
         self.init(
             token: tenure.token,
             // What is left, on this instant's wall clock: the one at the grant may have been another.
-            expiresAt: now.wall.advanced(by: tenure.remaining(at: now.boot)),
+            // The two clocks are read one after the other, so that the same end differs by microseconds each time.
+            expiresAt: now.wall.advanced(by: tenure.remaining(at: now.boot)).nearestMillisecond,
             fence: tenure.fence,
             ttl: tenure.ttl,
             uid: tenure.holder.uid,

@@ -11,7 +11,7 @@ extension Refusal {
             case .badTTL, .invalidRequest, .tooBig: .usage
             case .connectionFailed where error.isSocketClosedToUser: .closed
             case .connectionFailed where error.isOwnShortage: .shortage
-            case .connectionFailed, .connectionClosed, .timedOut: .unreachable
+            case .connectionFailed, .connectionClosed, .clientClosed, .noAnswer: .unreachable
             case .busy, .ioError, .unavailable: .unable
             default: .internalError
             }

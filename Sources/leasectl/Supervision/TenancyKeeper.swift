@@ -132,7 +132,7 @@ struct TenancyKeeper: Sendable {
             client: client,
             held: held,
             grace: request.grace,
-            isStoreShared: !request.isTied
+            isLostAtDeadline: !request.isTied
         ) { [post] attachment in
             // What is started from now on inherits this one: the one before is dead.
             guard case .tie(let tie) = attachment, let number = TieDescriptor.copy(of: tie.descriptor) else { return }
@@ -160,7 +160,7 @@ extension LeaseClientError {
     /// Whether the same may be answered otherwise in a moment.
     var isPassing: Bool {
         switch code {
-        case .connectionFailed, .connectionClosed, .timedOut, .busy, .ioError, .unavailable: true
+        case .connectionFailed, .connectionClosed, .clientClosed, .noAnswer, .busy, .ioError, .unavailable: true
         default: false
         }
     }

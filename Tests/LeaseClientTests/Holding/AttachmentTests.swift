@@ -124,6 +124,18 @@ import Testing
         #expect(renewed.deadline > .now + .seconds(50))
     }
 
+    @Test func releasingUsesTheNewestTokenOfTheTenure() async throws {
+        let daemon = try await FakeDaemon()
+        let client = LeaseClient(of: daemon)
+        async let call: Void = client.release(lease)
+        await daemon.next("RELEASE").reply(.error("EXPIRED 7 is not the newest"))
+        await daemon.next("HOLDER").reply(try status("backup", token: token(9), fence: token(7)))
+        let second = await daemon.next("RELEASE")
+        #expect(second.text == ["RELEASE", "backup", "9"])
+        second.reply(.simpleString("OK"))
+        try await call
+    }
+
     @Test func renewingWhatIsAnothersFails() async throws {
         let daemon = try await FakeDaemon()
         let client = LeaseClient(of: daemon)

@@ -71,7 +71,7 @@ import Testing
         #expect(text(state.failed(error(.expired), now: start + .seconds(2))) == "join 3s")
     }
 
-    @Test(arguments: [LeaseClientError.Code.timeout, .conflict, .denied, .badTTL, .cancelled, .timedOut])
+    @Test(arguments: [LeaseClientError.Code.timeout, .conflict, .denied, .badTTL, .cancelled, .noAnswer])
     func whatTheDaemonRefusesIsFinal(_ code: LeaseClientError.Code) {
         var state = WaitState(.forever, mayBeAway: true, now: start)
         #expect(text(state.failed(error(code), now: start)) == "fail \(code)")

@@ -81,8 +81,7 @@ import Testing
                 index.unwatched([glob], byUser: user).count
                     == (model.globs { UInt32($0 % 2) == user }.contains(.glob(glob)) ? 0 : 1)
             )
-            var told: [String] = []
-            index.forEachWatcher(of: name) { id, glob in told.append(glob.map { "\(id) \($0.bytes)" } ?? "\(id)") }
+            let told = index.watchers(of: name).map { id, glob in glob.map { "\(id) \($0.bytes)" } ?? "\(id)" }
             #expect(told.sorted() == model.told(of: name), "seed \(seed)")
         }
         for raw in 1...6 as ClosedRange<Int64> {

@@ -98,6 +98,45 @@ import Testing
         #expect(end == bench.clock.now().wall.advanced(by: .seconds(60)))
     }
 
+    /// The two clocks are read one after the other: the wall clock is ahead by a little less, or more, each time.
+    @Test(arguments: [-3, -1, 0, 1, 3]) func whatIsImportedAndExportedEndsAtTheSameMillisecond(noise: Int) throws {
+        let entry = StoreEntry(key: odd[0], lease: try lease(5, after: .milliseconds(60_000)))
+        try bench.ask(.importEntries([entry]))
+        bench.clock.advance(by: .microseconds(1_234_567))
+        bench.clock.stepWall(by: .microseconds(noise))
+        try bench.settle()
+        #expect(try bench.entries(of: [odd[0]])[0].lease?.expiresAt == entry.lease?.expiresAt)
+    }
+
+    /// A tenure that is past its end, and not noted as such yet, is its old user's; what replaces it is the new one's.
+    @Test func whatReplacesAnothersTenureCountsForItsNewUser() throws {
+        let rule = AccessRule(.allow, .user(1000), [.admin, .write], prefix: [], label: "rule 1")
+        let scoped = Caller(uid: 1000, gid: 1, pid: 1, isAdministrator: false, access: Access([rule], uid: 1000))
+        var configuration = LedgerConfiguration()
+        configuration.leaseQuota.perUser = 1
+        let folder = try StoreFolder()
+        let ledger = try Ledger(path: folder.store, configuration: configuration, clock: bench.clock)
+        defer { ledger.abandon() }
+        let entries = try odd[..<2].map { key in
+            var lease = try lease(100, after: .seconds(60))
+            lease.uid = 7
+            return StoreEntry(key: key, lease: lease)
+        }
+        let acquire = LeaseRequest.acquire(ttl: .min, owner: .empty, request: nil)
+        for (uid, key) in zip([1, 2] as [UInt32], odd) {
+            let user = Caller(uid: uid, gid: 1, pid: 1, isAdministrator: false)
+            _ = try ledger.perform(acquire, on: LeaseName(key), by: user, now: bench.clock.now()).get()
+        }
+        bench.clock.advance(by: .seconds(1))
+        func code(_ entries: [StoreEntry]) -> LeaseError.Code? {
+            let answer = ledger.perform(.importEntries(entries), if: nil, by: scoped, now: bench.clock.now())
+            guard case .failure(let error) = answer else { return nil }
+            return error.code
+        }
+        #expect(code(entries) == .busy)
+        #expect(code([entries[0]]) == nil)
+    }
+
     @Test func anEntryOverwritesTheValueAndAddsItsChildren() throws {
         try bench.ask(.put(odd[0], [1]))
         try bench.ask(.append(odd[0], child: odd[1]))
