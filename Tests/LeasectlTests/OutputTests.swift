@@ -18,7 +18,11 @@ import Testing
     @Test func nothingThatIsShownTurnsOrHidesText() throws {
         let text = JSONText.string("a\u{202E}b\u{200B}c\u{E0001}d\u{85}").text
         #expect(text == #""a\u202eb\u200bc\udb40\udc01d\u0085""#)
-        #expect(try JSONDecoder().decode([String].self, from: Data("[\(text)]".utf8)) == ["a\u{202E}b\u{200B}c\u{E0001}d\u{85}"])
+        #expect(
+            try JSONDecoder().decode([String].self, from: Data("[\(text)]".utf8)) == [
+                "a\u{202E}b\u{200B}c\u{E0001}d\u{85}"
+            ]
+        )
     }
 
     @Test func everyScalarReadsBack() throws {

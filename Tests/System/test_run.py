@@ -167,6 +167,21 @@ def test_a_nested_run_sees_its_own(ctl: Ctl, name: str) -> None:
     assert ctl.answer("run", "--try", name, *inner) == name + "-inner"
 
 
+def test_a_job_reaches_a_relative_socket_in_a_folder_with_a_long_name(
+    make_daemon: MakeDaemon, tmp_path: Path, name: str
+) -> None:
+    """An absolute path can be longer than a socket's path may be."""
+    folder = tmp_path / ("f" * 100)
+    folder.mkdir()
+    daemon = make_daemon().start()
+    (folder / "s").symlink_to(daemon.socket)
+    check = f'exec "{binaries.path("leasectl")}" check "$LEASE_NAME" "$LEASE_TOKEN"'
+    command = [binaries.path("leasectl"), "run", "--socket", "s", name, "sh", "-c", check]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 0
+
+
 @pytest.mark.parametrize("status", [0, 1, 3, 75, 76, 124, 255])
 def test_the_status_of_the_job_is_its_own(ctl: Ctl, name: str, status: int) -> None:
     assert ctl("run", "--try", name, "sh", "-c", f"exit {status}").returncode == status

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -157,6 +159,32 @@ def test_signals_are_forwarded(ctl: Ctl, tmp_path: Path, name: str, short: str) 
     process.send_signal(signal.Signals[f"SIG{short}"])
     assert job.told("got") == short
     assert process.wait(20) == 7
+
+
+def test_a_command_that_has_left_its_group_is_signalled_too(ctl: Ctl, tmp_path: Path, name: str) -> None:
+    program = """
+import os, signal
+parent_lives, write_end = os.pipe()
+is_group, leader = os.pipe()
+child = os.fork()
+if child == 0:
+    os.setpgid(0, 0)
+    os.close(write_end)
+    os.write(leader, b"x")
+    os.read(parent_lives, 1)
+    os._exit(0)
+os.read(is_group, 1)
+os.setpgid(0, child)
+print("moved", flush=True)
+signal.pause()
+"""
+    process = ctl.spawn(
+        "run", "--try", name, sys.executable, "-c", program, start_new_session=True, stdout=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "moved\n"
+    process.send_signal(signal.SIGUSR1)
+    assert process.wait(30) == 128 + signal.SIGUSR1
 
 
 def test_without_a_terminal_the_job_leads_a_group_of_its_own(ctl: Ctl, tmp_path: Path, name: str) -> None:

@@ -363,6 +363,18 @@ def test_leases_come_only_when_they_are_asked_for(make_daemon: MakeDaemon) -> No
             assert client.call("GET", b"value") == b"w"
 
 
+def test_leases_whose_time_is_over_are_not_counted_as_imported(make_daemon: MakeDaemon) -> None:
+    origin, target = make_daemon().start(), make_daemon().start()
+    with origin.connect() as client:
+        client.call("ACQUIRE", b"short", "1s")
+        client.call("ACQUIRE", b"long", "1h")
+        dump = dump_of(origin)
+        eventually(lambda: client.call("HOLDER", b"short") is None, 10, "the end of the short lease")
+    told = json.loads(out(Ctl(target), "import", "--leases", "--json", stdin=dump))
+    assert told == {"entries": 2, "leases": 1, "leases_left_out": 1}
+    assert out(Ctl(target), "import", "--leases", stdin=dump) == b"1 lease was left out; past its end\n"
+
+
 def test_a_lease_that_is_held_by_another_refuses_its_chunk_and_says_so(make_daemon: MakeDaemon) -> None:
     origin, target = make_daemon().start(), make_daemon().start()
     with origin.connect() as client:

@@ -1,4 +1,4 @@
-internal import LeaseCore
+package import LeaseCore
 
 #if canImport(Glibc)
     internal import Glibc
@@ -7,9 +7,9 @@ internal import LeaseCore
 #endif
 
 /// CLOCK_REALTIME, which daemon and client on one machine share.
-enum WallClock {
+package enum WallClock {
     /// What it shows.
-    static func now() -> WallInstant {
+    package static func now() -> WallInstant {
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)
         return WallInstant(microseconds: Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000)

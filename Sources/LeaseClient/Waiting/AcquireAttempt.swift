@@ -53,7 +53,9 @@ struct AcquireAttempt: Sendable {
                     return try await attempt.join(wait, isBound: isBound)
                 } catch {
                     if error.code == .expired { attempt.request = .random() }
-                    if [.connectionClosed, .clientClosed, .cancelled, .noAnswer].contains(error.code) { mayBeGranted = true }
+                    if [.connectionClosed, .clientClosed, .cancelled, .noAnswer].contains(error.code) {
+                        mayBeGranted = true
+                    }
                     if error.deniesGrant { mayBeGranted = false }
                     step = state.failed(error, now: .now)
                 }
@@ -148,7 +150,9 @@ struct AcquireAttempt: Sendable {
             )
             return Lease(name: name, fence: fence, token: fence, ttl: ttl, deadline: deadline)
         } catch {
-            if mayAskAgain, error.code.answer == nil, error.code != .clientClosed, !error.isOwnShortage, !Task.isCancelled {
+            if mayAskAgain, error.code.answer == nil, error.code != .clientClosed, !error.isOwnShortage,
+                !Task.isCancelled
+            {
                 throw LeaseClientError(.connectionClosed, error.message, underlyingError: error)
             }
             guard error.code != .expired else { throw error }

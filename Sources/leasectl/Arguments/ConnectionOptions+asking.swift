@@ -28,12 +28,13 @@ extension ConnectionOptions {
         return LeaseClient.Configuration(socket: socket, user: user, environment: environment)
     }
 
-    /// The same for a job, which may move to another folder.
+    /// The same for a job, which may move to another folder: absolute, unless that is longer than a socket's path can be.
     var absoluteSocketPath: String {
         let path = socketPath
         guard !path.hasPrefix("/"), let folder = getcwd(nil, 0) else { return path }
         defer { free(folder) }
-        return "\(String(cString: folder))/\(path)"
+        let absolute = "\(String(cString: folder))/\(path)"
+        return absolute.utf8.count < MemoryLayout.size(ofValue: sockaddr_un().sun_path) ? absolute : path
     }
 
     /// Asks the daemon one thing, and waits for the answer on this thread.

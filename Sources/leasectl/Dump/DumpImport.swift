@@ -8,6 +8,9 @@ struct DumpImport {
     /// What the dump had when it was checked.
     let summary: DumpReader.Summary
 
+    /// How many leases were past when they were sent, by this machine's clock: the daemon skips these.
+    private(set) var pastLeases = 0
+
     private var batch = ImportBatch()
     private var progress: Progress
     /// How many entries the daemon has, those in pieces when the last piece is there.
@@ -34,6 +37,7 @@ struct DumpImport {
             guard !bytes.isEmpty else { break }
             for var entry in try reader.feed(bytes) {
                 if !withLeases { entry.lease = nil }
+                if let lease = entry.lease, lease.expiresAt <= WallClock.now() { pastLeases += 1 }
                 for piece in ImportBatch.pieces(of: entry) where !batch.append(piece) {
                     try await sendBatch(to: client)
                     batch = ImportBatch(piece)

@@ -169,7 +169,10 @@ struct Supervisor: ~Copyable {
     /// Its number cannot be another's: it is a child that was not waited for.
     private func forward(_ signal: Int32) {
         guard let process = machine.main?.process, process > 0 else { return }
-        kill(job.spawner.leadsGroup ? -process : process, signal)
+        guard job.spawner.leadsGroup else { return _ = kill(process, signal) }
+        kill(-process, signal)
+        // It may have moved to another group.
+        if getpgid(process) != process { kill(process, signal) }
     }
 
     private func nameStragglers() {

@@ -9,7 +9,7 @@ struct ExportCommand: ParsableCommand {
         abstract: "Write all that keys have to stdout, as a dump for \"leasectl import\".",
         discussion: """
             A dump is lines of JSON: a header with format and version, an entry for each key with base64 for its \
-            bytes, and at the end the number of entries and a checksum (XXH64), which tells accidents, not attackers. \
+            bytes (more than one for a key with very many children), and at the end the number of entries and a checksum (XXH64), which tells accidents, not attackers. \
             Keys are read in pieces, each in a snapshot of its own. If the command fails, what it has written has no \
             last line, and no import takes it.
 

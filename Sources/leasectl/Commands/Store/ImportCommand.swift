@@ -10,10 +10,11 @@ struct ImportCommand: ParsableCommand {
         discussion: """
             The whole dump is checked first: one that was cut off or altered is refused (exit code 65) before \
             anything changes. Then it is sent in chunks, each of them written whole or not at all; a key with more \
-            children than one command takes is in several. Values are overwritten, children are added. If the command fails on the way, run it again: what was written is written again as \
-            the same. A dump through a pipe is put into a temporary file first ($TMPDIR, else /var/tmp).
+            children than one command takes is in several. Values are overwritten, children are added. If the command \
+            fails on the way, run it again: what was written is written again as the same. A dump through a pipe is put into a temporary file first ($TMPDIR, else /var/tmp).
 
-            Leases are left out, since their holders hold them elsewhere; with --leases they come along, for administrators.
+            Leases are left out, since their holders hold them elsewhere; with --leases they come along, for \
+            administrators, unless their time is over.
 
                 leasectl import < dump.ndjson
                 leasectl export | leasectl --socket other.sock import
@@ -28,11 +29,12 @@ struct ImportCommand: ParsableCommand {
 
     func run() throws {
         let (source, summary) = try Self.checked()
-        try connection.carryOut { [leases] client throws(Failure) in
+        let past = try connection.carryOut { [leases] client throws(Failure) in
             var dump = DumpImport(source: source, withLeases: leases, summary: summary)
             try await dump.send(to: client)
+            return dump.pastLeases
         }
-        let omitted = leases ? 0 : summary.leases
+        let omitted = leases ? past : summary.leases
         if output.json {
             try output.showObject([
                 .init("entries", .integer(Int64(summary.entries))),
@@ -41,7 +43,8 @@ struct ImportCommand: ParsableCommand {
             ])
         } else if omitted > 0 {
             let what = omitted == 1 ? "1 lease was" : "\(omitted) leases were"
-            try Console.writeLine("\(what) left out; --leases imports leases")
+            let reason = leases ? "past \(omitted == 1 ? "its" : "their") end" : "--leases imports leases"
+            try Console.writeLine("\(what) left out; \(reason)")
         }
     }
 

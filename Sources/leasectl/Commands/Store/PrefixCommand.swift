@@ -65,7 +65,7 @@ extension PrefixCommand {
         static let configuration = CommandConfiguration(
             abstract: "See whether a key has a child.",
             discussion: """
-                Prints nothing and answers by its exit code: 0 if it has, 1 if it has not.
+                Answers by its exit code: 0 if it has, 1 if it has not. Prints nothing without --json.
 
                     leasectl prefix contains hosts web1 && echo yes
                 """
