@@ -12,30 +12,30 @@ extension LeaseClient {
         /// The daemon's socket.
         public var socketPath: String
 
-        /// How long connecting, and the daemon's greeting, may take: 5 s by default.
+        /// How long connecting may take, and then the daemon's greeting: 5 s by default.
         ///
-        /// It is also how long a command whose answer was lost is tried again before the call fails, and how long a
-        /// cancelled ``LeaseClient/acquire(_:ttl:wait:owner:request:)`` waits for the answer that tells whether there is
-        /// something to release.
+        /// This is also how long a command whose answer was lost is retried before the call fails, and how long a
+        /// cancelled ``LeaseClient/acquire(_:ttl:wait:owner:request:)`` waits for the answer that tells whether there
+        /// is something to release.
         public var connectTimeout: Duration = .seconds(5)
 
-        /// How long a call may take in all, or `nil` for any time, which is the default: a daemon answers at once, or its
-        /// connection ends.
+        /// How long a call may take in all.
+        ///
+        /// The default is `nil`, no limit: a daemon answers at once, or its connection ends.
         public var requestTimeout: Duration?
 
-        /// The first pause before connecting again; each further one is twice as long.
+        /// The first pause before reconnecting; each further pause is twice as long.
         ///
-        /// Each is shortened by up to a half at random, so that a daemon that comes back is not met by all its clients
-        /// at once.
+        /// Each is shortened by up to half at random, so that not all clients return to a restarted daemon at once.
         public var initialBackoff: Duration = .milliseconds(50)
 
-        /// The longest pause before connecting again.
+        /// The longest pause before reconnecting.
         public var maximumBackoff: Duration = .seconds(1)
 
-        /// How many commands may be under way at once; a call above that fails with ``LeaseClientError/Code/busy``.
+        /// How many commands may be pending at once; a call above that fails with ``LeaseClientError/Code/busy``.
         public var commandLimit = 10_000
 
-        /// Creates a configuration with the defaults, for the daemon that this process's environment names, or the
+        /// Creates a configuration with the defaults, for the daemon named by this process's environment, or else the
         /// machine's.
         public init() {
             var environment: [String: String] = [:]
@@ -50,12 +50,12 @@ extension LeaseClient {
             self.socketPath = socketPath
         }
 
-        /// Creates a configuration with the defaults, for the daemon that the rule of ``SocketPath`` names.
+        /// Creates a configuration with the defaults, for the daemon that the rule of ``SocketPath`` selects.
         ///
         /// - Parameters:
-        ///   - socket: a path that was asked for, as by `--socket`; it comes first.
-        ///   - user: whether the user's own daemon was asked for, as by `--user`.
-        ///   - environment: the process's environment, where `LEASED_SOCKET` and `XDG_RUNTIME_DIR` count.
+        ///   - socket: an explicit path, as from `--socket`; it takes precedence.
+        ///   - user: whether the user's own daemon is wanted, as with `--user`.
+        ///   - environment: the process's environment, of which `LEASED_SOCKET` and `XDG_RUNTIME_DIR` count.
         public init(socket: String?, user: Bool, environment: [String: String]) {
             self.init(socketPath: SocketPath.resolve(socket: socket, user: user, environment: environment))
         }

@@ -3,22 +3,21 @@ public import LeaseCore
 extension LeaseClient {
     /// Acquires a lease, and waits for it if asked to.
     ///
-    /// Who waits stands in the lease's queue, first come, first served, on a connection of its own. If the connection is
-    /// lost, as when the daemon restarts, it joins again with what is left of its time.
+    /// A waiting call joins the lease's queue, first come, first served, on a separate connection. If that connection
+    /// is lost, as when the daemon restarts, it joins again with the time it has left.
     ///
-    /// If the task is cancelled, the call leaves the queue; what was granted in the meantime is released, so that a
-    /// cancelled acquire leaves no lease behind. That may take as long as ``Configuration/connectTimeout`` if the daemon
-    /// hangs.
+    /// If the task is cancelled, the call leaves the queue and releases a lease that was granted in the meantime. So a
+    /// cancelled acquire leaves no lease behind, or one that ends by its TTL, if the daemon could not be reached again.
+    /// If the daemon hangs, this may take as long as ``Configuration/connectTimeout``.
     ///
     /// - Parameters:
     ///   - wait: how long to wait for a lease that is held; not at all by default.
-    ///   - owner: what the holder calls itself, at most 256 bytes; by default the daemon takes this process's command
-    ///     name.
-    ///   - request: the id of this attempt. Its repetition by the same user answers the same grant.
-    /// - Returns: the lease. Its deadline is counted from when the request was sent or, after a wait, from when the daemon
-    ///   was asked what is left.
-    /// - Throws: ``LeaseClientError``: ``LeaseClientError/Code/conflict`` if it is held, also by this caller, and there is
-    ///   no wait; ``LeaseClientError/Code/timeout`` if the wait ended before it became free;
+    ///   - owner: the holder's label, at most 256 bytes; by default the daemon takes this process's command name.
+    ///   - request: the id of this attempt. A repetition by the same user answers the same grant.
+    /// - Returns: the lease. Its deadline is counted from when the request was sent or, after a wait, from when the
+    ///   daemon was asked for the time left.
+    /// - Throws: ``LeaseClientError``: ``LeaseClientError/Code/conflict`` if the lease is held, even by this caller,
+    ///   and there is no wait; ``LeaseClientError/Code/timeout`` if the wait ended before it became free;
     ///   ``LeaseClientError/Code/connectionFailed`` if the daemon cannot be reached at first, or was away when the wait
     ///   ended.
     public func acquire(
@@ -36,11 +35,11 @@ extension LeaseClient {
         }
     }
 
-    /// Acquires a lease that ends also with this process.
+    /// Acquires a lease that also ends with this process.
     ///
-    /// It is bound to a connection of its own: it ends at the earlier of its TTL and the end of that connection, which is
-    /// closed by ``LeaseBinding/close()``, when the binding is dropped, or when the process ends in any way. After a
-    /// restart of the daemon it goes on by time alone until ``bind(_:)``.
+    /// It is bound to a separate connection and ends at the earlier of its TTL and the end of that connection. The
+    /// connection is closed by ``LeaseBinding/close()``, when the binding is dropped, or when the process ends in any
+    /// way. After a restart of the daemon the lease goes on by time alone until ``bind(_:)``.
     ///
     /// All else is as with ``acquire(_:ttl:wait:owner:request:)``.
     public func acquireBound(

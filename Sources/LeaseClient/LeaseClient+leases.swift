@@ -2,13 +2,13 @@ public import LeaseCore
 internal import LeaseWire
 
 extension LeaseClient {
-    /// Renews a lease by its newest token: its time begins anew.
+    /// Renews a lease by its newest token: its time begins again.
     ///
-    /// It is the verb itself, for whoever keeps tokens; ``renew(_:ttl:)`` finds the newest token.
+    /// This is the command itself, for callers that keep tokens; ``renew(_:ttl:)`` finds the newest token.
     ///
-    /// - Returns: the new token, which is now the newest. The fence stays.
-    /// - Throws: ``LeaseClientError``: ``LeaseClientError/Code/expired`` if the token is not the newest of the tenure in
-    ///   force, ``LeaseClientError/Code/revoked`` if the tenure is being ended by force.
+    /// - Returns: the new token, which is now the newest. The fence stays the same.
+    /// - Throws: ``LeaseClientError``: ``LeaseClientError/Code/expired`` if the token is not the newest of the tenure
+    ///   in force, ``LeaseClientError/Code/revoked`` if the tenure is being ended by force.
     public func renew(
         _ name: LeaseName,
         token: Token,
@@ -21,38 +21,39 @@ extension LeaseClient {
 
     /// Releases a lease by its newest token: it is free.
     ///
-    /// If the answer was lost and the repeated command is answered that the token is over, the first one did it, or time
-    /// did: that counts as done.
+    /// If the answer was lost and the repeated command finds the token expired, the first one released it, or its time
+    /// was up: that counts as success.
     ///
-    /// - Throws: ``LeaseClientError``: ``LeaseClientError/Code/expired`` if the token is not the newest of the tenure in
-    ///   force.
+    /// - Throws: ``LeaseClientError``: ``LeaseClientError/Code/expired`` if the token is not the newest of the tenure
+    ///   in force.
     public func release(_ name: LeaseName, token: Token) async throws(LeaseClientError) {
         try await release(.release(name, token: token), timeout: nil)
     }
 
-    /// What is left of the tenure that a token, or a fence, belongs to; in whole milliseconds, rounded down.
+    /// The time left of the tenure that a token or fence belongs to, in whole milliseconds, rounded down.
     ///
-    /// - Throws: ``LeaseClientError``: ``LeaseClientError/Code/expired`` if it belongs to none in force.
+    /// - Throws: ``LeaseClientError``: ``LeaseClientError/Code/expired`` if it belongs to no tenure in force.
     public func check(_ name: LeaseName, token: Token) async throws(LeaseClientError) -> Duration {
         try await answer(to: .check(name, token: token)).milliseconds()
     }
 
-    /// Tells who holds a lease.
+    /// The holder of a lease.
     ///
     /// Returns `nil` if nobody does.
     public func holder(of name: LeaseName) async throws(LeaseClientError) -> LeaseStatus? {
         try await answer(to: .holder(name)).status()
     }
 
-    /// Lists the leases that are held, by name.
+    /// Lists the held leases, by name.
     ///
     /// ``allLeases(prefix:pageSize:)`` goes through any number of them.
     ///
     /// - Parameters:
     ///   - prefix: what the names begin with.
-    ///   - after: only names behind this one, to page through a long list.
-    ///   - count: at most so many.
-    /// - Throws: ``LeaseClientError``: ``LeaseClientError/Code/tooBig`` if without `count` the list is too long.
+    ///   - after: only names after this one, to page through a long list.
+    ///   - count: the most to return.
+    /// - Throws: ``LeaseClientError``: ``LeaseClientError/Code/tooBig`` if the list is too long and there is no
+    ///   `count`.
     public func leases(
         prefix: [UInt8] = [],
         after: LeaseName? = nil,
@@ -69,9 +70,9 @@ extension LeaseClient {
         return leases
     }
 
-    /// The leases that are held, by name, page by page.
+    /// The held leases, by name, page by page.
     ///
-    /// One that is held throughout comes once.
+    /// A lease that is held throughout appears once.
     public func allLeases(prefix: [UInt8] = [], pageSize: Int = 1000) -> PagedList<LeaseStatus> {
         PagedList(pageSize: pageSize) { last, count throws(LeaseClientError) in
             try await leases(prefix: prefix, after: last?.name, count: count)
@@ -80,14 +81,14 @@ extension LeaseClient {
 
     /// Ends a tenure by force: from now on it cannot be renewed.
     ///
-    /// It is never repeated after a lost connection, since it could meet another tenure.
+    /// The command is never repeated after a lost connection, because it could hit another tenure.
     ///
     /// - Parameters:
     ///   - after: when it ends; by default at once, or after 30 s if it is tied.
     ///   - reason: for the holder and the log, at most 256 bytes.
     /// - Returns: whether there was a tenure.
-    /// - Throws: ``LeaseClientError``: ``LeaseClientError/Code/denied`` if the caller is neither an administrator nor who
-    ///   was granted.
+    /// - Throws: ``LeaseClientError``: ``LeaseClientError/Code/denied`` if the caller is neither an administrator nor
+    ///   the user that was granted the lease.
     public func revoke(
         _ name: LeaseName,
         after: Duration? = nil,
@@ -98,7 +99,7 @@ extension LeaseClient {
         return count != 0
     }
 
-    /// A fresh fencing token without a lease, greater than every one before it.
+    /// A new fencing token without a lease, greater than every earlier one.
     public func token() async throws(LeaseClientError) -> Token {
         try await answer(to: .plain("TOKEN")).token(of: "TOKEN")
     }

@@ -8,15 +8,15 @@ internal import NIOCore
 ///         try await store.write(data, fence: lease.fence)
 ///     }
 ///
-/// It connects when it is first used and again when the connection was lost. Copies share one connection; calls are
-/// pipelined on it, and answered in their order. Every call ends when its task is cancelled, with
+/// It connects when it is first used, and again after the connection was lost. Copies share one connection; calls are
+/// pipelined on it and answered in order. Every call ends when its task is cancelled, with
 /// ``LeaseClientError/Code/cancelled``. The connection closes with ``close()``, or with the last copy.
 ///
-/// **What a lost connection means.** A command whose answer was lost is sent again if that is safe: reads, and those that
-/// carry a request id by which the daemon knows them again. Writes to the store are not. It is tried for
-/// ``Configuration/connectTimeout``; then, and for a command that is not safe to repeat, the call fails with
-/// ``LeaseClientError/Code/connectionClosed``, and whether the command was done is unknown. A call that could not be sent
-/// at all fails with ``LeaseClientError/Code/connectionFailed``, at once.
+/// **Lost connections.** A command whose answer was lost is sent again if that is safe: reads, and commands with a
+/// request id by which the daemon recognises them. Writes to the store are not safe. It is retried for
+/// ``Configuration/connectTimeout``; after that, or if the command is not safe to repeat, the call fails with
+/// ``LeaseClientError/Code/connectionClosed``, and whether the command was done is unknown. A call that could not be
+/// sent at all fails at once with ``LeaseClientError/Code/connectionFailed``.
 public struct LeaseClient: Sendable {
     /// How this client connects.
     public var configuration: Configuration { connection.configuration }
@@ -30,7 +30,7 @@ public struct LeaseClient: Sendable {
         self.connection = ClientConnection(configuration: configuration)
     }
 
-    /// Creates a client of the daemon that this process's environment names, or the machine's: ``SocketPath``.
+    /// Creates a client of the daemon named by this process's environment, or else the machine's: ``SocketPath``.
     ///
     /// Nothing is connected yet.
     public init() {
@@ -46,16 +46,16 @@ public struct LeaseClient: Sendable {
 
     /// Ends the connection.
     ///
-    /// Calls under way, and later ones, fail with ``LeaseClientError/Code/clientClosed``. Leases are not released.
+    /// Pending and later calls fail with ``LeaseClientError/Code/clientClosed``. Leases are not released.
     public func close() async {
         await connection.close()
     }
 
-    /// Sends a command and waits for its answer, which may be an error that the daemon answered.
+    /// Sends a command and waits for its answer, which may be an error from the daemon.
     ///
     /// - Parameters:
-    ///   - connection: another connection than the client's.
-    ///   - timeout: how long it may take; by default what the configuration says.
+    ///   - connection: a connection other than the client's.
+    ///   - timeout: how long it may take; by default ``Configuration/requestTimeout``.
     func answer(
         to command: OutgoingCommand,
         on connection: ClientConnection? = nil,
@@ -68,7 +68,7 @@ public struct LeaseClient: Sendable {
         return try await connection.answer(to: command, timeout: timeout ?? configuration.requestTimeout)
     }
 
-    /// Sends a command and waits for its answer; an error that the daemon answers is thrown.
+    /// Sends a command and waits for its answer; throws if the daemon answers an error.
     func reply(to command: OutgoingCommand) async throws(LeaseClientError) -> RESPValue {
         try await answer(to: command).value()
     }

@@ -1,8 +1,8 @@
 internal import Glibc
 
-/// Why a call on the service manager failed.
+/// Why a call to the service manager failed.
 ///
-/// A process without a service manager is no error: then the calls answer that nobody was told.
+/// A process without a service manager is not an error: the calls then return that nobody was told.
 package struct SystemdError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The kind of failure.
     ///
@@ -18,13 +18,13 @@ package struct SystemdError: Error, Hashable, Sendable, CustomStringConvertible 
             self.kind = kind
         }
 
-        /// There is a notify socket, and the message could not be sent to it.
+        /// There is a notify socket, but the message could not be sent to it.
         package static let notDelivered = Code(.notDelivered)
-        /// A variable of the service manager (`WATCHDOG_USEC`, `LISTEN_FDS`, …) holds what it may not.
+        /// A variable of the service manager (`WATCHDOG_USEC`, `LISTEN_FDS`, …) has an invalid value.
         package static let badEnvironment = Code(.badEnvironment)
-        /// A passed descriptor is not what was asked for.
+        /// A passed descriptor is not of the required kind.
         package static let badDescriptor = Code(.badDescriptor)
-        /// The descriptor store does not take the name.
+        /// The descriptor store does not accept the name.
         package static let badName = Code(.badName)
 
         /// The code's name in Swift.
@@ -37,7 +37,7 @@ package struct SystemdError: Error, Hashable, Sendable, CustomStringConvertible 
     /// A sentence for people.
     package let message: String
 
-    /// The system's error number, or 0 if the failure has none.
+    /// The system's error number, or 0 if there is none.
     package let errorNumber: Int32
 
     init(_ code: Code, _ message: String, errorNumber: Int32 = 0) {
@@ -50,7 +50,7 @@ package struct SystemdError: Error, Hashable, Sendable, CustomStringConvertible 
     package var description: String { message }
 
     private static func text(of errorNumber: Int32) -> String {
-        // strerror(3) of glibc 2.32 and later has a buffer for each thread.
+        // Since glibc 2.32, strerror(3) has a buffer for each thread.
         strerror(errorNumber).map { String(cString: $0) } ?? "error \(errorNumber)"
     }
 }

@@ -1,7 +1,7 @@
-/// Why a command ends without having done what it was asked: a sentence for stderr and the exit code.
+/// Why a command failed: a sentence for stderr and the exit code.
 struct Failure: Error, Hashable, Sendable {
     let status: Int32
-    /// May be empty: there is nothing to say then.
+    /// Empty if there is nothing to say.
     let message: String
 
     init(_ status: Int32, _ message: String) {

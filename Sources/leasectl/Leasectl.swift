@@ -1,7 +1,7 @@
 import ArgumentParser
 import LeaseCore
 
-/// The root command: one subcommand a file, under `Commands`.
+/// The root command; each subcommand has its own file under `Commands`.
 struct Leasectl: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "leasectl",
@@ -45,9 +45,9 @@ struct Leasectl: ParsableCommand {
 }
 
 extension Leasectl {
-    /// Refuses help for a command that there is not: a script that asks for it, or means another, is told.
+    /// Refuses a request for help about an unknown command, so that a script with a misspelt command fails.
     ///
-    /// Without a word about help the parser refuses such a command itself.
+    /// Without a request for help, the parser itself refuses such a command.
     static func requireKnownCommand(in arguments: [String]) throws(Failure) {
         let asksForHelp = arguments.first == "help" || arguments.contains { $0 == "-h" || $0 == "--help" }
         guard asksForHelp else { return }
@@ -70,7 +70,7 @@ extension Failure {
         return Failure(ExitStatus.usage, "unknown command '\(word)'; name one of \(names.joined(separator: ", "))")
     }
 
-    /// A command that is only there for those under it was given without one: an empty variable in a script, say.
+    /// A command that only groups others was given without one of them: by an empty variable in a script, say.
     static func missingCommand(of command: any ParsableCommand.Type) -> Failure {
         let names = command.configuration.subcommands.map { $0._commandName }
         let path = command == Leasectl.self ? "leasectl" : "leasectl \(command._commandName)"

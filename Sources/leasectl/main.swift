@@ -2,7 +2,7 @@ import ArgumentParser
 import Glibc
 import LeaseClient
 
-// Nothing may come before these three: no thread, no library, no descriptor of our own.
+// Nothing may come before these three: no thread, no library, no descriptor of this program.
 Trampoline.runIfAsked(count: CommandLine.argc, arguments: CommandLine.unsafeArgv)
 StartState.recordOfThisProcess()
 StandardStreams.holdClosedOnes()
@@ -19,7 +19,7 @@ do {
     if !failure.message.isEmpty { Console.complain(failure.message) }
     exit(failure.status)
 } catch {
-    // Help and completions are "errors" of the parser, too, with success as their code.
+    // For the parser, help and completions are "errors" as well, with success as their code.
     let status = Leasectl.exitCode(for: error).rawValue
     let message = Array(ArgumentText.readable(Leasectl.fullMessage(for: error) + "\n").utf8)
     let failed = Console.write(message, to: status == ExitStatus.success ? STDOUT_FILENO : STDERR_FILENO) != nil

@@ -5,9 +5,9 @@
     import ServiceLifecycle
     import UnixSignals
 
-    /// Makes the engine hang at a USR1, so that a test sees what the service manager does about it.
+    /// Makes the engine hang at a USR1, so that a test sees how the service manager reacts.
     ///
-    /// No release build has it, and a debug build only if the variable `LEASED_TEST_HANG` is set.
+    /// Only in debug builds, and only if the variable `LEASED_TEST_HANG` is set.
     struct HangHook: Service {
         let server: LeaseServer
         let logger: Logger

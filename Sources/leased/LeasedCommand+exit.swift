@@ -2,7 +2,7 @@ import LeaseServer
 import LeaseStore
 import SystemdNotify
 
-/// How the daemon ends when it cannot do its work: the numbers of sysexits.h.
+/// The daemon's exit codes on failure, from sysexits.h.
 extension LeasedCommand {
     static func exitCode(of error: any Error) -> Int32 {
         switch error {

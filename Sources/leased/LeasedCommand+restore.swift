@@ -6,7 +6,6 @@ import Logging
 
 /// `leased --restore FILE`.
 extension LeasedCommand {
-    /// Reads the value of `--min-token`.
     static func token(_ text: String) throws -> Token {
         guard let number = Int64(text), number <= EntryLease.highestToken, let token = Token(rawValue: number) else {
             throw ValidationError("--min-token is a number from 1 to \(EntryLease.highestToken), not '\(text)'")
@@ -14,7 +13,7 @@ extension LeasedCommand {
         return token
     }
 
-    /// Puts a backup in the store's place, and tells what has become of what was in it.
+    /// Replaces the store by a backup, and logs what became of its contents.
     func restoreBackup(_ backup: String, logger: Logger, level: LogLevel) throws {
         let configuration = try loadConfiguration()
         level.current = configuration.logLevel

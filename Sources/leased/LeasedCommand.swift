@@ -79,9 +79,10 @@ struct LeasedCommand: AsyncParsableCommand {
     )
     var minToken: Token?
 
-    // On the main actor, so that nothing runs on the shared pool before.
+    // On the main actor, so that nothing runs on the shared pool first.
     @MainActor static func main() async {
-        // One loop allocates nearly all, and an arena of a thread grows by a page at a time, each a system call.
+        // One loop makes nearly all allocations, and a thread's own arena grows by one page, with a system call, at a
+        // time.
         mallopt(M_ARENA_MAX, 1)
         await withTaskExecutorPreference(QueueTaskExecutor(label: "leased.tasks")) { await main(nil) }
     }
@@ -93,7 +94,7 @@ struct LeasedCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        // A client that went away, or a log that nobody reads, is an error of that write, not the daemon's end.
+        // A client that went away, or a log without a reader, must fail that write, not end the daemon.
         signal(SIGPIPE, SIG_IGN)
         SQLiteLibrary.leaveMemoryUncounted()
         let level = LogLevel()
@@ -113,11 +114,11 @@ struct LeasedCommand: AsyncParsableCommand {
     }
 
     private func serve(logger: Logger, level: LogLevel) async throws {
-        // Until it is trapped there is nothing to read again.
+        // Until HUP is trapped there is nothing to reload.
         signal(SIGHUP, SIG_IGN)
-        // First: it changes the environment, which nobody else reads yet.
+        // First, because it changes the environment, which nothing else reads yet.
         let passed = PassedDescriptors(try ListenDescriptors.take(), storedAs: KeptTies.namePrefix)
-        // A reload that comes once the configuration is read is for the end of the start.
+        // A reload requested after the configuration was read waits for the end of the start.
         let hangUps = await UnixSignalsSequence(trapping: .sighup)
         let configuration = try loadConfiguration()
         level.current = configuration.logLevel
@@ -126,7 +127,7 @@ struct LeasedCommand: AsyncParsableCommand {
         var inForce = configuration
         let surroundings = Surroundings(listener: listener, logger: logger)
         surroundings.check(configuration)
-        // One that the service manager passed is where its unit says.
+        // A passed socket is where its unit says.
         inForce.socketPath = listener.boundPath ?? configuration.socketPath
         let tieStore = TieStore(logger: logger)
         let server: LeaseServer
@@ -139,7 +140,7 @@ struct LeasedCommand: AsyncParsableCommand {
                 tieStore: tieStore
             )
         } catch {
-            // Nobody will ever answer there.
+            // Nobody will ever answer on it.
             listener.removeSocket()
             throw error
         }
@@ -149,7 +150,7 @@ struct LeasedCommand: AsyncParsableCommand {
             server,
             SocketService(server: server, listener: listener, logger: logger) {
                 await status.socketAnswers()
-                // Half of what is mapped of the program is what only a start needs.
+                // Half of the program's mapped memory is only needed during the start.
                 clinux_give_back_program()
             },
             WatchdogService(server: server, commitTimeout: configuration.commitTimeout, logger: logger),
@@ -166,7 +167,7 @@ struct LeasedCommand: AsyncParsableCommand {
         #if DEBUG
             services.append(HangHook(server: server, logger: logger))
         #endif
-        // Stops first, so that the service manager hears of the stop before anything else.
+        // The last service stops first, so that the service manager hears of the stop before anything else happens.
         services.append(status)
         var group = ServiceGroupConfiguration(
             services: services,
@@ -191,7 +192,7 @@ struct LeasedCommand: AsyncParsableCommand {
         )
     }
 
-    /// The socket: the one that the service manager passed, or one of our own.
+    /// The socket: the one that the service manager passed, or a new one.
     private static func listener(
         _ configuration: ServerConfiguration,
         passed: [PassedDescriptor]

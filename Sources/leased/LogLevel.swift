@@ -7,14 +7,14 @@ final class LogLevel: Sendable {
     private let index = Atomic<Int>(LogLevel.levels.firstIndex(of: .info) ?? 0)
     private static let levels = Logger.Level.allCases
 
-    /// The level now.
+    /// The present level.
     var current: Logger.Level {
         get { Self.levels[index.load(ordering: .relaxed)] }
         set { index.store(Self.levels.firstIndex(of: newValue) ?? 0, ordering: .relaxed) }
     }
 }
 
-/// The daemon's log, at the level of the moment.
+/// The daemon's log, at the present level.
 struct ReloadableLogHandler: LogHandler {
     private var handler: JournalLogHandler
     private let level: LogLevel

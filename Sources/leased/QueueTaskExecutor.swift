@@ -1,12 +1,13 @@
 import Dispatch
 
-/// Runs tasks on a queue of its own, one after the other, in place of the runtime's shared pool.
+/// Runs tasks on a serial queue, one after the other, instead of on the runtime's shared pool.
 ///
-/// The daemon's tasks wait for signals and for each other and do next to nothing. The pool, once it has run a task, is looked
-/// at every second for as long as the process lives, whether there are tasks or not; the thread of a serial queue is not.
+/// The daemon's tasks wait for signals and for each other, and do almost nothing. Once the pool has run a task, it is
+/// checked every second for the rest of the process, whether there are tasks or not; the thread of a serial queue is
+/// not.
 ///
-/// A task that blocks holds up all others: what waits for a disk or for the service manager is an actor on a queue of its own
-/// (`SerialQueueExecutor`, which isolates an actor; this only says where a task runs).
+/// A task that blocks holds up all others, so code that waits for a disk or for the service manager is an actor on its
+/// own queue (`SerialQueueExecutor` isolates an actor; this executor only decides where a task runs).
 final class QueueTaskExecutor: TaskExecutor {
     private let queue: DispatchQueue
 

@@ -5,12 +5,11 @@ import ServiceLifecycle
 import SystemdNotify
 import UnixSignals
 
-/// Reads the configuration again at a HUP.
+/// Reloads the configuration at a HUP.
 ///
-/// What may change while the daemon runs is taken over: the log level, the administrators, the access
-/// rules, the limits, the retention.
-/// A configuration that is wrong is logged, and the old one stays in force. Files and the service manager are waited for on a
-/// thread that nobody else needs.
+/// Settings that may change while the daemon runs are applied: the log level, the administrators, the access rules, the
+/// limits, the retention. A wrong configuration is logged, and the old one stays in force. Files and the service
+/// manager are waited for on a separate thread.
 actor ReloadService: Service {
     private let executor = SerialQueueExecutor(label: "leased.reload")
     private let server: LeaseServer
@@ -46,7 +45,7 @@ actor ReloadService: Service {
     func run() async throws {
         await cancelWhenGracefulShutdown {
             for await _ in self.hangUps {
-                // A stop has come first: the manager is not told of anything but that.
+                // A stop came first: it is the only thing that the manager should hear of.
                 guard !Task.isCancelled else { break }
                 await self.reload()
             }

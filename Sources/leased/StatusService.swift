@@ -4,10 +4,10 @@ import Logging
 import ServiceLifecycle
 import SystemdNotify
 
-/// Tells the service manager how the daemon is: READY=1, a STATUS line with live figures, STOPPING=1.
+/// Reports the daemon's state to the service manager: READY=1, a STATUS line with live figures, STOPPING=1.
 ///
-/// The figures come from the engine when they have changed, at most one a second, and are sent from here, on a thread that
-/// nobody else needs: telling may wait for a manager that does not read, and neither the engine nor another service must.
+/// The engine provides the figures when they have changed, at most once a second. They are sent on a separate thread: a
+/// send may wait for a manager that does not read, and must hold up neither the engine nor another service.
 actor StatusService: Service {
     private let executor = SerialQueueExecutor(label: "leased.status")
     private let server: LeaseServer

@@ -5,17 +5,17 @@ import LeaseServer
 import Logging
 import SystemdNotify
 
-/// What the daemon was started with by the service manager, and what of the configuration does not fit it.
+/// What the service manager gave the daemon at its start, and the settings that do not fit it.
 ///
-/// Nothing of it stops a start or a reload: the daemon serves, and whoever runs it is told.
+/// No mismatch prevents a start or a reload: the daemon serves and logs a warning.
 struct Surroundings: Sendable {
     let listener: UnixListener
     let logger: Logger
 
-    /// Descriptors beside those of connections: the store's, the ties' copies, the daemon's own.
+    /// Descriptors apart from those of connections: the store's, the copies of ties, the daemon's own.
     private static let ownDescriptors = 1000
 
-    /// Logs what `configuration` asks for and does not get.
+    /// Logs the settings in `configuration` that have no effect or do not fit.
     func check(_ configuration: ServerConfiguration) {
         let settings = listener.settingsWithoutEffect(in: configuration)
         if !settings.isEmpty {
@@ -43,10 +43,10 @@ struct Surroundings: Sendable {
         }
     }
 
-    /// Raises the soft limit on open files as far as it is needed and the hard one allows (getrlimit(2)); returns what
-    /// it is.
+    /// Raises the soft limit on open files as far as needed and as the hard limit allows (getrlimit(2)); returns the
+    /// resulting limit.
     ///
-    /// The soft limit is low for the sake of programs that use select(2), which this one does not.
+    /// The default soft limit is low for the sake of programs that use select(2), which this one does not.
     private static func raiseDescriptorLimit(to needed: Int) -> Int {
         let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
         var limits = rlimit()

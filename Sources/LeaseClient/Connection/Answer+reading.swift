@@ -2,7 +2,7 @@ internal import LeaseCore
 internal import LeaseWire
 
 extension Answer {
-    /// The reply, if it is no error.
+    /// The reply; throws if it is an error.
     func value() throws(LeaseClientError) -> RESPValue {
         if case .error(let text) = reply { throw LeaseClientError(reply: text) }
         return reply

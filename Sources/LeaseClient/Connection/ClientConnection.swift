@@ -5,8 +5,8 @@ internal import NIOPosix
 
 /// A connection of a client: the shell around ``ConnectionState``.
 ///
-/// An actor on its socket's event loop, so that what arrives is handled where it arrives, without a hop. It connects when
-/// there is something to send.
+/// An actor on its socket's event loop: what arrives is handled without a hop. It connects when there is something to
+/// send.
 actor ClientConnection {
     private typealias Waiter = CheckedContinuation<Result<Answer, LeaseClientError>, Never>
 
@@ -16,7 +16,7 @@ actor ClientConnection {
 
     private var state: ConnectionState
     private var channel: (any Channel)?
-    /// Which of the connections is the present one; events of earlier ones mean nothing any more.
+    /// Identifies the current connection; events of earlier ones are ignored.
     private var generation = 0
     private var callers: [Int: (waiter: Waiter, timer: Scheduled<Void>?)] = [:]
     private var nextID = 0
@@ -39,8 +39,8 @@ actor ClientConnection {
 
     /// Sends a command and waits for its answer.
     ///
-    /// - Parameter timeout: how long it may take, or `nil` for any time.
-    /// - Throws: an error of the way there and back; an error that the daemon answers is an answer here.
+    /// - Parameter timeout: how long the answer may take, or `nil` for no limit.
+    /// - Throws: an error of the connection. An error that the daemon answers is returned as an answer.
     func answer(to command: OutgoingCommand, timeout: Duration?) async throws(LeaseClientError) -> Answer {
         let id = nextID
         nextID += 1
@@ -51,7 +51,7 @@ actor ClientConnection {
             result = await withTaskCancellationHandler {
                 await withCheckedContinuation { submit(command, id: id, timeout: timeout, waiter: $0) }
             } onCancel: {
-                // The operation above runs on the loop, so this comes after the command was submitted.
+                // `submit` runs on the loop, so this comes after it.
                 eventLoop.execute { self.assumeIsolated { $0.cancel(id: id) } }
             }
         }
@@ -60,7 +60,7 @@ actor ClientConnection {
 
     /// Ends the connection.
     ///
-    /// Calls under way, and later ones, fail.
+    /// Pending and later calls fail.
     func close() async {
         let closing = channel
         perform(state.close())
@@ -69,24 +69,23 @@ actor ClientConnection {
 
     /// Rings a bell whenever something may have happened to a lease, until ``unwatch(_:bell:)``.
     ///
-    /// It is rung at once, too: nobody was told of what happened before. What is asked of the lease from then on is sent
-    /// behind the subscription, also on a connection that replaces this one, so that nothing is missed in between.
+    /// It also rings at once, because earlier events were not reported. Later questions about the lease are sent after
+    /// the subscription, even on a connection that replaces this one, so that nothing is missed in between.
     func watch(_ name: LeaseName, bell: Bell) {
         watchers[name, default: [:]][ObjectIdentifier(bell)] = bell
         perform(state.watch(name))
         bell.ring()
     }
 
-    /// Does not ring the bell any more.
     func unwatch(_ name: LeaseName, bell: Bell) {
         guard watchers[name]?.removeValue(forKey: ObjectIdentifier(bell)) != nil else { return }
         if watchers[name]?.isEmpty == true { watchers[name] = nil }
         perform(state.unwatch(name))
     }
 
-    /// Gives the connection away: it lives on, and nothing is sent or read here any more.
+    /// Hands over the connection: it stays open, and nothing is sent or read here any more.
     ///
-    /// Returns `nil` if it was lost, or if something is under way on it.
+    /// Returns `nil` if it was lost, or if commands are pending on it.
     func detach() -> (any Channel)? {
         guard let actions = state.detach() else { return nil }
         perform(actions)

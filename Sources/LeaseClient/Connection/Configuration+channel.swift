@@ -8,16 +8,15 @@ internal import NIOPosix
     internal import Musl
 #endif
 
-/// How every connection of a client is opened, and the words for what goes wrong with it.
+/// How every connection of a client is opened, and the messages for its failures.
 extension LeaseClient.Configuration {
     /// Opens a connection to the daemon.
     ///
-    /// A full queue of connections refuses at once (connect(2), EAGAIN): until the time for connecting is up it is
-    /// tried again.
+    /// If the daemon's backlog is full, connect(2) fails at once with EAGAIN; it is retried within ``connectTimeout``.
     ///
     /// - Parameters:
-    ///   - readsByItself: whether it reads whenever there is something; otherwise only when it is told to.
-    ///   - notify: told on the loop of what arrives.
+    ///   - readsByItself: whether the channel reads automatically; if not, only when asked to.
+    ///   - notify: called on the loop with what arrives.
     func openChannel(
         on eventLoop: any EventLoop,
         readsByItself: Bool = true,
@@ -27,7 +26,7 @@ extension LeaseClient.Configuration {
         return openChannel(on: eventLoop, until: end, readsByItself: readsByItself, notify: notify)
     }
 
-    /// How long a client that found the queue full waits before it tries again.
+    /// The pause before another attempt when the backlog is full.
     private static let pauseOfFullQueue = TimeAmount.milliseconds(20)
 
     private func openChannel(
@@ -81,7 +80,7 @@ extension LeaseClient.Configuration {
         return LeaseClientError(.connectionFailed, message, underlyingError: error)
     }
 
-    /// The daemon took the connection and does not greet.
+    /// The daemon accepted the connection but does not answer.
     var silent: LeaseClientError {
         LeaseClientError(.connectionFailed, "\(socketPath) does not answer within \(connectTimeout)")
     }
@@ -93,7 +92,7 @@ extension LeaseClient.Configuration {
         return LeaseClientError(.connectionFailed, message, underlyingError: error)
     }
 
-    /// What an error says, in the system's words where it is the system's.
+    /// The error's text; for an errno, the system's.
     private static func reason(for error: any Error) -> String {
         (error as? IOError).map { String(cString: strerror($0.errnoCode)) } ?? "\(error)"
     }

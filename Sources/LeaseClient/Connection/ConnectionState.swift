@@ -2,7 +2,7 @@ internal import LeaseCore
 internal import LeaseWire
 internal import NIOCore
 
-/// What a client knows of its one connection, as a pure state machine.
+/// The state of a client's connection, as a pure state machine.
 ///
 ///     idle ── submit ─▶ connecting ── connected ─▶ greeting ── answer ─▶ ready
 ///      ▲                    │                          │                  │
@@ -10,17 +10,17 @@ internal import NIOCore
 ///      └─ nothing to do ── pausing ◀───────── commands to repeat ─────────┘
 ///                           └─ pauseEnded ─▶ connecting
 ///
-/// Commands wait in `waiting` until they can be sent, and in `inFlight` for their answers, which come in the order of the
-/// commands. Each event returns what the shell has to do; the state knows no socket, and is given the time.
+/// Commands wait in `waiting` until they can be sent, then in `inFlight` for their answers, which come in the order of
+/// the commands. Each event returns what the shell has to do; the state knows no socket and is given the time.
 ///
-/// A lease may be watched on it, too: it subscribes when the connection is ready, before any other command is sent, and
-/// alerts whoever watches to each message about the lease, and when the connection is lost, since then messages may be
-/// lost. A confirmation comes as a push, which names what it confirms; a refusal comes as an error, in the order of the
-/// commands, and watching is then of no use, which does no harm. Nor does it that the daemon ends a subscription by itself.
+/// The connection can also watch leases. Subscriptions are sent before other commands, on every new connection.
+/// Watchers are alerted to each message about their lease, and when the connection is lost, because messages may be
+/// missing then. The confirmation of a subscription is a push and names its channel; a refusal is an error in command
+/// order. A refused or ended subscription is harmless: the keeper still renews.
 ///
 /// When the connection is lost, a command that may be sent twice goes back to `waiting` and is sent again; any other
-/// fails, since nobody knows whether it was done. A command that was never sent fails when connecting fails: its caller
-/// knows best whether to try again.
+/// fails, because nobody knows whether it was done. A command that was never sent fails when connecting fails: its
+/// caller knows best whether to try again.
 struct ConnectionState {
     typealias Instant = ContinuousClock.Instant
 
@@ -30,16 +30,15 @@ struct ConnectionState {
         let name: LeaseName
     }
 
-    /// A command on its way.
+    /// A pending command.
     struct Request {
         let id: Int
-        /// The command as it is sent.
         let bytes: ByteBuffer
-        /// Whether sending it twice does no more than sending it once.
+        /// Whether sending it twice has the same effect as sending it once.
         let isRepeatable: Bool
         /// What becomes of it when its caller is cancelled.
         let whenCancelled: OutgoingCommand.WhenCancelled
-        /// The command that takes back what an answer tells was made, for an answer that nobody waits for any more.
+        /// Makes the command that undoes what the reply reports, for a reply that nobody waits for any more.
         let undo: (@Sendable (RESPValue) -> ByteBuffer?)?
         /// When it was sent last.
         fileprivate(set) var sentAt: Instant?
@@ -48,7 +47,7 @@ struct ConnectionState {
         fileprivate(set) var lostAt: Instant?
         /// Whether its caller has gone; its answer is still to come.
         fileprivate(set) var isAbandoned = false
-        /// The push that it is answered by, if it is not answered by a reply.
+        /// The push that answers it, if it is not answered by a reply.
         fileprivate var confirmation: Confirmation?
 
         init(
@@ -73,13 +72,13 @@ struct ConnectionState {
         case pause(attempt: Int)
         case write(ByteBuffer)
         case closeChannel
-        /// Tell the daemon that no more comes from here; what it still answers is read.
+        /// Shut down the sending side; answers are still read.
         case closeOutput
         case succeed(id: Int, Answer)
         case fail(id: Int, LeaseClientError)
-        /// Tell whoever watches the lease that something may have happened to it; and what, if the daemon told it.
+        /// Tell the lease's watchers that something may have happened to it; with the event, if the daemon sent one.
         case alert(LeaseName, LeaseEvent?)
-        /// Let the answer come within a limit of time, since its caller wants to go.
+        /// Limit the time for the answer, because its caller was cancelled.
         case limit(id: Int)
     }
 
@@ -88,14 +87,14 @@ struct ConnectionState {
     }
 
     private let commandLimit: Int
-    /// For how long a command whose answer was lost is sent again.
+    /// How long a command whose answer was lost is sent again.
     private let repetitionLimit: Duration
     private var phase = Phase.idle
-    /// Attempts to connect since the last that worked.
+    /// Attempts to connect since the last success.
     private var attempts = 0
     private var waiting = CircularBuffer<Request>()
     private var inFlight = CircularBuffer<Request>()
-    /// The leases that are watched, and by how many.
+    /// The watched leases, each with its number of watchers.
     private var watched: [LeaseName: Int] = [:]
 
     init(commandLimit: Int, repetitionLimit: Duration) {
@@ -135,7 +134,7 @@ struct ConnectionState {
         }
     }
 
-    /// The caller of a command does not wait any longer.
+    /// The caller of a command stops waiting.
     mutating func abandon(id: Int, _ error: LeaseClientError) -> [Action] {
         if let index = waiting.firstIndex(where: { $0.id == id }) {
             waiting.remove(at: index)
@@ -148,7 +147,6 @@ struct ConnectionState {
         return []
     }
 
-    /// The client is closed by its own side.
     mutating func close() -> [Action] {
         let pending = inFlight.filter { !$0.isAbandoned } + Array(waiting)
         phase = .closed
@@ -157,9 +155,9 @@ struct ConnectionState {
         return pending.map { .fail(id: $0.id, .closed) } + [.closeChannel]
     }
 
-    /// Another takes over the connection: nothing is sent or read here any more.
+    /// Hands over the connection: nothing is sent or read here any more.
     ///
-    /// Returns `nil` if there is no connection, or if something is under way on it.
+    /// Returns `nil` if there is no connection, or if commands are pending on it.
     mutating func detach() -> [Action]? {
         guard phase == .ready, inFlight.isEmpty, waiting.isEmpty else { return nil }
         phase = .closed
@@ -168,7 +166,6 @@ struct ConnectionState {
 
     // MARK: - Watching
 
-    /// Somebody wants to be alerted to what happens to a lease.
     mutating func watch(_ name: LeaseName) -> [Action] {
         let isFirst = watched[name] == nil
         watched[name, default: 0] += 1
@@ -181,7 +178,6 @@ struct ConnectionState {
         }
     }
 
-    /// Somebody does not want to be alerted any more.
     mutating func unwatch(_ name: LeaseName) -> [Action] {
         guard let count = watched[name] else { return [] }
         watched[name] = count > 1 ? count - 1 : nil
@@ -205,8 +201,8 @@ struct ConnectionState {
         else { return [] }
         switch word {
         case "subscribe", "unsubscribe":
-            // A push may come before the answers to earlier commands, and it may answer none: the daemon ends a
-            // subscription by itself when the access rules do not allow it any more.
+            // A push may come before the answers to earlier commands. It may also answer no command: the daemon ends a
+            // subscription when the access rules no longer allow it.
             let confirmation = Confirmation(word: word, name: name)
             if let index = inFlight.firstIndex(where: { $0.confirmation == confirmation }) {
                 inFlight.remove(at: index)
@@ -246,7 +242,7 @@ struct ConnectionState {
         }
     }
 
-    /// Connecting failed, the daemon did not want the connection, or the connection has ended.
+    /// Connecting failed, the daemon refused the connection, or the connection has ended.
     mutating func lost(_ error: LeaseClientError, now: Instant) -> [Action] {
         switch phase {
         case .connecting, .greeting, .ready: break
@@ -317,10 +313,10 @@ struct ConnectionState {
     }
 }
 
-/// What came back for a command.
+/// The answer to a command.
 struct Answer: Sendable {
     let reply: RESPValue
-    /// When the command was sent, the last time.
+    /// When the command was last sent.
     let sentAt: ContinuousClock.Instant
     /// Whether it was sent more than once, so that the answer may be older than `sentAt`.
     let wasRepeated: Bool

@@ -2,11 +2,11 @@ internal import LeaseCore
 internal import LeaseWire
 internal import NIOCore
 
-/// The commands on leases as they are sent. A command is repeatable if a second one cannot do more than the first did.
+/// The commands on leases. A command is repeatable if sending it twice has no more effect than sending it once.
 extension OutgoingCommand {
     /// Asks for a grant.
     ///
-    /// The request id makes it repeatable; a grant that nobody waits for any more is released.
+    /// The request id makes it repeatable. If nobody waits for the grant any more, it is released.
     ///
     /// - Parameter isBound: whether the tenure ends with the connection that this is sent on.
     static func acquire(
@@ -25,9 +25,9 @@ extension OutgoingCommand {
         return command
     }
 
-    /// Joins the queue of a lease, on a connection of its own.
+    /// Joins the queue of a lease, on a separate connection.
     ///
-    /// It is repeatable by its request id, but not as it is: what is left of the wait has changed.
+    /// The request id makes it repeatable, but not with the same bytes: less of the wait is left.
     static func join(
         _ name: LeaseName,
         ttl: TTL,
@@ -84,34 +84,31 @@ extension OutgoingCommand {
         return command
     }
 
-    /// Makes the connection that it is sent on a tie of the tenure; nothing can be sent on it after that.
+    /// Ties the tenure to the connection that it is sent on; nothing can be sent there afterwards.
     ///
-    /// A second one replaces the first.
+    /// A second tie replaces the first.
     static func tie(_ name: LeaseName, token: Token) -> OutgoingCommand {
         var command = OutgoingCommand([word("TIE"), name.bytes, word(token.description)], isRepeatable: true)
-        // Closing a tie that was made would end the tenure.
+        // Closing a completed tie would end the tenure.
         command.whenCancelled = .awaited
         return command
     }
 
-    /// Gives the lease back.
+    /// Releases the lease.
     ///
-    /// A second one answers `EXPIRED`, which is then taken as done.
+    /// A repetition answers `EXPIRED`, which then counts as success.
     static func release(_ name: LeaseName, token: Token) -> OutgoingCommand {
         OutgoingCommand([word("RELEASE"), name.bytes, word(token.description)], isRepeatable: true)
     }
 
-    /// Asks what is left.
     static func check(_ name: LeaseName, token: Token) -> OutgoingCommand {
         OutgoingCommand([word("CHECK"), name.bytes, word(token.description)], isRepeatable: true)
     }
 
-    /// Asks who holds it.
     static func holder(_ name: LeaseName) -> OutgoingCommand {
         OutgoingCommand([word("HOLDER"), name.bytes], isRepeatable: true)
     }
 
-    /// Asks for the leases that are held.
     static func leases(prefix: [UInt8], after: LeaseName?, count: Int?) -> OutgoingCommand {
         var words = [word("LEASES")]
         if !prefix.isEmpty { words += [word("PREFIX"), prefix] }
@@ -122,7 +119,7 @@ extension OutgoingCommand {
 
     /// Ends a tenure by force.
     ///
-    /// A second one replaces the time of the first, and may meet another tenure.
+    /// A repetition would replace the time of the first, and might hit another tenure.
     static func revoke(_ name: LeaseName, after: Duration?, reason: Label?) -> OutgoingCommand {
         var words = [word("REVOKE"), name.bytes]
         if let after { words += [word("AFTER"), word(DurationText.format(after))] }
@@ -130,12 +127,12 @@ extension OutgoingCommand {
         return OutgoingCommand(words, isRepeatable: false)
     }
 
-    /// A command of one word that only reads, or whose doing twice harms nobody.
+    /// A one-word command that only reads, or that is harmless to repeat.
     static func plain(_ name: String) -> OutgoingCommand {
         OutgoingCommand([word(name)], isRepeatable: true)
     }
 
-    /// A word of text.
+    /// Text as an argument.
     static func word(_ text: String) -> [UInt8] {
         Array(text.utf8)
     }

@@ -1,10 +1,9 @@
 internal import LeaseCore
 internal import LeaseWire
 
-/// The commands on the store as they are sent.
+/// The commands on the store.
 ///
-/// Reads are repeatable. No write is: between the first time and the second another may have written, and the second
-/// would undo that.
+/// Reads are repeatable. Writes are not: another client may write between the two, and the second would undo that.
 extension OutgoingCommand {
     static func put(_ key: Key, _ value: [UInt8], if guarding: LeaseGuard?) -> OutgoingCommand {
         OutgoingCommand([word("PUT"), key.bytes, value] + condition(guarding), isRepeatable: false)

@@ -1,28 +1,29 @@
 internal import LeaseWire
 internal import NIOCore
 
-/// A command as a client sends it, and what may be done with it when things go wrong.
+/// A command as a client sends it, and how failures and cancellation are handled.
 struct OutgoingCommand: Sendable {
-    /// What becomes of a command that was sent when its caller is cancelled.
+    /// What happens to a command that was sent when its caller is cancelled.
     enum WhenCancelled: Sendable {
-        /// Nobody waits for its answer any more.
+        /// Its answer is ignored.
         case abandoned
-        /// Its answer is wanted for a while, because it may have made something.
+        /// Its answer is awaited for a limited time, because it may have created something.
         case awaited
-        /// It waits in a queue, on a connection of its own, and leaves it: the daemon is told that no more comes, and
-        /// answers what it had granted before it closes.
+        /// It waits in a queue, on a separate connection, and leaves it: the sending side is shut down, and the daemon
+        /// answers with a grant already made before it closes.
         case endsWait
     }
 
     let bytes: ByteBuffer
-    /// Whether the daemon takes a frame of this size: one over its limits would end the connection, and with it other
-    /// calls.
+    /// Whether the frame is within the daemon's limits.
+    ///
+    /// A larger one would end the connection and the other calls on it.
     let fitsFrame: Bool
-    /// Whether sending it twice does no more than sending it once.
+    /// Whether sending it twice has the same effect as sending it once.
     let isRepeatable: Bool
-    /// The command that takes back what an answer tells was made, if the caller has gone before the answer came.
+    /// Makes the command that undoes what the reply reports, if the caller has gone before it came.
     var undo: (@Sendable (RESPValue) -> ByteBuffer?)?
-    /// Whether it is done also for a task that was cancelled, because it cleans up.
+    /// Whether it also runs in a cancelled task, because it cleans up.
     private(set) var isShielded = false
     var whenCancelled = WhenCancelled.abandoned
 
@@ -34,7 +35,7 @@ struct OutgoingCommand: Sendable {
         self.isRepeatable = isRepeatable
     }
 
-    /// The same command, done also for a task that was cancelled.
+    /// The same command, which also runs in a cancelled task.
     var shielded: OutgoingCommand {
         var command = self
         command.isShielded = true
@@ -53,7 +54,6 @@ extension ByteBuffer {
         }
     }
 
-    /// A command as an array of bulk strings.
     init(command words: String...) {
         self.init(command: words.map { Array($0.utf8) })
     }

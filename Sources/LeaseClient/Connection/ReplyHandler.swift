@@ -1,16 +1,15 @@
 internal import LeaseWire
 internal import NIOCore
 
-/// Cuts what arrives into replies, and tells of the connection's end, once.
+/// Parses what arrives into replies, and reports the connection's end once.
 final class ReplyHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 
-    /// What happens on a connection.
     enum Event {
         case reply(RESPValue)
-        /// What had arrived is told; a connection that does not read by itself may be asked for more.
+        /// All that had arrived was reported; a channel that does not read automatically may be asked for more.
         case readComplete
-        /// The connection is over; with the error that ended it, if it was one.
+        /// The connection is over; with the error that ended it, if any.
         case ended((any Error)?)
     }
 

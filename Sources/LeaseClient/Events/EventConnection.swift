@@ -4,8 +4,8 @@ internal import NIOPosix
 
 /// The connection of one loop over ``LeaseEvents``: the shell around ``WatchState``.
 ///
-/// An actor on its socket's event loop. It reads only while somebody waits for an update, so that a slow loop holds back
-/// the daemon and not this process's memory.
+/// An actor on its socket's event loop. It reads only while a task waits for an update, so that a slow loop holds back
+/// the daemon instead of filling this process's memory.
 actor EventConnection {
     private typealias Reader = CheckedContinuation<Result<LeaseUpdate, LeaseClientError>, Never>
 
@@ -15,13 +15,13 @@ actor EventConnection {
 
     private var state: WatchState
     private var channel: (any Channel)?
-    /// Which of the connections is the present one; events of earlier ones mean nothing any more.
+    /// Identifies the current connection; events of earlier ones are ignored.
     private var generation = 0
-    /// Updates that nobody has taken yet: what one read brought, at most.
+    /// Updates that were not taken yet: at most what one read brought.
     private var updates = CircularBuffer<LeaseUpdate>()
     private var failure: LeaseClientError?
     private var reader: Reader?
-    /// Whether the time to connect again has come while nobody waited.
+    /// Whether the pause before reconnecting ended while no task waited.
     private var isDue = false
 
     init(configuration: LeaseClient.Configuration, patterns: [LeasePattern]) {
@@ -36,12 +36,12 @@ actor EventConnection {
 
     /// The next update.
     ///
-    /// - Throws: what ended the watching, or that the task was cancelled.
+    /// - Throws: the error that ended the watch, or ``LeaseClientError/Code/cancelled``.
     func next() async throws(LeaseClientError) -> LeaseUpdate {
         let result: Result<LeaseUpdate, LeaseClientError> = await withTaskCancellationHandler {
             await withCheckedContinuation { read(with: $0) }
         } onCancel: {
-            // The operation above runs on the loop, so this comes after the reader was taken in.
+            // `read` runs on the loop, so this comes after it.
             eventLoop.execute { self.assumeIsolated { $0.resume(.failure(.cancelled)) } }
         }
         return try result.get()
@@ -92,7 +92,7 @@ actor EventConnection {
         }
     }
 
-    /// Connects again, once somebody waits for an update: states that nobody takes must not pile up.
+    /// Reconnects, but only while a task waits for an update: states that nobody takes must not pile up.
     private func pauseEnded() {
         isDue = reader == nil
         if !isDue { perform(state.pauseEnded()) }

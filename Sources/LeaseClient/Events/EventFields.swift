@@ -1,6 +1,6 @@
-/// The members of a message: one JSON object (RFC 8259), as far as it has strings and whole numbers.
+/// The string and integer members of a message, which is one JSON object (RFC 8259).
 ///
-/// Members of other kinds are passed over, so that a later release may add to messages.
+/// Members of other kinds are skipped, so that a later release may add to messages.
 struct EventFields {
     private(set) var strings: [String: String] = [:]
     private(set) var integers: [String: Int64] = [:]
@@ -8,7 +8,7 @@ struct EventFields {
     private let bytes: [UInt8]
     private var index = 0
 
-    /// Reads a message; `nil` if it is no JSON object.
+    /// Reads a message; `nil` if it is not a JSON object.
     init?(_ bytes: [UInt8]) {
         self.bytes = bytes
         skipBlanks()
@@ -35,7 +35,7 @@ struct EventFields {
         case other
     }
 
-    /// How deep values may lie within each other.
+    /// How deep values may be nested.
     private static let depthLimit = 8
 
     private mutating func readMember(depth: Int = 0) -> (key: String, value: Value)? {
@@ -116,7 +116,7 @@ struct EventFields {
         }
     }
 
-    /// Reads what is behind `\u`, and the second half of a pair; ends on the last digit.
+    /// Reads the digits after `\u`, and the second half of a surrogate pair; ends on the last digit.
     private mutating func readUnicode() -> Unicode.Scalar? {
         guard let first = readUnit() else { return nil }
         guard UTF16.isLeadSurrogate(first) else { return Unicode.Scalar(first) }

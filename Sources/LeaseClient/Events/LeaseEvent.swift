@@ -1,15 +1,15 @@
 public import LeaseCore
 
-/// Something that happened to a lease, as the daemon tells whoever watches it.
+/// An event of a lease, as the daemon sends it to watchers.
 public struct LeaseEvent: Hashable, Sendable {
     /// What happened.
     ///
     /// A later release may add to it.
     public struct Kind: RawRepresentable, Hashable, Sendable, CustomStringConvertible {
-        /// The word of the wire.
+        /// The word in the protocol.
         public let rawValue: String
 
-        /// Creates a kind from the word of the wire.
+        /// Creates a kind from the word in the protocol.
         public init(rawValue: String) {
             self.rawValue = rawValue
         }
@@ -20,17 +20,16 @@ public struct LeaseEvent: Hashable, Sendable {
         public static let released = Kind(rawValue: "released")
         /// Its time was up.
         public static let expired = Kind(rawValue: "expired")
-        /// It is past its time, and still held by a tie.
+        /// It is past its deadline, and still held by a tie.
         public static let overdue = Kind(rawValue: "overdue")
-        /// Its end by force has begun, for ``LeaseEvent/reason``; it comes after ``LeaseEvent/after`` at the
-        /// latest.
+        /// Its end by force has begun, for ``LeaseEvent/reason``; it ends within ``LeaseEvent/after``.
         public static let revoking = Kind(rawValue: "revoking")
         /// It was ended by force, for ``LeaseEvent/reason``.
         public static let revoked = Kind(rawValue: "revoked")
-        /// Its holder died: what it was bound or tied to is gone.
+        /// Its holder died: the connection that it was bound or tied to is gone.
         public static let lost = Kind(rawValue: "lost")
 
-        /// Whether the tenure is over with it.
+        /// Whether this ends the tenure.
         public var endsTenure: Bool {
             switch self {
             case .released, .expired, .revoked, .lost: true
@@ -38,7 +37,7 @@ public struct LeaseEvent: Hashable, Sendable {
             }
         }
 
-        /// The word of the wire.
+        /// The word in the protocol.
         public var description: String { rawValue }
     }
 
@@ -46,9 +45,9 @@ public struct LeaseEvent: Hashable, Sendable {
     public let name: LeaseName
     /// What happened.
     public let kind: Kind
-    /// The fence of the tenure that it happened to.
+    /// The fence of the affected tenure.
     public let fence: Token
-    /// What the tenure's holder calls itself.
+    /// The holder's label.
     public let owner: String
     /// When it was decided: milliseconds since 1970 on the daemon's wall clock, for display only.
     public let atMilliseconds: Int64
@@ -56,7 +55,7 @@ public struct LeaseEvent: Hashable, Sendable {
     public let ttl: Duration?
     /// Why it is ended by force: with ``Kind/revoking`` and ``Kind/revoked``.
     public let reason: String?
-    /// How long it has left at most: with ``Kind/revoking``.
+    /// How much time it has left at most: with ``Kind/revoking``.
     public let after: Duration?
 
     /// Creates a message.
@@ -82,7 +81,7 @@ public struct LeaseEvent: Hashable, Sendable {
 }
 
 extension LeaseEvent {
-    /// Reads a message as the daemon sends it on a lease's channel; `nil` if it is none.
+    /// Reads a message as the daemon sends it on a lease's channel; `nil` if it is not one.
     init?(name: LeaseName, payload: [UInt8]) {
         guard
             let fields = EventFields(payload),

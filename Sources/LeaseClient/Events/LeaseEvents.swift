@@ -1,4 +1,4 @@
-/// What happens to leases, beginning with who holds them now.
+/// The events of leases, beginning with the present holders.
 ///
 ///     for try await update in client.events(matching: ["backup/*"]) {
 ///         switch update {
@@ -8,17 +8,19 @@
 ///         }
 ///     }
 ///
-/// Each loop has a connection of its own, which ends with the loop. Nothing is missed: it subscribes before it asks for the
-/// state, and tells no event that the state shows already. When the connection is lost it connects again by itself and
-/// tells the state anew.
+/// Each loop has its own connection, which ends with the loop. Nothing is missed: it subscribes before it asks for the
+/// state, and drops events that the state already shows. When the connection is lost, it reconnects and delivers the
+/// Each loop has its own connection, which ends with the loop. Nothing is missed: it subscribes before it asks for the
+/// state, and drops events that the state already shows. When the connection is lost, it reconnects and delivers the
+/// state again.
 ///
-/// It reads no faster than the loop takes: a loop that is slow for long is disconnected by the daemon at its limit, and
-/// goes on with the state anew.
+/// It reads no faster than the loop takes updates. The daemon disconnects a loop that is too slow for long, which then
+/// continues with a new state.
 ///
-/// A loop does not end by itself. It fails with a ``LeaseClientError``: if the daemon cannot be reached at first, if it
-/// refuses, or with ``LeaseClientError/Code/cancelled`` if the task is cancelled.
+/// A loop does not end by itself. It fails with a ``LeaseClientError`` if the daemon refuses or cannot be reached at
+/// first, or with ``LeaseClientError/Code/cancelled`` if the task is cancelled.
 public struct LeaseEvents: AsyncSequence, Sendable {
-    /// What a loop is handed.
+    /// What a loop receives.
     public typealias Element = LeaseUpdate
     /// What a loop may end with.
     public typealias Failure = LeaseClientError
@@ -38,7 +40,7 @@ public struct LeaseEvents: AsyncSequence, Sendable {
         AsyncIterator(EventConnection(configuration: configuration, patterns: patterns))
     }
 
-    /// A loop's place.
+    /// The iterator of a loop.
     public struct AsyncIterator: AsyncIteratorProtocol {
         private let connection: EventConnection
 
@@ -48,18 +50,15 @@ public struct LeaseEvents: AsyncSequence, Sendable {
 
         /// The next update; never `nil`.
         ///
-        /// - Throws: ``LeaseClientError``, and each later call the same; but ``LeaseClientError/Code/cancelled`` ends only
-        ///   this one.
+        /// - Throws: ``LeaseClientError``. Every later call throws the same error, except that
+        ///   ``LeaseClientError/Code/cancelled`` ends only this call.
         public mutating func next(
             isolation actor: isolated (any Actor)?
         ) async throws(LeaseClientError) -> LeaseUpdate? {
             try await connection.next()
         }
 
-        /// The next update; never `nil`.
-        ///
-        /// - Throws: ``LeaseClientError``, and each later call the same; but ``LeaseClientError/Code/cancelled`` ends only
-        ///   this one.
+        /// The same as ``next(isolation:)``, without an actor.
         public mutating func next() async throws(LeaseClientError) -> LeaseUpdate? {
             try await next(isolation: nil)
         }
@@ -67,9 +66,9 @@ public struct LeaseEvents: AsyncSequence, Sendable {
 }
 
 extension LeaseClient {
-    /// Watches leases: who holds them now, then what happens to them.
+    /// Watches leases: first who holds them, then what happens to them.
     ///
-    /// - Parameter patterns: which leases; all by default. None is no lease.
+    /// - Parameter patterns: which leases; all by default. An empty list matches none.
     public func events(matching patterns: [LeasePattern] = ["*"]) -> LeaseEvents {
         LeaseEvents(configuration: configuration, patterns: patterns)
     }

@@ -17,19 +17,20 @@ public struct LeasePattern: Hashable, Sendable, ExpressibleByStringLiteral {
         self.kind = kind
     }
 
-    /// The lease of a name, whatever bytes it has.
+    /// The lease with this name, whatever bytes it has.
     public static func name(_ name: LeaseName) -> LeasePattern {
         LeasePattern(.name(name))
     }
 
-    /// The leases whose names a pattern matches, byte by byte, as Redis has it.
+    /// The leases whose names match a pattern, byte by byte, with Redis's rules.
     ///
-    /// `*` is any bytes, `?` any byte, `[abc]`, `[a-c]` and `[^a]` one of some; `\` takes the next byte as it is.
+    /// `*` matches any bytes, `?` any one byte, `[abc]`, `[a-c]` and `[^a]` one byte of a set; `\` makes the next byte
+    /// literal.
     public static func glob(_ bytes: some Sequence<UInt8>) -> LeasePattern {
         LeasePattern(.glob(Glob(bytes)))
     }
 
-    /// The leases whose names a pattern matches.
+    /// The leases whose names match a pattern.
     public static func glob(_ pattern: String) -> LeasePattern {
         .glob(pattern.utf8)
     }

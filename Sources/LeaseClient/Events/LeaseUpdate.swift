@@ -1,11 +1,11 @@
-/// What whoever watches leases is told.
+/// An update for a watcher of leases.
 public enum LeaseUpdate: Sendable {
-    /// The leases that are held now, all that are watched, by name: whatever was known before means nothing any more.
+    /// All watched leases that are held now, by name. It replaces all that was known before.
     ///
     /// It comes first, and again after each ``interrupted(_:)``.
     case state([LeaseStatus])
-    /// Something happened to a lease. A lease's events come in their order.
+    /// Something happened to a lease. The events of one lease come in order.
     case event(LeaseEvent)
-    /// The connection was lost, as when the daemon restarts: what happens until the next ``state(_:)`` is not told.
+    /// The connection was lost, as when the daemon restarts. Events until the next ``state(_:)`` are not reported.
     case interrupted(LeaseClientError)
 }

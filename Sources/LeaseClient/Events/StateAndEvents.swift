@@ -1,20 +1,20 @@
 internal import LeaseCore
 
-/// A state that was asked for while messages came in, and the messages that it does not show already.
+/// A state that was read while messages arrived, and the messages that it does not show yet.
 ///
-/// The daemon decided on each lease's part of the state at some instant between its messages. Fences tell where: they only
-/// grow. What happened to an older tenure than the state's is past, and so is its grant; what happened to a newer one is
-/// not. Where the state has no tenure, one that is only ever told to have ended was over before; one that is told from its
-/// grant on is told whole, whichever side it was on.
+/// The daemon read each lease's state between two messages; fences, which only grow, tell where. If the state has a
+/// tenure, messages of older fences and those of its own that the state shows (its grant, and that it is overdue) are
+/// dropped, and newer ones are kept. If the state has none, a tenure's messages are kept only from its grant on: a
+/// tenure that is only reported to end was over before.
 struct StateAndEvents {
     /// Who holds what, by name.
     let state: [LeaseStatus]
-    /// What has happened since.
+    /// The events since then.
     let events: [LeaseEvent]
 
     init(held: [LeaseName: LeaseStatus], kept: [LeaseEvent]) {
         state = held.values.sorted { $0.name < $1.name }
-        /// The tenures that are told from their grant on.
+        /// The tenures whose grant is among the messages.
         var begun: Set<Tenancy> = []
         events = kept.filter { message in
             if let status = held[message.name] {

@@ -1,13 +1,13 @@
 internal import LeaseCore
 internal import LeaseWire
 
-/// One question about who holds what.
+/// One question about the holders of leases.
 enum StateQuestion {
     case holder(LeaseName)
-    /// A page of the leases with a prefix, `count` of them.
+    /// A page of at most `count` leases with a prefix.
     case leases(prefix: [UInt8], after: LeaseName? = nil, count: Int = Self.pageSize)
 
-    /// How many leases a page has at the most.
+    /// The number of leases in a full page.
     static let pageSize = 1000
 
     var command: OutgoingCommand {
@@ -17,9 +17,9 @@ enum StateQuestion {
         }
     }
 
-    /// What an answer tells, and the question that comes next, if there is more.
+    /// The leases in an answer, and the next question, if there is more.
     ///
-    /// Returns `nil` if it is no answer to this question.
+    /// Returns `nil` if the reply does not answer this question.
     func answer(_ reply: RESPValue) -> (leases: [LeaseStatus], next: StateQuestion?)? {
         switch self {
         case .holder:
@@ -34,7 +34,8 @@ enum StateQuestion {
         }
     }
 
-    /// The same question for a shorter page, since this one's is over the daemon's limits; `nil` if there is none.
+    /// The same question for a shorter page, because this one exceeds the daemon's limits; `nil` if it cannot be
+    /// shorter.
     var shorter: StateQuestion? {
         guard case .leases(let prefix, let after, let count) = self, count > 1 else { return nil }
         return .leases(prefix: prefix, after: after, count: count / 2)

@@ -2,17 +2,18 @@ internal import LeaseCore
 internal import LeaseWire
 internal import NIOCore
 
-/// What watching leases asks of its connection, as a pure state machine.
+/// The connection of a watch, as a pure state machine.
 ///
 ///     idle ─ start ─▶ connecting ─▶ greeting ─▶ subscribing ─▶ listing ─▶ settling ─ PONG ─▶ live
 ///                         ▲                          messages are kept until PONG     tells state and events
 ///                         └──── pausing ◀───────────────── lost ──────────────────────────────┘
 ///
-/// It subscribes first and asks for the state then, so nothing is missed. Messages of the turn in which the daemon decided
-/// on the last part of the state may come behind that, but not behind the answer to a `PING` that was sent later: until
-/// then they are kept, and those that the state shows already are dropped (``StateAndEvents``).
+/// It subscribes before it asks for the state, so nothing is missed. Messages of the turn in which the daemon read the
+/// last part of the state may come after that part, but not after the answer to a later `PING`. Messages are kept until
+/// then, and those that the state already shows are dropped (``StateAndEvents``).
 ///
-/// Before it was live once, what goes wrong is an error for the caller; later it tries again, unless the daemon refuses.
+/// Until it is live for the first time, a failure is an error for the caller; later it tries again, unless the daemon
+/// refuses.
 struct WatchState {
     /// What the shell has to do.
     enum Action {
@@ -22,24 +23,23 @@ struct WatchState {
         case write(ByteBuffer)
         case closeChannel
         case tell(LeaseUpdate)
-        /// It is over.
         case fail(LeaseClientError)
     }
 
     private enum Phase {
         case idle, connecting, greeting
-        /// So many confirmations are still to come.
+        /// The number of confirmations still to come.
         case subscribing(Int)
         case listing, settling, live, pausing, over
     }
 
-    /// Messages that are kept at most while the state is being asked for.
+    /// The most messages kept while the state is being read.
     static let keptLimit = 100_000
 
     private let names: Set<LeaseName>
     private let globs: [(glob: Glob, matcher: GlobMatcher)]
     private var phase = Phase.idle
-    /// Attempts to connect since the last that worked.
+    /// Attempts to connect since the last success.
     private var attempts = 0
     private var hasBeenLive = false
     private var questions: [StateQuestion] = []
@@ -60,7 +60,7 @@ struct WatchState {
         self.globs = globs
     }
 
-    /// Whether an answer is due that needs no work of the daemon.
+    /// Whether an answer is due that the daemon can give without work.
     var isGreeting: Bool {
         switch phase {
         case .greeting, .subscribing: true
@@ -154,7 +154,7 @@ struct WatchState {
         return ask()
     }
 
-    /// Asks the next question, or for the sign that all has come.
+    /// Asks the next question, or sends the final `PING`.
     private mutating func ask() -> [Action] {
         if let question = questions.last { return [.write(question.command.bytes)] }
         phase = .settling
@@ -188,7 +188,7 @@ struct WatchState {
             phase = .subscribing(missing - 1)
             return missing == 1 ? list() : []
         case (_, "unsubscribe"), (_, "punsubscribe"):
-            // Not asked for: a reload of the daemon has taken the right to see it away.
+            // Unsolicited: after a reload, the daemon's access rules no longer allow this watch.
             return refused(LeaseClientError(.denied, "the daemon has ended the watch: it may not be watched any more"))
         case (_, "message") where elements.count == 3:
             return told(channel: elements[1], payload: elements[2], by: nil)
@@ -223,7 +223,8 @@ struct WatchState {
         }
     }
 
-    /// Whether a message came by the first of the subscriptions that its lease's name matches: it comes once by each.
+    /// Whether a message came by the first subscription that matches its lease: each matching subscription delivers it
+    /// once.
     private func isFirst(_ pattern: [UInt8]?, for name: LeaseName) -> Bool {
         guard let pattern else { return true }
         guard !names.contains(name) else { return false }

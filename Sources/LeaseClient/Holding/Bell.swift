@@ -2,8 +2,8 @@ internal import Synchronization
 
 /// Wakes the one task that waits for it.
 ///
-/// That it was rung is remembered until somebody asks, and with it the last message of an end by force: who asks the
-/// daemon afterwards is told that the tenure is over, and not why.
+/// A ring is remembered until it is taken. The last revocation message is kept as well: a daemon that is asked
+/// afterwards only says that the tenure is over, not why.
 final class Bell: Sendable {
     private struct State {
         var isRung = false
@@ -11,12 +11,12 @@ final class Bell: Sendable {
         var waiter: CheckedContinuation<Void, Never>?
     }
 
-    // Whoever rings it may be on an event loop: the lock is held for no longer than a change of the state.
+    // A ring may come from an event loop: the lock is held only while the state changes.
     private let state = Mutex(State())
 
-    /// Wakes who waits, or the next who does.
+    /// Wakes the waiting task, or the next one that waits.
     ///
-    /// - Parameter message: what was told of the lease, if that is why.
+    /// - Parameter message: the message about the lease that caused this, if any.
     func ring(_ message: LeaseEvent? = nil) {
         let waiter = state.withLock { state in
             state.isRung = true
@@ -27,7 +27,7 @@ final class Bell: Sendable {
         waiter?.resume()
     }
 
-    /// Whether it was rung since the last time that anybody asked.
+    /// Whether it was rung since the last call.
     func take() -> Bool {
         state.withLock { state in
             defer { state.isRung = false }
@@ -35,16 +35,16 @@ final class Bell: Sendable {
         }
     }
 
-    /// What was told last of an end by force.
+    /// The last message about an end by force.
     var revocation: LeaseEvent? { state.withLock(\.revocation) }
 
-    /// Returns when it was rung, or when the task is cancelled.
+    /// Returns when it was rung or when the task is cancelled.
     func wait() async {
         await withTaskCancellationHandler {
             await withCheckedContinuation { waiter in
                 let isOver = state.withLock { state in
                     precondition(state.waiter == nil, "one task at a time waits for a bell")
-                    // Looked at under the lock: a cancellation that comes later finds the waiter.
+                    // Checked under the lock: a later cancellation finds the waiter.
                     guard !state.isRung, !Task.isCancelled else { return true }
                     state.waiter = waiter
                     return false

@@ -1,6 +1,6 @@
 internal import NIOCore
 
-/// A connection that a tenure hangs on: nothing is sent on it any more, and its end is told.
+/// A connection that a tenure hangs on: nothing more is sent on it, and its end is reported.
 ///
 /// It is closed when it is dropped.
 final class HeldConnection: Sendable {

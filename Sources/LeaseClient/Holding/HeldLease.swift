@@ -3,7 +3,7 @@ internal import Synchronization
 
 /// A lease that is being kept: renewed in the background by a ``LeaseKeeper``.
 ///
-/// It can be asked from any task. What a job needs is ``fence``; the newest token is for renewing and releasing only.
+/// It can be asked from any task. A job needs ``fence``; the newest token is only for renewing and releasing.
 public final class HeldLease: Sendable {
     private struct State {
         var lease: Lease
@@ -11,7 +11,7 @@ public final class HeldLease: Sendable {
         var loss: LeaseLoss?
     }
 
-    // Readers ask from any task while the keeper writes; neither waits for the other for longer than a copy.
+    // Any task may read while the keeper writes; neither waits longer than for a copy.
     private let state: Mutex<State>
 
     /// The name of the lease.
@@ -20,10 +20,10 @@ public final class HeldLease: Sendable {
     /// The fencing token, the same for the whole tenure.
     public let fence: Token
 
-    /// Creates what is kept from what was granted.
+    /// Creates a held lease from a grant.
     ///
-    /// - Parameter attachment: what the lease is bound or tied to; a ``LeaseKeeper`` makes it anew when the daemon has
-    ///   restarted.
+    /// - Parameter attachment: what the lease is bound or tied to; a ``LeaseKeeper`` replaces it after a restart of the
+    ///   daemon.
     public init(_ lease: Lease, attachment: LeaseAttachment = .none) {
         self.name = lease.name
         self.fence = lease.fence
@@ -33,18 +33,18 @@ public final class HeldLease: Sendable {
     /// The lease as of its last renewal: its newest token and its deadline.
     public var lease: Lease { state.withLock { $0.lease } }
 
-    /// Until when nobody else can be granted, as of the last renewal.
+    /// The instant until which nobody else can be granted, as of the last renewal.
     public var deadline: ContinuousClock.Instant { lease.deadline }
 
     /// Why the lease was lost, or `nil` if it was not.
     public var loss: LeaseLoss? { state.withLock { $0.loss } }
 
-    /// What the lease is bound or tied to, as of the last time that it was.
+    /// What the lease is bound or tied to, or was last.
     public var attachment: LeaseAttachment { state.withLock { $0.attachment } }
 
-    /// Whether the lease was not lost, and its deadline has not passed or it is tied.
+    /// Whether the lease is not lost, and either its deadline has not passed or it is tied.
     ///
-    /// While the daemon is down the deadline may pass without a loss: nobody can be granted meanwhile.
+    /// While the daemon is down, the deadline may pass without a loss: nobody else can be granted meanwhile.
     public var isHeld: Bool {
         state.withLock { state in
             guard state.loss == nil else { return false }

@@ -4,31 +4,31 @@
 ///        ├────────────┼────────────┼────────────┼─────── grace ──────┤
 ///        sent       renew        again        again
 ///
-/// It renews each third of what is left before the grace, so that two attempts may fail. An attempt that fails is
+/// A renewal is due at each third of the time left before the grace, so that two attempts may fail. A failed attempt is
 /// repeated after a pause.
 ///
-/// **Lost** is a lease when the daemon says so: `REVOKED`, or `EXPIRED` by a tenure that is not its own any more. After
-/// `EXPIRED` it asks for the holder first: if the fence is still its own, somebody else renewed, the job perhaps, and it
-/// goes on with the newest token. Who asks is told that a tenure is being ended by force, or is over, and not why: the
-/// reason comes from the daemon's message, or from the refusal of a renewal. A daemon that is down is no loss, since nobody can be granted meanwhile. But if others
-/// could be granted without this client hearing of it (a store that several hosts share), if the daemon answers and
-/// will not renew, or if this process alone does not get to it (a socket that is closed to it, no descriptor), the
-/// lease counts as lost at the deadline less the grace. So it does at once when its own client is closed.
+/// A lease is **lost** when the daemon answers `REVOKED`, or `EXPIRED` for a tenure that is no longer this client's. On
+/// `EXPIRED` the keeper asks for the holder first: if the fence is unchanged, someone else renewed (perhaps the job),
+/// and it continues with the newest token. `HOLDER` does not say why a tenure ended; the reason comes from the daemon's
+/// message or from a refused renewal.
 ///
-/// **What it is bound or tied to** ends when the daemon stops. It is made anew as soon as the daemon is back; until then
-/// the tenure goes on by time. While a lease is tied it does not end by time, so a refusal is no loss.
+/// A daemon that is down is no loss: nobody can be granted. The lease counts as lost at the deadline less the grace if
+/// the keeper was told so (`isLostAtDeadline`), if the daemon refuses to renew, or if only this process cannot reach it
+/// (a socket that it may not open, no descriptor left); and at once if the client is closed.
+///
+/// **A binding or tie** ends when the daemon stops, and is made again as soon as the daemon is back. Until then the
+/// tenure goes on by time. A tied lease does not end by time, so a refusal is no loss.
 struct KeeperState {
     typealias Instant = ContinuousClock.Instant
 
     /// What to do next.
     enum Step: Equatable {
-        /// Wait until then.
         case sleep(until: Instant)
         /// Renew; if not `nil`, only until then.
         case renew(until: Instant?)
         /// Ask who holds the lease; if not `nil`, only until then.
         case look(until: Instant?)
-        /// Bind or tie it anew; if not `nil`, only until then.
+        /// Bind or tie it again; if not `nil`, only until then.
         case attach(until: Instant?)
         /// The lease is not held any more.
         case lost(LeaseLoss)
@@ -39,17 +39,17 @@ struct KeeperState {
         case renewed(due: Instant)
         /// The last attempt failed; the next is due at an instant.
         case failed(due: Instant)
-        /// The token is not the newest one; the holder is to be asked for at an instant.
+        /// The token is no longer the newest; the holder must be asked for at an instant.
         case superseded(due: Instant)
-        /// It is being ended by force, and the refusal of a renewal is to tell why.
+        /// The lease is being ended by force; a refused renewal will say why.
         case unexplained
         case lost(LeaseLoss)
     }
 
-    /// Whether there is what the lease is bound or tied to.
+    /// Whether the binding or tie exists.
     private enum Attachment {
         case made
-        /// It is to be made anew at an instant.
+        /// It must be made again at an instant.
         case lost(due: Instant)
     }
 
@@ -60,19 +60,19 @@ struct KeeperState {
     private(set) var lease: Lease
     private var phase: Phase
     private var attachment: Attachment
-    /// What the daemon answered in place of a renewal, if the last attempt was answered.
+    /// The daemon's refusal, if it answered the last attempt without renewing, or if only this process cannot reach it.
     private var refusal: LeaseClientError?
-    /// What the daemon told of the tenure's end by force, if it did.
+    /// The daemon's message about the tenure's end by force, if it sent one.
     private var revocation: LeaseEvent?
 
     /// Begins with a lease as it was granted.
     ///
     /// - Parameters:
-    ///   - isLostAtDeadline: whether it is lost at the deadline less the grace if it could not be renewed, for whatever
+    ///   - isLostAtDeadline: whether the lease is lost at the deadline less the grace if it could not be renewed, for any
     ///     reason.
     ///   - holding: what the lease is bound or tied to.
-    ///   - pause: between an attempt that failed and the next.
-    ///   - jitter: what the waiting is multiplied with, up to 1, so that many holders do not renew at once.
+    ///   - pause: the time between a failed attempt and the next.
+    ///   - jitter: a factor up to 1 for the waiting time, so that many holders do not renew at once.
     init(
         lease: Lease,
         grace: Duration,
@@ -95,7 +95,7 @@ struct KeeperState {
     /// The instant from which the lease must not be relied on.
     private var limit: Instant { lease.deadline - grace }
 
-    /// Whether what the lease is bound or tied to is there, as far as was told.
+    /// Whether the binding or tie exists, as far as is known.
     var isAttached: Bool {
         if case .made = attachment { true } else { false }
     }
@@ -107,7 +107,6 @@ struct KeeperState {
         return refusal != nil
     }
 
-    /// What to do at `now`.
     func step(now: Instant) -> Step {
         if case .lost(let loss) = phase { return .lost(loss) }
         if now >= limit, endsUnheard {
@@ -119,7 +118,7 @@ struct KeeperState {
         switch phase {
         case .lost(let loss): return .lost(loss)
         case .superseded(let instant):
-            // Before all else: only the newest token binds, ties and renews.
+            // First of all: only the newest token binds, ties and renews.
             guard now < instant else { return .look(until: end) }
             due = instant
         case .renewed(let instant), .failed(let instant):
@@ -139,13 +138,13 @@ struct KeeperState {
     mutating func renewed(_ lease: Lease, now: Instant, jitter: Double) {
         self.lease = lease
         refusal = nil
-        // A grace that leaves hardly anything of the TTL, or nothing, must not make it renew without a pause. Where the
-        // lease is lost at the deadline less the grace it is renewed before that, however soon.
+        // A grace that leaves little or nothing of the TTL must not cause renewals without a pause. If the lease is lost
+        // at the deadline less the grace, it is renewed before that, however soon.
         let left = max(now.duration(to: lease.deadline), .zero)
         schedule(now: now, jitter: jitter, atLeast: isLostAtDeadline ? .zero : min(pause, left / 3))
     }
 
-    /// A renewal or a question failed.
+    /// A renewal or a question for the holder failed.
     mutating func failed(_ error: LeaseClientError, now: Instant) {
         switch error.code {
         case .revoked: phase = .lost(LeaseLoss(.revoked, error.message))
@@ -163,16 +162,16 @@ struct KeeperState {
             if case .superseded = phase, refusal == nil {
                 phase = .superseded(due: now + pause)
             } else {
-                // A renewal may be answered where a question is not: what was granted stays its holder's to renew, also if
-                // it may not see the lease any more.
+                // A renewal may be answered where a question is not: a holder may still renew even if it may no longer
+                // see the lease.
                 phase = .failed(due: now + pause)
             }
         }
     }
 
-    /// Something happened to the lease, or to the daemon: the holder is to be asked for at once.
+    /// Something happened to the lease or to the daemon: the holder must be asked for at once.
     ///
-    /// - Parameter message: what was told of an end by force, of whichever tenure.
+    /// - Parameter message: the last message about an end by force, of any tenure.
     mutating func alerted(by message: LeaseEvent? = nil, now: Instant) {
         if let message, message.fence == lease.fence { revocation = message }
         switch phase {
@@ -187,15 +186,15 @@ struct KeeperState {
         attachment = .lost(due: now)
     }
 
-    /// It is bound or tied anew.
+    /// The lease was bound or tied again.
     ///
-    /// - Parameter lease: what is now known of it, if that is more than before.
+    /// - Parameter lease: the renewed lease, if it was also renewed.
     mutating func attached(_ lease: Lease?, now: Instant, jitter: Double) {
         attachment = .made
         if let lease { renewed(lease, now: now, jitter: jitter) }
     }
 
-    /// It could not be bound or tied anew.
+    /// The lease could not be bound or tied again.
     mutating func attachingFailed(_ error: LeaseClientError, now: Instant) {
         switch error.code {
         case .revoked: phase = .lost(LeaseLoss(.revoked, error.message))
@@ -207,7 +206,7 @@ struct KeeperState {
         }
     }
 
-    /// The daemon told who holds the lease, asked at `sentAt`.
+    /// The daemon's answer to a question for the holder, asked at `sentAt`.
     mutating func looked(_ status: LeaseStatus?, sentAt: Instant, now: Instant, jitter: Double) {
         guard let status, status.fence == lease.fence else {
             phase = .lost(revocation == nil ? over : forced)

@@ -1,6 +1,6 @@
 internal import Synchronization
 
-/// Something that happens once, and that any number of tasks may wait for.
+/// An event that happens once, and that any number of tasks may wait for.
 final class Latch: Sendable {
     private struct State {
         var isOpen = false
@@ -8,13 +8,11 @@ final class Latch: Sendable {
         var waiters: [Int: CheckedContinuation<Void, Never>] = [:]
     }
 
-    // Whoever opens it may be on an event loop: the lock is held for no longer than a change of the table.
+    // It may be opened on an event loop: the lock is held only while the table changes.
     private let state = Mutex(State())
 
-    /// Whether it has happened.
     var isOpen: Bool { state.withLock { $0.isOpen } }
 
-    /// It has happened.
     func open() {
         let waiters = state.withLock { state in
             state.isOpen = true
@@ -24,7 +22,7 @@ final class Latch: Sendable {
         for waiter in waiters.values { waiter.resume() }
     }
 
-    /// Returns when it has happened, or when the task is cancelled.
+    /// Returns when the event has happened, or when the task is cancelled.
     func wait() async {
         let id = state.withLock { state in
             state.nextID += 1
@@ -33,7 +31,7 @@ final class Latch: Sendable {
         await withTaskCancellationHandler {
             await withCheckedContinuation { waiter in
                 let isOver = state.withLock { state in
-                    // Looked at under the lock: a cancellation that comes later finds the waiter in the table.
+                    // Checked under the lock: a later cancellation finds the waiter in the table.
                     guard !state.isOpen, !Task.isCancelled else { return true }
                     state.waiters[id] = waiter
                     return false

@@ -2,9 +2,9 @@ public import LeaseCore
 internal import LeaseWire
 
 extension LeaseClient {
-    /// Renews a lease: its time begins anew.
+    /// Renews a lease: its time begins again.
     ///
-    /// If its token is not the newest one any more, somebody else may have renewed, the job perhaps: the newest one of
+    /// If its token is no longer the newest, someone else may have renewed (perhaps the job): then the newest token of
     /// the same tenure is used.
     ///
     /// - Parameter ttl: the new TTL; by default the lease's own.
@@ -19,8 +19,7 @@ extension LeaseClient {
 
     /// Releases a lease: it is free.
     ///
-    /// If its token is not the newest one any more, because somebody else renewed, the newest one of the same tenure is
-    /// used.
+    /// If its token is no longer the newest, because someone else renewed, the newest token of the same tenure is used.
     ///
     /// - Throws: ``LeaseClientError``: ``LeaseClientError/Code/expired`` if the tenure is over.
     public func release(_ lease: Lease) async throws(LeaseClientError) {
@@ -29,9 +28,9 @@ extension LeaseClient {
         }
     }
 
-    /// Ends the binding or the tie of a lease and renews it: it goes on by time alone.
+    /// Ends the binding or tie of a lease and renews it: it goes on by time alone.
     ///
-    /// The connection of the binding or the tie means nothing any more, and may be closed.
+    /// The connection of the binding or tie no longer matters and may be closed.
     ///
     /// - Parameter ttl: the new TTL; by default the lease's own.
     /// - Returns: the lease with its new token and deadline.
@@ -42,9 +41,9 @@ extension LeaseClient {
         }
     }
 
-    /// Binds a lease to a new connection of its own, and renews it.
+    /// Binds a lease to a new connection, and renews it.
     ///
-    /// It then ends also with that connection; an earlier binding or tie means nothing any more.
+    /// It then also ends with that connection; an earlier binding or tie no longer counts.
     ///
     /// - Returns: the lease with its new token and deadline, and what it is bound to.
     /// - Throws: what ``renew(_:ttl:)`` throws.
@@ -56,11 +55,11 @@ extension LeaseClient {
 
     /// Ties a lease to a new connection: it does not end by time while a process holds that connection's descriptor.
     ///
-    /// It ends when the last process that has inherited ``LeaseTie/descriptor`` is gone, by a release, or by force.
-    /// Earlier bindings and ties mean nothing any more.
+    /// It ends when the last process that inherited ``LeaseTie/descriptor`` is gone, by a release, or by force. Earlier
+    /// bindings and ties no longer count.
     ///
-    /// A cancelled call still waits for the answer, at most ``Configuration/connectTimeout``, since giving up a tie
-    /// that was made would end the tenure.
+    /// A cancelled call still waits for the answer, at most ``Configuration/connectTimeout``, because giving up a
+    /// completed tie would end the tenure.
     ///
     /// - Throws: ``LeaseClientError``: ``LeaseClientError/Code/expired`` if the tenure is over,
     ///   ``LeaseClientError/Code/busy`` if there are too many ties.
@@ -72,12 +71,12 @@ extension LeaseClient {
 
     /// Ties a lease by its newest token.
     ///
-    /// It is the verb itself, for whoever keeps tokens; ``tie(_:)`` finds the newest token.
+    /// This is the command itself, for callers that keep tokens; ``tie(_:)`` finds the newest token.
     public func tie(_ name: LeaseName, token: Token) async throws(LeaseClientError) -> LeaseTie {
         try await tie(name, token: token, timeout: nil)
     }
 
-    /// Does something by the lease's token; if that is not the newest one any more, by the newest of the same tenure.
+    /// Runs `body` with the lease's token; if that is no longer the newest, again with the newest of the same tenure.
     private func withNewestToken<Value: Sendable>(
         of lease: Lease,
         ttl: TTL?,
@@ -110,9 +109,9 @@ extension LeaseClient {
 }
 
 extension LeaseClient {
-    /// Renews a lease by its token and tells its new token and deadline.
+    /// Renews a lease by its token and returns it with its new token and deadline.
     ///
-    /// - Parameter timeout: how long it may take; by default what the configuration says.
+    /// - Parameter timeout: how long it may take; by default ``Configuration/requestTimeout``.
     func extend(
         _ lease: Lease,
         binding: BindingChange = .kept,
@@ -154,7 +153,7 @@ extension LeaseClient {
         }
     }
 
-    /// Ties by a token, within a time.
+    /// Ties by a token, within a timeout.
     func tie(_ name: LeaseName, token: Token, timeout: Duration?) async throws(LeaseClientError) -> LeaseTie {
         let connection = ClientConnection(configuration: configuration)
         do throws(LeaseClientError) {
@@ -170,7 +169,7 @@ extension LeaseClient {
         }
     }
 
-    /// Who holds a lease, and when the daemon was asked.
+    /// The holder of a lease, and when the daemon was asked.
     func holder(of name: LeaseName, timeout: Duration?) async throws(LeaseClientError) -> (
         status: LeaseStatus?, sentAt: ContinuousClock.Instant
     ) {
@@ -178,12 +177,13 @@ extension LeaseClient {
         return (try answer.status(), answer.sentAt)
     }
 
-    /// Gives a lease back, also in a task that was cancelled.
+    /// Releases a lease, even in a cancelled task.
     ///
-    /// If its token is not the newest one, because the job renewed by itself or a renewal was cut off, the newest one
-    /// of the same tenure is used. It is tried within a limit of time; if it cannot be done, the lease ends by its TTL.
+    /// If its token is not the newest, because the job renewed or a renewal was cut off, the newest one of the same
+    /// tenure is used. Each command has ``Configuration/connectTimeout``; if the release fails, the lease ends by its
+    /// TTL.
     ///
-    /// - Parameter connection: where the daemon is asked; the client's own if `nil`.
+    /// - Parameter connection: where the commands are sent; the client's own connection if `nil`.
     /// - Returns: whether the daemon has confirmed it.
     @discardableResult
     func giveBack(
@@ -208,7 +208,7 @@ extension LeaseClient {
                     let reply = try? answer.value()
                 else { return false }
                 guard let newest = LeaseStatusReply(reply).map(LeaseStatus.init), newest.fence == fence else {
-                    // It is over; by this very release, if its first answer was lost.
+                    // The tenure is over; ended by this very release, if its first answer was lost.
                     return wasRepeated
                 }
                 guard newest.token > token else { return false }
@@ -217,7 +217,7 @@ extension LeaseClient {
         }
     }
 
-    /// Releases; that a repeated release finds the token over means that it was done.
+    /// Releases; a repeated release that finds the token expired counts as success.
     func release(_ command: OutgoingCommand, timeout: Duration?) async throws(LeaseClientError) {
         let answer = try await answer(to: command, timeout: timeout)
         do throws(LeaseClientError) {
@@ -227,8 +227,8 @@ extension LeaseClient {
         }
     }
 
-    /// Until when a grant or a renewal holds, never too late: counted from the send of the request, or, when its answer
-    /// may be late, from a `CHECK` of what is left.
+    /// The deadline of a grant or renewal, never later than the daemon's: counted from when the request was sent or, if
+    /// its answer may be late, from a `CHECK` of the time left.
     func deadline(
         of name: LeaseName,
         token: Token,

@@ -3,22 +3,22 @@ public import LeaseCore
 extension LeaseClient {
     /// Runs `body` while a lease is held.
     ///
-    /// Acquires the lease, renews it for as long as `body` runs, and releases it at the end, also when `body` throws or the
-    /// task is cancelled. If the lease is lost, `body` is cancelled, and the call throws when it has ended: what it did in
-    /// the meantime was done without the lease, so let resources compare ``HeldLease/fence``.
+    /// Acquires the lease, renews it while `body` runs, and releases it at the end, even if `body` throws or the task
+    /// is cancelled. If the lease is lost, `body` is cancelled, and the call throws once it has ended. Between the loss
+    /// and its end `body` worked without the lease: let resources compare ``HeldLease/fence``.
     ///
     /// - Parameters:
     ///   - wait: how long to wait for a lease that is held; not at all by default.
     ///   - holding: what keeps the lease with this process; time alone by default.
-    ///   - owner: what the holder calls itself; by default the daemon takes this process's command name.
-    ///   - grace: how long before the deadline a lease counts as lost that the daemon will not renew, so that `body` has
-    ///     time to stop; by default a tenth of the TTL.
-    ///   - body: the work. It is handed the lease, and runs in a child task.
+    ///   - owner: the holder's label; by default the daemon takes this process's command name.
+    ///   - grace: how long before the deadline the lease counts as lost if the daemon refuses to renew, so that `body`
+    ///     has time to stop; by default a tenth of the TTL.
+    ///   - body: the work. It receives the lease, and runs in a child task.
     /// - Returns: what `body` returns.
-    /// - Throws: ``LeaseClientError`` if the lease cannot be acquired, as ``acquire(_:ttl:wait:owner:request:)`` throws it;
+    /// - Throws: ``LeaseClientError`` if the lease cannot be acquired, as from ``acquire(_:ttl:wait:owner:request:)``;
     ///   with ``LeaseClientError/Code/revoked`` or ``LeaseClientError/Code/expired`` if it was lost, and
-    ///   ``LeaseClientError/loss`` says how; else what `body` throws. The lease is then free, or ends by its TTL if the
-    ///   daemon cannot be reached.
+    ///   ``LeaseClientError/loss`` says how; otherwise what `body` throws. Afterwards the lease is free, or ends by its TTL
+    ///   if the daemon cannot be reached.
     public func withLease<Result: Sendable>(
         _ name: LeaseName,
         ttl: TTL,
@@ -35,9 +35,9 @@ extension LeaseClient {
         }
     }
 
-    /// Acquires a lease and what is to keep it.
+    /// Acquires a lease with its binding or tie.
     ///
-    /// - Parameter mayBeAway: whether a daemon that cannot be reached is waited for.
+    /// - Parameter mayBeAway: whether to wait for a daemon that cannot be reached.
     func acquire(
         _ name: LeaseName,
         ttl: TTL,
@@ -66,7 +66,7 @@ extension LeaseClient {
         }
     }
 
-    /// Runs `body` while a lease is kept, then gives it back.
+    /// Runs `body` while a lease is kept, then releases it.
     func keep<Result: Sendable>(
         _ held: HeldLease,
         grace: Duration,
@@ -84,7 +84,7 @@ extension LeaseClient {
             group.addTask { .kept(await keeper.run()) }
             var outcome: Swift.Result<Result, any Error>?
             for await ending in group {
-                // Whichever ends first ends the other; then both have ended.
+                // The first to end cancels the other; the loop waits for both.
                 group.cancelAll()
                 if case .finished(let result) = ending { outcome = result }
             }
@@ -93,15 +93,15 @@ extension LeaseClient {
         if held.loss?.reason != .expired {
             await giveBack(held.name, fence: held.fence, token: held.lease.token)
         }
-        // Only now, so that the tenure ends as released.
+        // Only after the release, so that the tenure ends as released.
         held.attachment.close()
         return held.loss.map { .lost($0) } ?? .finished(outcome)
     }
 }
 
-/// How a time of holding a lease ended.
+/// How a term of holding a lease ended.
 enum Term<Success: Sendable>: Sendable {
-    /// The work ended, and the lease was given back.
+    /// The work ended, and the lease was released.
     case finished(Result<Success, any Error>)
     /// The lease was lost, and the work was cancelled.
     case lost(LeaseLoss)

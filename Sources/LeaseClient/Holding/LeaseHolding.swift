@@ -1,16 +1,17 @@
 /// What keeps a lease with its holder.
 public enum LeaseHolding: Hashable, Sendable {
-    /// Time alone: after a crash of the holder it ends by its TTL.
+    /// Time alone: after a crash of the holder the lease ends by its TTL.
     case byTime
-    /// Time, and a connection of the holder: it ends at the earlier of both, so a crash of the holder frees it at once.
+    /// Time and a connection of the holder: the lease ends at the earlier of both, so a crash of the holder frees it at
+    /// once.
     case bound
-    /// A connection of the holder alone: it ends with the holder, however long that takes, and not before.
+    /// A connection of the holder alone: the lease ends with the holder, however long that takes, and not before.
     ///
-    /// For work that must never overlap, also if the machine is suspended or the holder is stopped past the TTL.
+    /// For work that must never overlap, even if the machine is suspended or the holder is stopped past the TTL.
     case tied
 }
 
-/// What a tenure hangs on beside time.
+/// What a tenure hangs on apart from time.
 public enum LeaseAttachment: Sendable {
     /// Nothing.
     case none
@@ -19,7 +20,7 @@ public enum LeaseAttachment: Sendable {
     /// A connection that a process tree holds.
     case tie(LeaseTie)
 
-    /// Returns when the connection has ended, or when the task is cancelled; for ``none`` only then.
+    /// Returns when the connection has ended, or when the task is cancelled; for ``none`` only when it is cancelled.
     func ended() async {
         switch self {
         case .none: await Latch().wait()
@@ -28,7 +29,6 @@ public enum LeaseAttachment: Sendable {
         }
     }
 
-    /// What it does for the lease.
     var holding: LeaseHolding {
         switch self {
         case .none: .byTime
@@ -37,7 +37,7 @@ public enum LeaseAttachment: Sendable {
         }
     }
 
-    /// Whether it is there, as far as is known.
+    /// Whether the connection is open, as far as is known; always for ``none``.
     var isOpen: Bool {
         switch self {
         case .none: true

@@ -1,10 +1,9 @@
-/// Renews a lease until it is lost: the loop behind ``LeaseClient/withLease(_:ttl:wait:holding:owner:grace:body:)``, for
+/// Renews a lease until it is lost: the loop of ``LeaseClient/withLease(_:ttl:wait:holding:owner:grace:body:)``, for
 /// programs that hold a lease in another way.
 ///
-/// It survives lost connections and restarts of the daemon: a daemon that is down is not a loss, since nobody can be
-/// granted meanwhile. What the lease is bound or tied to is made anew when the daemon is back. It watches the lease on the
-/// client's connection and asks for its state behind each subscription, so that a revocation is known at once, whenever
-/// after the grant it comes.
+/// It survives lost connections and restarts of the daemon: a daemon that is down is not a loss, because nobody can be
+/// granted. After a restart it binds or ties the lease again. It watches the lease on the client's connection and asks
+/// for the holder after each subscription, so it learns at once of a revocation, whenever after the grant it comes.
 public struct LeaseKeeper: Sendable {
     typealias Sleep = @Sendable (ContinuousClock.Instant) async throws -> Void
 
@@ -18,15 +17,16 @@ public struct LeaseKeeper: Sendable {
     /// Creates a keeper of a lease.
     ///
     /// - Parameters:
-    ///   - held: what is kept; its token and deadline are brought up to date with each renewal.
-    ///   - grace: how long before the deadline the lease is not to be relied on any more, to have time to stop; zero by
-    ///     default. Renewals are at each third of what is left before it, with jitter; where that is hardly anything, and
-    ///     the lease is not lost at the deadline, ``LeaseClient/Configuration/maximumBackoff`` lies between them.
-    ///   - isLostAtDeadline: whether a lease that could not be renewed is lost at its deadline less the grace, even if the
+    ///   - held: the lease to keep; its token and deadline are updated at each renewal.
+    ///   - grace: how long before the deadline the lease must no longer be relied on, to leave time to stop; zero by
+    ///     default. A renewal is due at each third of the time left before the grace, with jitter. Unless the lease is
+    ///     lost at its deadline, the pause is at least ``LeaseClient/Configuration/maximumBackoff``, or a third of the time
+    ///     left before the deadline if that is shorter.
+    ///   - isLostAtDeadline: whether a lease that could not be renewed is lost at its deadline less the grace even if the
     ///     daemon is only away. By default it is not: nobody can be granted while the daemon is down. It must be where
-    ///     somebody acts on the deadline alone, or where another daemon grants from the same store.
-    ///   - attachedAnew: called, in the keeper's task, when the lease is bound or tied to a new connection, before the
-    ///     old one is closed; what a process is to inherit from then on is the new one's descriptor.
+    ///     someone acts on the deadline alone, or where another daemon grants from the same store.
+    ///   - attachedAnew: called in the keeper's task when the lease is bound or tied to a new connection, before the
+    ///     old one is closed. Processes started from then on must inherit the new descriptor.
     public init(
         client: LeaseClient,
         held: HeldLease,
@@ -61,10 +61,10 @@ public struct LeaseKeeper: Sendable {
         self.sleep = sleep
     }
 
-    /// Keeps the lease, in the task that calls it.
+    /// Keeps the lease, in the calling task.
     ///
-    /// - Returns: why the lease was lost, which ``HeldLease/loss`` then tells, too; `nil` if the task was cancelled, and
-    ///   the lease is as it was.
+    /// - Returns: why the lease was lost, as in ``HeldLease/loss``; `nil` if the task was cancelled, which leaves the
+    ///   lease as it was.
     public func run() async -> LeaseLoss? {
         let bell = Bell()
         await client.connection.watch(held.name, bell: bell)
@@ -84,7 +84,7 @@ public struct LeaseKeeper: Sendable {
             jitter: Self.jitter
         )
         while !Task.isCancelled {
-            // It may end at any time, also while the daemon is asked something.
+            // It may end at any time, even while the daemon is being asked.
             if !held.attachment.isOpen { state.detached(now: .now) }
             switch state.step(now: .now) {
             case .sleep(let instant): await pause(&state, until: instant, or: bell)
@@ -100,7 +100,7 @@ public struct LeaseKeeper: Sendable {
         return nil
     }
 
-    /// Waits until then, until what the lease is bound or tied to has ended, or until something happens to it.
+    /// Waits until the instant, until the binding or tie ends, or until something happens to the lease.
     private func pause(_ state: inout KeeperState, until instant: ContinuousClock.Instant, or bell: Bell) async {
         let attachment = held.attachment
         await withTaskGroup(of: Void.self) { group in
@@ -115,9 +115,10 @@ public struct LeaseKeeper: Sendable {
         if bell.take() { state.alerted(by: bell.revocation, now: .now) }
     }
 
-    /// Binds or ties the lease anew.
+    /// Binds or ties the lease again.
     private func attach(_ state: inout KeeperState, until limit: ContinuousClock.Instant?) async {
-        // As long as it takes: to give up a connection that the daemon has tied or bound the tenure to would end that.
+        // Without a limit, as long as it takes: giving up a connection that the daemon has already bound or tied ends
+        // the tenure.
         let timeout = Self.time(until: limit) ?? Self.forever
         do throws(LeaseClientError) {
             switch held.attachment {

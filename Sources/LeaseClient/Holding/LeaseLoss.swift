@@ -1,4 +1,4 @@
-/// Why a lease is not held any more, though it was not released.
+/// Why a lease is no longer held, although it was not released.
 public struct LeaseLoss: Hashable, Sendable, CustomStringConvertible {
     /// The kind of loss.
     ///
@@ -11,7 +11,7 @@ public struct LeaseLoss: Hashable, Sendable, CustomStringConvertible {
         public static let revoked = Reason(description: "revoked")
         /// The daemon says that the tenure is over.
         public static let expired = Reason(description: "expired")
-        /// It could not be renewed before its time was up, and another may be granted.
+        /// It could not be renewed in time, and another holder may be granted.
         public static let unrenewable = Reason(description: "unrenewable")
     }
 

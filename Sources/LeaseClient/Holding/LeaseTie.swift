@@ -8,29 +8,29 @@ internal import Synchronization
     internal import Musl
 #endif
 
-/// What a tied tenure hangs on: a connection whose descriptor a process tree inherits.
+/// The connection that a tied tenure hangs on; a process tree inherits its descriptor.
 ///
-/// The tenure does not end by time while any process holds the connection. It ends when the last one is gone or has closed
-/// it, by a release, or by force. Whoever inherits the descriptor can do nothing with it: no more can be sent by it, and
-/// the daemon sends nothing.
+/// The tenure does not end by time while any process holds the connection. It ends when the last one is gone or has
+/// closed it, by a release, or by force. A process that inherits the descriptor can do nothing with it: it cannot send,
+/// and the daemon sends nothing.
 ///
-/// This process holds it, too, until ``close()``, until this is dropped, or until it ends.
+/// This process also holds it, until ``close()``, until this is dropped, or until the process ends.
 public final class LeaseTie: Sendable {
     private let connection: HeldConnection
-    /// Under a lock, since it may be closed by any task, and the number must not be used after that.
+    /// Under a lock, because any task may close it and the number must not be used afterwards.
     private let open: Mutex<CInt?>
 
     /// The connection's descriptor, for a process tree to inherit; −1 once it was closed.
     ///
-    /// It is close-on-exec, and stays this object's: hand it on as a duplicate, as posix_spawn's dup2 makes one. It is valid
-    /// for as long as this object lives and is not closed.
+    /// It is close-on-exec and owned by this object: pass it on as a duplicate, as with posix_spawn's dup2. It is valid
+    /// while this object lives and is not closed.
     public var descriptor: CInt { open.withLock { $0 ?? -1 } }
 
     /// Takes over a connection that has become a tie.
     init(_ connection: HeldConnection) async throws(LeaseClientError) {
         let descriptor: CInt
         do {
-            // A duplicate, so that the event loop, which sees the connection's end, and the job have one each.
+            // A duplicate: the event loop, which watches for the connection's end, and the job need one each.
             descriptor = try await connection.channel.eventLoop.submit { [channel = connection.channel] in
                 try channel.pipeline.syncOperations.withUnsafeTransportIfAvailable {
                     (socket: NIOBSDSocket.Handle) in clinux_duplicate_above(socket, 3)
@@ -64,7 +64,7 @@ public final class LeaseTie: Sendable {
 
     /// Returns when the daemon has closed its end, when this was closed, or when the task is cancelled.
     ///
-    /// The daemon closes it when it stops. The tenure is then the same, but goes on by time alone until it is tied again.
+    /// The daemon closes it when it stops. The tenure then goes on by time alone until it is tied again.
     public func ended() async {
         await connection.ending.wait()
     }

@@ -1,17 +1,17 @@
 public import LeaseCore
 
-/// The entries of all keys with a prefix, asked for as they are read.
+/// The entries of all keys with a prefix, requested as they are read.
 ///
-/// Keys are listed page by page, and the entries of a page are asked for together. Where the answer would be too long,
-/// each half of the page is asked for by itself; where that is one key alone, its value, its lease and its children are,
-/// and come as several entries.
+/// Keys are listed page by page, and the entries of a page are requested together. If the answer would be too long,
+/// each half of the page is requested separately. If a single key is too long, its value with its lease and its
+/// children are requested separately and come as several entries.
 public struct EntryList: AsyncSequence, Sendable {
-    /// One entry, or a part of what is too much for one.
+    /// One entry, or a part of one that is too long.
     public typealias Element = StoreEntry
     /// What a loop may end with.
     public typealias Failure = LeaseClientError
 
-    /// How many keys are asked for together, and how many children of one key.
+    /// How many keys, or children of one key, are requested together.
     private static let pageSize = 256
 
     private let client: LeaseClient
@@ -27,7 +27,7 @@ public struct EntryList: AsyncSequence, Sendable {
         AsyncIterator(client: client, prefix: prefix)
     }
 
-    /// The place in the list where a loop is.
+    /// The iterator of a loop.
     public struct AsyncIterator: AsyncIteratorProtocol, Sendable {
         private let client: LeaseClient
         private let prefix: [UInt8]
@@ -35,14 +35,14 @@ public struct EntryList: AsyncSequence, Sendable {
         private var lastKey: Key?
         private var isLastPage = false
         private var pageSize = PageSize(count: EntryList.pageSize)
-        /// What is still to be asked for, the next at the end.
+        /// The requests still to be sent, the next one last.
         private var tasks: [Piece] = []
-        /// What was answered, the next at the end.
+        /// The entries already received, the next one last.
         private var entries: [StoreEntry] = []
 
         private enum Piece: Sendable {
             case keys(ArraySlice<Key>)
-            /// What one key has beside its children.
+            /// What one key has apart from its children.
             case head(Key)
             case children(Key, after: Key?)
         }
@@ -52,9 +52,9 @@ public struct EntryList: AsyncSequence, Sendable {
             self.prefix = prefix
         }
 
-        /// The next entry, or `nil` behind the last one.
+        /// The next entry, or `nil` at the end.
         ///
-        /// - Throws: ``LeaseClientError`` if what comes next cannot be had; the next call asks for the same again.
+        /// - Throws: ``LeaseClientError`` if the next entry cannot be read; the next call tries again.
         public mutating func next(
             isolation actor: isolated (any Actor)?
         ) async throws(LeaseClientError) -> StoreEntry? {
@@ -80,9 +80,7 @@ public struct EntryList: AsyncSequence, Sendable {
             }
         }
 
-        /// The next entry, or `nil` behind the last one.
-        ///
-        /// - Throws: ``LeaseClientError`` if what comes next cannot be had; the next call asks for the same again.
+        /// The same as ``next(isolation:)``, without an actor.
         public mutating func next() async throws(LeaseClientError) -> StoreEntry? {
             try await next(isolation: nil)
         }
@@ -117,7 +115,7 @@ public struct EntryList: AsyncSequence, Sendable {
             }
         }
 
-        /// The lease as `EXPORT` would tell it.
+        /// The lease as `EXPORT` would report it.
         private func lease(of key: Key) async throws(LeaseClientError) -> EntryLease? {
             guard let status = try await client.holder(of: LeaseName(key)) else { return nil }
             return EntryLease(

@@ -10,8 +10,8 @@ internal import LeaseWire
 ///     }
 ///     try await client.import(batch.entries)
 ///
-/// It is far below the limits of a frame, so that no batch holds up the commands of others for long; an entry that needs
-/// more than that is a batch of its own.
+/// A batch is far below the limits of a frame, so that it does not hold up other clients' commands for long. An entry
+/// that needs more is a batch by itself.
 public struct ImportBatch: Hashable, Sendable {
     /// The most entries.
     public static let maximumCount = 1000
@@ -25,7 +25,7 @@ public struct ImportBatch: Hashable, Sendable {
     private var length = 0
     private var words = 0
 
-    /// Creates a batch of none.
+    /// Creates an empty batch.
     public init() {}
 
     /// Creates a batch of one.
@@ -33,7 +33,7 @@ public struct ImportBatch: Hashable, Sendable {
         append(entry)
     }
 
-    /// Adds an entry if it fits; the first always does.
+    /// Adds an entry if it fits; the first entry always does.
     ///
     /// - Returns: whether it was added.
     @discardableResult
@@ -49,13 +49,14 @@ public struct ImportBatch: Hashable, Sendable {
         return true
     }
 
-    /// The entry in pieces that one command takes: most often the entry itself.
+    /// The entry in pieces that each fit one command: usually the entry itself.
     ///
-    /// An entry that no command takes whole is cut between its children; its value and its lease are in the first piece.
-    /// Each piece is written whole or not at all, and all of them, in any order and any number of times, give the entry.
+    /// An entry that is too big for one command is split between its children; its value and its lease are in the first
+    /// piece. Each piece is written whole or not at all. All pieces, written in any order and any number of times, add
+    /// up to the entry.
     public static func pieces(of entry: StoreEntry) -> [StoreEntry] {
         let limits = FrameLimits()
-        // The word of the command and the frame's own header come before the entry's words.
+        // The command's words and the frame's header come in addition to the entry.
         let fitsFrame = entry.wordCount < limits.arguments && entry.encodedLength + 64 <= limits.frame
         guard !fitsFrame else { return [entry] }
         var pieces: [StoreEntry] = []

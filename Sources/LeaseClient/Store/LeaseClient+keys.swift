@@ -8,10 +8,10 @@ extension LeaseClient {
     /// ``allKeys(prefix:pageSize:)`` goes through a list of any length.
     ///
     /// - Parameters:
-    ///   - prefix: what the keys begin with.
-    ///   - after: only keys behind this one, which need not be there.
-    ///   - count: at most so many.
-    /// - Throws: ``LeaseClientError``: ``LeaseClientError/Code/tooBig`` if without `count` the list is too long.
+    ///   - after: only keys after this one, which need not exist.
+    ///   - count: the most to return.
+    /// - Throws: ``LeaseClientError``: ``LeaseClientError/Code/tooBig`` if the list is too long and there is no
+    ///   `count`.
     public func keys(
         prefix: [UInt8] = [],
         after: Key? = nil,
@@ -22,22 +22,23 @@ extension LeaseClient {
 
     /// The keys in byte order, page by page.
     ///
-    /// A key that is there throughout comes once, whatever is added and removed meanwhile.
+    /// A key that exists throughout appears once, whatever is added and removed meanwhile.
     public func allKeys(prefix: [UInt8] = [], pageSize: Int = 1000) -> PagedList<ListedKey> {
         PagedList(pageSize: pageSize) { last, count throws(LeaseClientError) in
             try await keys(prefix: prefix, after: last?.key, count: count)
         }
     }
 
-    /// Lists the keys whose hash lies on the ring behind `low` and up to `high`, by hash, then key.
+    /// Lists the keys whose hash lies on the ring after `low` and up to `high`, by hash, then key.
     ///
-    /// From `high` on `low` wraps, so that equal bounds are all keys. ``allKeysInRange(low:high:pageSize:)`` goes through
-    /// a list of any length.
+    /// The range wraps if `low >= high`; equal bounds mean all keys. ``allKeysInRange(low:high:pageSize:)`` goes
+    /// through a list of any length.
     ///
     /// - Parameters:
-    ///   - after: only keys behind this one, which need not be there.
-    ///   - count: at most so many.
-    /// - Throws: ``LeaseClientError``: ``LeaseClientError/Code/tooBig`` if without `count` the list is too long.
+    ///   - after: only keys after this one, which need not exist.
+    ///   - count: the most to return.
+    /// - Throws: ``LeaseClientError``: ``LeaseClientError/Code/tooBig`` if the list is too long and there is no
+    ///   `count`.
     public func keysInRange(
         low: UInt64,
         high: UInt64,
@@ -50,16 +51,16 @@ extension LeaseClient {
         }
     }
 
-    /// The keys whose hash lies on the ring behind `low` and up to `high`, by hash, then key, page by page.
+    /// The keys whose hash lies on the ring after `low` and up to `high`, by hash, then key, page by page.
     ///
-    /// A key that is there throughout comes once, whatever is added and removed meanwhile.
+    /// A key that exists throughout appears once, whatever is added and removed meanwhile.
     public func allKeysInRange(low: UInt64, high: UInt64, pageSize: Int = 1000) -> PagedList<Key> {
         PagedList(pageSize: pageSize) { last, count throws(LeaseClientError) in
             try await keysInRange(low: low, high: high, after: last, count: count)
         }
     }
 
-    /// A key's hash, and which kinds of value it has.
+    /// A key's hash, and the kinds of value that it has.
     ///
     /// Returns `nil` if it has none.
     public func tracker(of key: Key) async throws(LeaseClientError) -> KeyTracker? {
@@ -71,10 +72,10 @@ extension LeaseClient {
 
     /// Removes keys with all they have, in one transaction; a lease in force ends at once.
     ///
-    /// - Returns: how many there were.
-    /// - Throws: ``LeaseClientError``: ``LeaseClientError/Code/denied`` if one has a lease in force and the caller is no
-    ///   administrator, ``LeaseClientError/Code/tooBig`` if they have more than 250,000 children together where the
-    ///   daemon is not set otherwise; nothing was removed then.
+    /// - Returns: how many existed.
+    /// - Throws: ``LeaseClientError``: ``LeaseClientError/Code/denied`` if one has a lease in force and the caller is
+    ///   not an administrator, ``LeaseClientError/Code/tooBig`` if together they have more children than the daemon's
+    ///   limit (250,000 by default). Nothing was removed then.
     @discardableResult
     public func removeKeys(_ keys: [Key]) async throws(LeaseClientError) -> Int {
         guard !keys.isEmpty else { return 0 }

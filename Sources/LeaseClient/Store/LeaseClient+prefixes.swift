@@ -6,8 +6,8 @@ extension LeaseClient {
     /// Adds a child to a key.
     ///
     /// - Parameter condition: the lease that must be held, or `nil` for none.
-    /// - Throws: ``LeaseClientError``: ``LeaseClientError/Code/exists`` if the key has the child already,
-    ///   ``LeaseClientError/Code/expired`` if the condition does not hold, which comes first.
+    /// - Throws: ``LeaseClientError``: ``LeaseClientError/Code/exists`` if the key already has the child,
+    ///   ``LeaseClientError/Code/expired`` if the condition does not hold, which is checked first.
     public func append(
         _ child: Key,
         to key: Key,
@@ -16,14 +16,15 @@ extension LeaseClient {
         try await confirm(.append(child, to: key, if: condition), "PREFIX APPEND")
     }
 
-    /// Lists the children of a key in byte order; none if it has none.
+    /// Lists the children of a key in byte order; empty if it has none.
     ///
     /// ``allChildren(of:pageSize:)`` goes through a list of any length.
     ///
     /// - Parameters:
-    ///   - after: only children behind this one, which need not be there.
-    ///   - count: at most so many.
-    /// - Throws: ``LeaseClientError``: ``LeaseClientError/Code/tooBig`` if without `count` the list is too long.
+    ///   - after: only children after this one, which need not exist.
+    ///   - count: the most to return.
+    /// - Throws: ``LeaseClientError``: ``LeaseClientError/Code/tooBig`` if the list is too long and there is no
+    ///   `count`.
     public func children(
         of key: Key,
         after: Key? = nil,
@@ -36,7 +37,7 @@ extension LeaseClient {
 
     /// The children of a key in byte order, page by page.
     ///
-    /// A child that is there throughout comes once, whatever is added and removed meanwhile.
+    /// A child that exists throughout appears once, whatever is added and removed meanwhile.
     public func allChildren(of key: Key, pageSize: Int = 1000) -> PagedList<Key> {
         PagedList(pageSize: pageSize) { last, count throws(LeaseClientError) in
             try await children(of: key, after: last, count: count)
@@ -51,7 +52,7 @@ extension LeaseClient {
     /// Removes a child from a key.
     ///
     /// - Parameter condition: the lease that must be held, or `nil` for none.
-    /// - Returns: whether it was there.
+    /// - Returns: whether it existed.
     /// - Throws: ``LeaseClientError``: ``LeaseClientError/Code/expired`` if the condition does not hold; nothing was
     ///   removed then.
     @discardableResult

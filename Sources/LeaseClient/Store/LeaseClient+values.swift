@@ -1,16 +1,16 @@
 public import LeaseCore
 internal import LeaseWire
 
-/// Simple values: one for each key, beside its children and its lease.
+/// Simple values: at most one for each key, next to its children and its lease.
 ///
-/// No write to the store is ever sent twice: another's write may have come between, and the second would undo it. So a
-/// write whose answer was lost fails with ``LeaseClientError/Code/connectionClosed``, and whether it was done is unknown;
-/// who knows that repeating it harms nobody calls again. Reads are asked for again.
+/// No write to the store is ever sent twice: another client's write may have come in between, and the second would undo
+/// it. So a write whose answer was lost fails with ``LeaseClientError/Code/connectionClosed``, and whether it was done
+/// is unknown; a caller that knows that a repetition is harmless can call again. Reads are repeated.
 extension LeaseClient {
     /// Sets a key's simple value.
     ///
     /// - Parameters:
-    ///   - value: any bytes, at most 1 MiB where the daemon is not set otherwise. An empty value is a value.
+    ///   - value: any bytes, by default at most 1 MiB (a setting of the daemon). An empty value is a value.
     ///   - condition: the lease that must be held, or `nil` for none.
     /// - Throws: ``LeaseClientError``: ``LeaseClientError/Code/expired`` if the condition does not hold; nothing was
     ///   written then.
@@ -50,7 +50,7 @@ extension LeaseClient {
         guard try await reply(to: command).text == "OK" else { throw .unexpected(name) }
     }
 
-    /// Sends a command whose answer is a number of things.
+    /// Sends a command whose answer is a number.
     func count(_ command: OutgoingCommand, _ name: String) async throws(LeaseClientError) -> Int {
         guard let count = try await reply(to: command).integer else { throw .unexpected(name) }
         return Int(count)

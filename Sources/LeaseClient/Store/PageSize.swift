@@ -1,8 +1,8 @@
-/// How many elements of a list are asked for at once: as many as the daemon's limits on lists allow.
+/// How many elements of a list are requested at once: as many as the daemon's list limits allow.
 struct PageSize: Sendable {
     private(set) var count: Int
 
-    /// Asks for a page; for shorter ones from then on if the daemon finds it too big.
+    /// Requests a page; if the daemon finds it too big, this and all later pages are shorter.
     mutating func page<Element>(
         _ fetch: (_ count: Int) async throws(LeaseClientError) -> [Element]
     ) async throws(LeaseClientError) -> [Element] {

@@ -1,10 +1,10 @@
-/// A list of any length, asked for page by page as it is read.
+/// A list of any length, requested page by page as it is read.
 ///
 ///     for try await key in client.allKeys(prefix: Array("user/".utf8)) { … }
 ///
-/// Each page is a snapshot of its own, and begins behind the last element of the one before. A daemon whose limits on
-/// lists are lower than a page is asked for shorter ones. A loop over it ends with a ``LeaseClientError`` if a page
-/// cannot be had; each new loop begins anew.
+/// Each page is its own snapshot, and begins after the last element of the previous one. Pages get shorter if the
+/// daemon's list limits are lower. A loop ends with a ``LeaseClientError`` if a page cannot be read; each new loop
+/// starts over.
 public struct PagedList<Element: Sendable>: AsyncSequence, Sendable {
     /// What a loop may end with.
     public typealias Failure = LeaseClientError
@@ -25,7 +25,7 @@ public struct PagedList<Element: Sendable>: AsyncSequence, Sendable {
         AsyncIterator(pageSize: pageSize, fetch: fetch)
     }
 
-    /// The place in the list where a loop is.
+    /// The iterator of a loop.
     public struct AsyncIterator: AsyncIteratorProtocol {
         private var pageSize: PageSize
         private let fetch: Fetch
@@ -38,9 +38,9 @@ public struct PagedList<Element: Sendable>: AsyncSequence, Sendable {
             self.fetch = fetch
         }
 
-        /// The next element, or `nil` behind the last one.
+        /// The next element, or `nil` at the end.
         ///
-        /// - Throws: ``LeaseClientError`` if what comes next cannot be had; the next call asks for the same again.
+        /// - Throws: ``LeaseClientError`` if the next element cannot be read; the next call tries again.
         public mutating func next(
             isolation actor: isolated (any Actor)?
         ) async throws(LeaseClientError) -> Element? {
@@ -58,9 +58,7 @@ public struct PagedList<Element: Sendable>: AsyncSequence, Sendable {
             return page[position]
         }
 
-        /// The next element, or `nil` behind the last one.
-        ///
-        /// - Throws: ``LeaseClientError`` if what comes next cannot be had; the next call asks for the same again.
+        /// The same as ``next(isolation:)``, without an actor.
         public mutating func next() async throws(LeaseClientError) -> Element? {
             try await next(isolation: nil)
         }

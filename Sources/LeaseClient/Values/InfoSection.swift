@@ -1,4 +1,4 @@
-/// A section of what the daemon tells of itself, its fields in the daemon's order.
+/// A section of the daemon's report about itself, its fields in the daemon's order.
 public struct InfoSection: Hashable, Sendable {
     /// A field of a section.
     public struct Field: Hashable, Sendable {
@@ -25,9 +25,9 @@ public struct InfoSection: Hashable, Sendable {
         self.fields = fields
     }
 
-    /// Reads the text of `INFO`: a line `# Name` for each section, then a line `name:value` for each field.
+    /// Parses the text of `INFO`: a line `# Name` for each section, then a line `name:value` for each field.
     ///
-    /// Lines of another form are passed over; fields before the first section are in one without a name.
+    /// Other lines are skipped; fields before the first section belong to one without a name.
     static func parse(_ text: String) -> [InfoSection] {
         var sections: [InfoSection] = []
         for line in text.split(whereSeparator: \.isNewline) {

@@ -4,21 +4,21 @@ public import LeaseCore
 public struct Lease: Hashable, Sendable {
     /// The name of the lease.
     public let name: LeaseName
-    /// The fencing token, the same for the whole tenure: what a job hands to the resource that it works on.
+    /// The fencing token, the same for the whole tenure: a job passes it to the resource that it works on.
     public let fence: Token
     /// The newest token, which renews and releases.
     ///
     /// At the grant it is the fence.
     public let token: Token
-    /// The TTL that was asked for.
+    /// The requested TTL.
     public let ttl: TTL
-    /// Until when nobody else can be granted, without a renewal.
+    /// The instant until which nobody else can be granted, even without a renewal.
     ///
     /// Counted from when the request was sent, so it is never later than the daemon's own deadline. Swift's continuous
-    /// clock is CLOCK_BOOTTIME on Linux: it counts suspend, and no clock step moves it.
+    /// clock is CLOCK_BOOTTIME on Linux: it includes suspend, and clock steps do not move it.
     public let deadline: ContinuousClock.Instant
 
-    /// Creates a lease from what a grant answered.
+    /// Creates a lease from the answer to a grant.
     public init(name: LeaseName, fence: Token, token: Token, ttl: TTL, deadline: ContinuousClock.Instant) {
         self.name = name
         self.fence = fence

@@ -38,11 +38,12 @@ public struct LeaseClientError: Error, Sendable, CustomStringConvertible {
         ///
         /// The command may have been done.
         public static let noAnswer = Code(.noAnswer)
-        /// What came was no answer that this client knows.
+        /// The daemon's answer is not one that this client knows.
         public static let protocolViolation = Code(.protocolViolation)
         /// The task was cancelled before the answer came.
         ///
-        /// A command that had been sent may have been done; of a grant nothing is left behind.
+        /// A command that had been sent may have been done. A grant was released, or ends by its TTL, if the daemon
+        /// could not be reached again.
         public static let cancelled = Code(.cancelled)
 
         /// A value was refused before anything was sent, or the daemon did not understand the command.
@@ -105,9 +106,9 @@ public struct LeaseClientError: Error, Sendable, CustomStringConvertible {
     /// What the failure came from, if it came from elsewhere: for example the error of connect(2).
     public let underlyingError: (any Error)?
 
-    /// The fence of a grant that came although the call was cancelled, and that the client has given back.
+    /// The fence of a grant that arrived although the call was cancelled, and that the client has released.
     ///
-    /// `nil` if there was none, as far as the client knows, or if the daemon has not confirmed that it is free again.
+    /// `nil` if the client knows of none, or if the daemon has not confirmed the release.
     public let returnedFence: Token?
 
     /// How the lease was lost that ``LeaseClient/withLease(_:ttl:wait:holding:owner:grace:body:)`` held; else `nil`.
@@ -137,12 +138,12 @@ public struct LeaseClientError: Error, Sendable, CustomStringConvertible {
         self.init(loss.reason == .revoked ? .revoked : .expired, loss.message, loss: loss)
     }
 
-    /// The task was cancelled when the lease was granted already, which was given back.
+    /// The task was cancelled after the lease was granted; the lease was released.
     static func cancelled(returning fence: Token) -> LeaseClientError {
         LeaseClientError(.cancelled, cancelled.message, returnedFence: fence)
     }
 
-    /// An error that the daemon answered, or that it would have: the same code and sentence.
+    /// Creates an error from one that the daemon answered, or would answer, with the same code and sentence.
     public init(_ error: LeaseError) {
         self.init(Code(error.code), error.message)
     }
@@ -155,16 +156,16 @@ extension LeaseClientError {
     /// The task was cancelled.
     static let cancelled = LeaseClientError(.cancelled, "the call was cancelled")
 
-    /// The client was closed by its own side.
+    /// The client itself was closed.
     static let closed = LeaseClientError(.clientClosed, "the client is closed")
 
-    /// What the tenure was to hang on ended before it was of use.
+    /// The connection for a binding or tie ended before it could be used.
     static let lostAttachment = LeaseClientError(
         .connectionClosed,
         "the connection that the lease was to hang on was lost; the daemon restarted, perhaps"
     )
 
-    /// An answer of another kind than the command has.
+    /// An answer that does not fit the command.
     static func unexpected(_ command: String) -> LeaseClientError {
         LeaseClientError(.protocolViolation, "the daemon's answer to \(command) is none that this client knows")
     }

@@ -1,28 +1,28 @@
 public import LeaseCore
 internal import LeaseWire
 
-/// Who holds a lease, as the daemon tells it.
+/// The holder of a lease, as the daemon reports it.
 public struct LeaseStatus: Hashable, Sendable {
-    /// Where a tenure is on its way.
+    /// The state of a tenure.
     ///
     /// A later release may add to it.
     public struct State: RawRepresentable, Hashable, Sendable, CustomStringConvertible {
-        /// The word of the wire.
+        /// The word in the protocol.
         public let rawValue: String
 
-        /// Creates a state from the word of the wire.
+        /// Creates a state from the word in the protocol.
         public init(rawValue: String) {
             self.rawValue = rawValue
         }
 
-        /// Held, within its time.
+        /// Held, before its deadline.
         public static let held = State(rawValue: LeaseStatusReply.State.held.rawValue)
-        /// Past its time, and still held by a tie.
+        /// Past its deadline, and still held by a tie.
         public static let overdue = State(rawValue: LeaseStatusReply.State.overdue.rawValue)
         /// Being ended by force.
         public static let revoking = State(rawValue: LeaseStatusReply.State.revoking.rawValue)
 
-        /// The word of the wire.
+        /// The word in the protocol.
         public var description: String { rawValue }
     }
 
@@ -32,17 +32,17 @@ public struct LeaseStatus: Hashable, Sendable {
     public let token: Token
     /// The token of the grant.
     public let fence: Token
-    /// What the holder calls itself.
+    /// The holder's label.
     public let owner: String
     /// The user of the holder.
     public let uid: UInt32
     /// The group of the holder.
     public let gid: UInt32
-    /// The process that acquired; it may be gone.
+    /// The process that acquired it, which may be gone.
     public let pid: Int32
     /// The TTL of the grant or the last renewal, in whole milliseconds.
     public let ttl: Duration
-    /// What is left, in whole milliseconds, rounded down.
+    /// The time left, in whole milliseconds, rounded down.
     public let remaining: Duration
     /// When it was granted: milliseconds since 1970 on the daemon's wall clock, for display only.
     public let acquiredAtMilliseconds: Int64
@@ -50,11 +50,11 @@ public struct LeaseStatus: Hashable, Sendable {
     public let renewals: Int64
     /// Whether it ends with its holder's connection.
     public let isBound: Bool
-    /// Whether it ends with its holder's process tree, and not by time.
+    /// Whether it ends with its holder's process tree instead of by time.
     public let isTied: Bool
-    /// Where the tenure is on its way.
+    /// The state of the tenure.
     public let state: State
-    /// How many wait for it.
+    /// The number of waiters.
     public let waiters: Int
 
     init(_ reply: LeaseStatusReply) {

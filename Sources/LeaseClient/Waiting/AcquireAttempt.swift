@@ -1,12 +1,14 @@
 internal import LeaseCore
 
-/// One caller's attempt to get a lease: it ends with a grant, or with an error and no lease left behind.
+/// One caller's attempt to get a lease.
+///
+/// If it fails, it leaves no lease behind, or one that ends by its TTL, if the daemon could not be reached again.
 struct AcquireAttempt: Sendable {
     private let client: LeaseClient
     private let name: LeaseName
     private let ttl: TTL
     private let owner: Label?
-    /// The id by which the daemon knows a repetition.
+    /// The id by which the daemon recognises a repetition.
     private var request: RequestID
 
     init(
@@ -30,11 +32,11 @@ struct AcquireAttempt: Sendable {
         return try await lease(answer, isLate: answer.wasRepeated)
     }
 
-    /// Waits in the queue, on a connection of its own, through the daemon's restarts.
+    /// Waits in the queue, on a separate connection, across restarts of the daemon.
     ///
     /// - Parameters:
-    ///   - isBound: whether the tenure ends with the connection, which is then returned.
-    ///   - mayBeAway: whether a daemon that cannot be reached is waited for from the beginning.
+    ///   - isBound: whether the tenure is bound to that connection, which is then returned.
+    ///   - mayBeAway: whether to wait for a daemon that cannot be reached from the start.
     func wait(
         _ wait: LeaseWait,
         isBound: Bool = false,
@@ -43,7 +45,7 @@ struct AcquireAttempt: Sendable {
         var attempt = self
         var state = WaitState(wait, mayBeAway: mayBeAway, now: .now)
         var step = state.next(now: .now)
-        /// Whether the daemon may have granted without anybody hearing of it: it stopped, or was given up, before it
+        /// Whether the daemon may have made a grant that nobody heard of: it stopped, or the call gave up, before it
         /// answered.
         var mayBeGranted = false
         while true {
@@ -70,7 +72,6 @@ struct AcquireAttempt: Sendable {
         }
     }
 
-    /// Joins once.
     private func join(
         _ wait: LeaseWait,
         isBound: Bool
@@ -92,8 +93,8 @@ struct AcquireAttempt: Sendable {
             throw error
         }
         do throws(LeaseClientError) {
-            // On the same connection, which is there already: another one might be one too many. Not if the tenure is
-            // bound to it: a connection that is made anew for a question would look like the one that was lost.
+            // On the existing connection: another one might exceed a limit. Not if the tenure is bound to it: a
+            // connection made again for the question would look like the lost one.
             let lease = try await lease(
                 answer,
                 isLate: wait != .none,
@@ -115,7 +116,7 @@ struct AcquireAttempt: Sendable {
         }
     }
 
-    /// How long an answer may take, or `nil` for any time: the daemon itself ends a wait.
+    /// How long an answer may take, or `nil` for no limit: the daemon itself ends a wait.
     private func limit(of wait: LeaseWait) -> Duration? {
         switch wait {
         case .none: client.configuration.requestTimeout
@@ -124,13 +125,13 @@ struct AcquireAttempt: Sendable {
         }
     }
 
-    /// The lease that was granted, or an error and no lease.
+    /// The granted lease; if this throws, the grant is released if the daemon can be reached.
     ///
     /// - Parameters:
-    ///   - isLate: whether the grant may be older than its answer looks.
-    ///   - mayAskAgain: whether the same request follows if the daemon goes away before it told what is left: it is then
-    ///     answered with the same grant.
-    ///   - connection: where the daemon is asked; the client's own if `nil`.
+    ///   - isLate: whether the grant may be older than its answer suggests.
+    ///   - mayAskAgain: whether the same request follows if the daemon goes away before it tells the time left. It then
+    ///     answers with the same grant, which is therefore not released.
+    ///   - connection: where the daemon is asked; the client's own connection if `nil`.
     private func lease(
         _ answer: Answer,
         isLate: Bool,
@@ -156,7 +157,7 @@ struct AcquireAttempt: Sendable {
                 throw LeaseClientError(.connectionClosed, error.message, underlyingError: error)
             }
             guard error.code != .expired else { throw error }
-            // A call that was cancelled has told the daemon that no more comes on its connection.
+            // A cancelled call has shut down the sending side of its connection.
             let isReturned = await client.giveBack(
                 name,
                 fence: fence,
@@ -167,11 +168,11 @@ struct AcquireAttempt: Sendable {
         }
     }
 
-    /// Releases what was granted without an answer, if the daemon can be asked, and returns its fence if it has
-    /// confirmed that.
+    /// Releases a grant whose answer was lost, if the daemon can be reached.
     ///
-    /// Only the request id tells whether a lease that is held is this attempt's: its repetition is answered with the
-    /// token, or with a conflict.
+    /// Returns its fence if the daemon confirmed the release.
+    ///
+    /// Only the request id tells whether a held lease is this attempt's: a repetition answers the token, or a conflict.
     private func clearUp() async -> Token? {
         let patience = client.configuration.connectTimeout
         guard
@@ -184,16 +185,16 @@ struct AcquireAttempt: Sendable {
             let token = try? answer.token(of: "ACQUIRE")
         else { return nil }
         let isReturned = await client.giveBack(name, fence: token, token: token)
-        // Another fence is that of a new grant: whoever held the lease has just left.
+        // A different fence is a new grant: the previous holder has just left.
         return isReturned && token == status.fence ? token : nil
     }
 }
 
 extension LeaseClientError {
-    /// Whether the daemon has said of this very request that it holds no lease by it.
+    /// Whether the daemon's answer means that this request holds no lease.
     ///
-    /// Others, such as that there are too many connections or that its disk is full, say nothing of what an earlier
-    /// connection asked for.
+    /// Other errors, such as too many connections or a full disk, say nothing about what an earlier connection
+    /// requested.
     fileprivate var deniesGrant: Bool {
         [.conflict, .timeout, .expired].contains(code)
     }

@@ -2,10 +2,10 @@
 public enum LeaseWait: Hashable, Sendable {
     /// Not at all: a held lease is a ``LeaseClientError/Code/conflict``.
     case none
-    /// In the lease's queue, for so long; then it is a ``LeaseClientError/Code/timeout``.
+    /// In the lease's queue, for this long; then it is a ``LeaseClientError/Code/timeout``.
     ///
-    /// To the millisecond, rounded up. Zero or less is ``none``.
+    /// Rounded up to milliseconds. Zero or less is ``none``.
     case upTo(Duration)
-    /// In the lease's queue, for any time.
+    /// In the lease's queue, without a limit.
     case forever
 }

@@ -5,9 +5,9 @@
 ///                          ▼ granted, refused       ▼ its own time is up, or it never was in the queue
 ///                         over                     over
 ///
-/// A restart of the daemon closes its waiters' connections, since queues do not outlive it: the wait joins again, with the
-/// same request id, until its own time is up. A daemon that cannot be reached at first is an error at once. A grant whose
-/// time was up before this client heard of it is none: the wait joins again.
+/// Queues do not outlive the daemon, and a restart closes the waiters' connections. The wait then joins again, with the
+/// same request id, until its own time is up. A daemon that cannot be reached at first is an error at once. A grant
+/// that expired before this client heard of it does not count: the wait joins again.
 struct WaitState {
     typealias Instant = ContinuousClock.Instant
 
@@ -15,7 +15,7 @@ struct WaitState {
     enum Step {
         /// Join the queue, or ask for the lease, with what is left of the wait.
         case join(LeaseWait)
-        /// Wait before the next attempt, counted from 1, but not longer than until then.
+        /// Wait before the next attempt, counted from 1, but not past the instant.
         case pause(attempt: Int, until: Instant?)
         case fail(LeaseClientError)
     }
@@ -23,13 +23,13 @@ struct WaitState {
     private let isWaiting: Bool
     /// When the wait's own time is up, or `nil` for never.
     private let end: Instant?
-    /// Whether the daemon may be away before the first attempt, too.
+    /// Whether the daemon may be away even before the first attempt.
     private var mayBeAway: Bool
     private var attempts = 0
 
     /// Begins a wait.
     ///
-    /// - Parameter mayBeAway: whether a daemon that cannot be reached is waited for from the beginning.
+    /// - Parameter mayBeAway: whether to wait for a daemon that cannot be reached from the start.
     init(_ wait: LeaseWait, mayBeAway: Bool = false, now: Instant) {
         self.mayBeAway = mayBeAway
         switch wait {
@@ -38,7 +38,7 @@ struct WaitState {
             end = now
         case .upTo(let duration):
             isWaiting = duration > .zero
-            // An instant that is too far to be written is never.
+            // An instant too far to represent counts as never.
             end = duration < .seconds(Int64.max >> 8) ? now + max(duration, .zero) : nil
         case .forever:
             isWaiting = true
@@ -57,7 +57,6 @@ struct WaitState {
         return .join(.upTo(.seconds(seconds) + .milliseconds(milliseconds)))
     }
 
-    /// An attempt failed.
     mutating func failed(_ error: LeaseClientError, now: Instant) -> Step {
         guard isWaiting else { return .fail(error) }
         switch error.code {
@@ -66,12 +65,12 @@ struct WaitState {
             mayBeAway = true
             attempts = 0
         case .connectionFailed where error.isOwnShortage:
-            // The daemon may be there: it is this process that cannot get to it.
+            // The daemon may be running: only this process cannot reach it.
             return .fail(error)
         case .connectionFailed, .busy, .unavailable:
             guard mayBeAway else { return .fail(error) }
         case .expired:
-            // It was granted, and its time was up before this client looked.
+            // It was granted, and expired before this client looked.
             return next(now: now)
         default:
             return .fail(error)

@@ -1,11 +1,11 @@
 internal import Glibc
 package import Logging
 
-/// Writes the log to standard error: plain lines with the time for people, lines with a priority for the journal.
+/// Writes the log to standard error: plain lines with the time for people, or lines with a priority for the journal.
 ///
-/// Which of the two is decided once, by `JOURNAL_STREAM`. Each line is one write(2), so that lines of several threads
-/// and processes do not mix. What is written cannot be made to look like two lines. A line that the output does not
-/// take (a closed pipe, a full one that does not wait) is lost; the log never stops the service.
+/// `JOURNAL_STREAM` decides once which of the two. Each line is one write(2), so that lines of several threads and
+/// processes do not mix. Content can never look like a second line. A line that the output does not accept (a closed
+/// pipe, a full non-blocking one) is lost; the log never stops the service.
 ///
 /// ```swift
 /// LoggingSystem.bootstrap { JournalLogHandler(label: $0, level: .info) }
@@ -14,10 +14,10 @@ package struct JournalLogHandler: LogHandler {
     /// The least severe level that is written.
     package var logLevel: Logger.Level
 
-    /// What each line of this logger carries.
+    /// The metadata of every line of this logger.
     package var metadata: Logger.Metadata = [:]
 
-    /// What more a line carries, asked as it is written.
+    /// Provides further metadata when a line is written.
     package var metadataProvider: Logger.MetadataProvider?
 
     private let descriptor: Int32
@@ -26,9 +26,9 @@ package struct JournalLogHandler: LogHandler {
     /// Creates a handler on standard error.
     ///
     /// - Parameters:
-    ///   - label: the logger's label. It is not written, since a process has one log.
+    ///   - label: the logger's label. It is not written, because a process has one log.
     ///   - level: the least severe level that is written.
-    ///   - metadataProvider: what more a line carries.
+    ///   - metadataProvider: provides further metadata for each line.
     package init(label: String, level: Logger.Level = .info, metadataProvider: Logger.MetadataProvider? = nil) {
         self.init(
             level: level,
@@ -58,8 +58,8 @@ package struct JournalLogHandler: LogHandler {
 
     /// Writes one line.
     ///
-    /// The event's own metadata wins over the provider's, and that over the logger's; an event's error stands under
-    /// `error`.
+    /// The event's own metadata takes precedence over the provider's, and that over the logger's. The event's error is
+    /// added as `error`.
     package func log(event: LogEvent) {
         var metadata = metadata
         if let provided = metadataProvider?.get() { metadata.merge(provided) { $1 } }

@@ -1,13 +1,12 @@
 internal import Glibc
 
-/// Whether a descriptor leads straight to the journal: `JOURNAL_STREAM` of systemd.exec(5).
+/// Whether a descriptor is connected directly to the journal: `JOURNAL_STREAM` of systemd.exec(5).
 enum JournalStream {
-    /// Compares the device and inode that the variable names with the descriptor's own.
+    /// Compares the device and inode in the variable with those of the descriptor.
     ///
-    /// They differ when the output was sent elsewhere after the manager had set the variable, as a shell's `2>file`
-    /// does.
+    /// They differ if the output was redirected after the manager had set the variable, as by a shell's `2>file`.
     ///
-    /// - Parameter variable: the value of `JOURNAL_STREAM`, `nil` if it is unset.
+    /// - Parameter variable: the value of `JOURNAL_STREAM`, or `nil` if it is unset.
     static func isConnected(_ descriptor: Int32, variable: String?) -> Bool {
         guard let parts = variable?.split(separator: ":", omittingEmptySubsequences: false), parts.count == 2,
             let device = UInt64(parts[0]), let inode = UInt64(parts[1])

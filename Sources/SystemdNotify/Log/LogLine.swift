@@ -7,20 +7,20 @@ internal import Logging
 /// for journald   <6>lease granted fence=17 lease="my job"
 /// ```
 ///
-/// The journal keeps the time and the priority itself; it reads the prefix as sd-daemon(3) says. Keys are in the order
-/// of the alphabet, so that lines can be compared; a nested value's keys are joined by points.
+/// The journal keeps the time and the priority itself; it reads the prefix as in sd-daemon(3). Keys are in alphabetical
+/// order, so that lines can be compared; the keys of a nested value are joined by dots.
 struct LogLine: Sendable {
     let level: Logger.Level
     let message: String
     let metadata: Logger.Metadata
 
-    /// The line for a terminal or a file, with its line end.
+    /// The line for a terminal or a file, with a line feed.
     func forPeople(at time: LogTime) -> String {
         let level = level.rawValue
         return "\(time) \(level)\(String(repeating: " ", count: max(7 - level.count, 1)))\(body)\n"
     }
 
-    /// The line for the journal, with its line end.
+    /// The line for the journal, with a line feed.
     var forJournal: String {
         "<\(priority)>\(body)\n"
     }

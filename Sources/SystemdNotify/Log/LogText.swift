@@ -1,17 +1,17 @@
-/// Makes text safe to stand in a line of the log.
+/// Makes text safe for a line of the log.
 ///
-/// Names, labels and error texts come from strangers. Whatever they hold, a line stays one line and shows what it is
-/// about: control characters, line and paragraph separators, and the invisible ones that turn the direction of writing
-/// are written out as escapes.
+/// Names, labels and error texts come from strangers. Whatever they contain, a line stays one line and reads as it was
+/// written: control characters, line and paragraph separators and invisible format characters, such as those that
+/// change the direction of writing, are escaped.
 enum LogText {
-    /// The text with all that a terminal or a reader could be tricked with escaped; blanks and quotes stay.
+    /// The text with everything escaped that could trick a terminal or a reader; blanks and quotes stay.
     static func escaped(_ text: some StringProtocol) -> String {
         var result = ""
         for scalar in text.unicodeScalars { append(scalar, to: &result) }
         return result
     }
 
-    /// A key or value: bare if it is plain, else in double quotes, with `\"` and `\\` inside.
+    /// A key or value: bare if it is plain, otherwise in double quotes, with `\"` and `\\` inside.
     static func token(_ text: String) -> String {
         let isPlain =
             !text.isEmpty

@@ -1,11 +1,11 @@
 internal import Glibc
 
-/// A reading of the wall clock as a log line shows it: `2026-01-02T03:04:05.678Z`, ISO 8601 in UTC.
+/// A wall-clock time in the form of a log line: `2026-01-02T03:04:05.678Z`, ISO 8601 in UTC.
 struct LogTime: Hashable, Sendable, CustomStringConvertible {
     /// Seconds since 1970.
     let seconds: Int
 
-    /// Milliseconds after those, 0 to 999.
+    /// Milliseconds of the second, 0 to 999.
     let milliseconds: Int
 
     static var now: LogTime {

@@ -1,17 +1,17 @@
-/// A name that the service manager's descriptor store takes: `FDNAME=` of sd_notify(3).
+/// A name that the service manager's descriptor store accepts: `FDNAME=` of sd_notify(3).
 ///
-/// 1 to 255 bytes of printable ASCII without `:`, which separates names in `LISTEN_FDNAMES`. The manager gives a
-/// descriptor with another name the name `stored`, and would no longer find it by the name that was meant.
+/// 1 to 255 bytes of printable ASCII without `:`, which separates names in `LISTEN_FDNAMES`. The manager would give a
+/// descriptor with any other name the name `stored`, so that it could no longer be found by its own.
 package struct DescriptorName: Hashable, Sendable, CustomStringConvertible {
-    /// How many bytes a name may have.
+    /// The most bytes of a name.
     package static let longest = 255
 
     /// The name.
     package let description: String
 
-    /// Takes the text if the manager does.
+    /// Creates a name.
     ///
-    /// - Throws: ``SystemdError/Code/badName``.
+    /// - Throws: ``SystemdError/Code/badName`` if the manager would not accept the text.
     package init(_ text: String) throws(SystemdError) {
         guard (1...Self.longest).contains(text.utf8.count) else {
             throw SystemdError(

@@ -1,17 +1,17 @@
 internal import CSystemd
 internal import Glibc
 
-/// The descriptors that the service manager passed to this process: sd_listen_fds(3), socket activation and the
-/// descriptor store.
+/// The descriptors that the service manager passed to this process by socket activation and the descriptor store:
+/// sd_listen_fds(3).
 package enum ListenDescriptors {
-    /// Takes all passed descriptors, in their order, and removes their variables from the environment.
+    /// Takes all passed descriptors, in order, and removes their variables from the environment.
     ///
-    /// Each is close-on-exec afterwards. A second call answers none, and no child takes them for its own. Since it
-    /// changes the environment it belongs at the very start, before there is a second thread.
+    /// Each is close-on-exec afterwards. A second call returns none, and no child mistakes them for its own. The call
+    /// changes the environment, so it must come at the very start, before there is a second thread.
     ///
-    /// - Returns: none if the manager passed none, or passed them to another process (`LISTEN_PID`).
-    /// - Throws: ``SystemdError/Code/badEnvironment`` if the variables or the descriptors are not what they should be;
-    ///   the variables are gone all the same.
+    /// - Returns: the descriptors; empty if the manager passed none, or passed them to another process (`LISTEN_PID`).
+    /// - Throws: ``SystemdError/Code/badEnvironment`` if the variables or the descriptors are invalid; the variables
+    ///   are removed nevertheless.
     package static func take() throws(SystemdError) -> [PassedDescriptor] {
         var names: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
         let count = sd_listen_fds_with_names(1, &names)
@@ -30,7 +30,7 @@ package enum ListenDescriptors {
             }
     }
 
-    /// Gives back an array of strings that ends with a null pointer; each was allocated on its own.
+    /// Frees a null-terminated array of strings, each allocated separately.
     private static func release(_ names: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?) {
         guard let names else { return }
         var next = names

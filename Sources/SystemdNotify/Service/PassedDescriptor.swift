@@ -1,9 +1,9 @@
 internal import CSystemd
 internal import Glibc
 
-/// A descriptor that the service manager passed, with the name that its unit gave it (`FileDescriptorName=`).
+/// A descriptor that the service manager passed, with the name from its unit (`FileDescriptorName=`) or the store.
 ///
-/// It owns nothing: who takes the descriptor closes it.
+/// It owns nothing: the code that takes the descriptor must close it.
 package struct PassedDescriptor: Hashable, Sendable {
     /// The name; `unknown` if the manager gave none.
     package let name: String
@@ -17,9 +17,10 @@ package struct PassedDescriptor: Hashable, Sendable {
         self.descriptor = descriptor
     }
 
-    /// Makes sure that this is a listening Unix stream socket: sd_is_socket_unix(3).
+    /// Requires that this is a listening Unix stream socket: sd_is_socket_unix(3).
     ///
-    /// - Throws: ``SystemdError/Code/badDescriptor``; the message says what it is instead, and what the unit should say.
+    /// - Throws: ``SystemdError/Code/badDescriptor``; the message says what it is instead, and what the unit should
+    ///   say.
     package func requireListeningUnixStream() throws(SystemdError) {
         let stream = Int32(SOCK_STREAM.rawValue)
         guard try !answers(sd_is_socket_unix(descriptor, stream, 1, nil, 0)) else { return }

@@ -1,12 +1,12 @@
 internal import CSystemd
 internal import Glibc
 
-/// What the service manager passed, in two parts: sockets to serve on, and what this service had put into the
-/// descriptor store.
+/// The passed descriptors in two groups: sockets to serve on, and those that this service had put into the descriptor
+/// store.
 ///
-/// The manager passes both in one row, and tells them apart by nothing but their names, which a socket unit chooses for
-/// itself. So a descriptor counts as stored only if it has a name that the service stores under *and* is a connected
-/// Unix stream socket. All others are listeners, or were meant to be: one that is none shows its fault in
+/// The manager passes both in one list and distinguishes them only by name, which a socket unit can choose freely. So a
+/// descriptor counts as stored only if it has a name that the service stores under *and* is a connected Unix stream
+/// socket. All others are treated as listeners; one that is not is reported by
 /// ``PassedDescriptor/requireListeningUnixStream()``.
 ///
 /// ```swift
@@ -19,15 +19,15 @@ package struct PassedDescriptors: Hashable, Sendable {
 
     /// The connections that came back from the store, in the manager's order.
     ///
-    /// The manager still has its copies. Unless it was told otherwise it keeps none whose other end is gone; such a one
-    /// may be here all the same, since it can go at any moment.
+    /// The manager still has its copies. Unless told otherwise, it drops those whose other end is gone; such a one may
+    /// still be here, because the other end can go at any moment.
     package let stored: [PassedDescriptor]
 
-    /// Divides what was passed.
+    /// Divides the passed descriptors.
     ///
     /// - Parameters:
-    ///   - passed: all of it: ``ListenDescriptors/take()``.
-    ///   - prefix: stored ones are named `prefix`, or `prefix` with `-` and more behind it.
+    ///   - passed: all of them: ``ListenDescriptors/take()``.
+    ///   - prefix: stored ones are named `prefix`, or `prefix` followed by `-` and more.
     package init(_ passed: [PassedDescriptor], storedAs prefix: String) {
         var listeners: [PassedDescriptor] = []
         var stored: [PassedDescriptor] = []

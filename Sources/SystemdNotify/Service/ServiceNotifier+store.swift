@@ -1,24 +1,24 @@
 internal import CSystemd
 
-/// The service manager's descriptor store: what outlives the process, and comes back to the next one by
+/// The service manager's descriptor store: descriptors that outlive the process and come back to the next one by
 /// ``ListenDescriptors``.
 ///
-/// The unit must allow it by `FileDescriptorStoreMax=`. The store takes no more than so many and drops the rest without
-/// a word, and it is emptied when the unit stops for good (a restart is no such stop). The same descriptor sent twice
-/// is kept once, under its first name; removing a name removes all that have it, so a descriptor that shall be
-/// removed alone needs a name of its own.
+/// The unit must allow it by `FileDescriptorStoreMax=`. The store silently drops descriptors above that number. It is
+/// emptied when the unit stops for good (a restart does not count). The same descriptor sent twice is kept once, under
+/// its first name. Removing a name removes all descriptors with it, so one that must be removable separately needs its
+/// own name.
 extension ServiceNotifier {
-    /// Hands the manager a copy of the descriptor (`FDSTORE=1`).
+    /// Gives the manager a copy of the descriptor (`FDSTORE=1`).
     ///
-    /// The caller's own stays as it is. The copy is on its way when the call returns: it is the manager's even if this
-    /// process dies at once.
+    /// The caller's descriptor is unchanged. The copy has been sent when the call returns: the manager gets it even if
+    /// this process dies at once.
     ///
     /// - Parameters:
     ///   - descriptor: an open descriptor; a socket or another that can be polled, unless `isDroppedAtHangUp` is false.
-    ///   - name: what it comes back under.
-    ///   - isDroppedAtHangUp: the manager forgets it when the other end is gone (`EPOLLHUP`, `EPOLLERR`), also while no
-    ///     process of the service runs. If not (`FDPOLL=0`) it stays until ``removeStored(_:)``, so that the next process
-    ///     sees for itself that the other end is gone.
+    ///   - name: the name under which it comes back.
+    ///   - isDroppedAtHangUp: whether the manager drops it when the other end is gone (`EPOLLHUP`, `EPOLLERR`), even
+    ///     while no process of the service runs. If not (`FDPOLL=0`), it stays until ``removeStored(_:)``, so that the
+    ///     next process sees for itself that the other end is gone.
     /// - Returns: `false` if there is no notify socket.
     /// - Throws: ``SystemdError/Code/notDelivered``; the manager was told nothing.
     @discardableResult
@@ -31,9 +31,9 @@ extension ServiceNotifier {
         return try Self.told(state, sd_pid_notify_with_fds(0, 0, state, [descriptor], 1))
     }
 
-    /// Has the manager close its copies of all descriptors of this name (`FDSTOREREMOVE=1`).
+    /// Makes the manager close its copies of all descriptors with this name (`FDSTOREREMOVE=1`).
     ///
-    /// A name that it does not know is no error.
+    /// An unknown name is not an error.
     ///
     /// - Returns: `false` if there is no notify socket.
     /// - Throws: ``SystemdError/Code/notDelivered``; the manager was told nothing.

@@ -1,20 +1,18 @@
 internal import CSystemd
 internal import Glibc
 
-/// Tells the service manager how this service is: sd_notify(3).
+/// Reports this service's state to the service manager: sd_notify(3).
 ///
-/// Every call answers whether there was a notify socket to tell, so that a daemon started by hand needs no other code.
-/// `NOTIFY_SOCKET` is read at each call and stays in the environment, since more messages follow; nothing may change
-/// the environment meanwhile. A call may wait while the manager's queue is full.
+/// Every call returns whether there was a notify socket, so that a daemon started by hand needs no other code.
+/// `NOTIFY_SOCKET` is read at each call and stays in the environment, because more messages follow; nothing may change
+/// the environment in the meantime. A call may wait while the manager's queue is full.
 ///
 /// ```swift
 /// let notifier = ServiceNotifier()
 /// try notifier.ready(status: "listening on /run/leased/leased.sock")
 /// ```
 package struct ServiceNotifier: Hashable, Sendable {
-    /// Creates a notifier.
-    ///
-    /// It holds nothing.
+    /// Creates a notifier, which has no state.
     package init() {}
 
     /// Whether a service manager listens: `NOTIFY_SOCKET` is set.
@@ -23,7 +21,7 @@ package struct ServiceNotifier: Hashable, Sendable {
         return path.pointee != 0
     }
 
-    /// Says that start or reload is done (`READY=1`), with a status line if there is one.
+    /// Reports that the start or a reload is complete (`READY=1`), with a status line if given.
     ///
     /// - Returns: `false` if there is no notify socket.
     /// - Throws: ``SystemdError/Code/notDelivered``; the manager was told nothing.
@@ -34,7 +32,7 @@ package struct ServiceNotifier: Hashable, Sendable {
 
     /// Sets the line that `systemctl status` shows.
     ///
-    /// Control characters become blanks, so that it is one line.
+    /// Control characters become blanks, so that it stays one line.
     ///
     /// - Returns: `false` if there is no notify socket.
     /// - Throws: ``SystemdError/Code/notDelivered``; the manager was told nothing.
@@ -43,7 +41,7 @@ package struct ServiceNotifier: Hashable, Sendable {
         try send("STATUS=\(Self.oneLine(text))")
     }
 
-    /// Says that the service begins to stop (`STOPPING=1`).
+    /// Reports that the service begins to stop (`STOPPING=1`).
     ///
     /// - Returns: `false` if there is no notify socket.
     /// - Throws: ``SystemdError/Code/notDelivered``; the manager was told nothing.
@@ -52,7 +50,8 @@ package struct ServiceNotifier: Hashable, Sendable {
         try send("STOPPING=1")
     }
 
-    /// Says that a reload begins (`RELOADING=1`, with the time that `Type=notify-reload` needs); ``ready(status:)`` ends it.
+    /// Reports that a reload begins (`RELOADING=1`, with the time that `Type=notify-reload` needs); ``ready(status:)``
+    /// ends it.
     ///
     /// - Returns: `false` if there is no notify socket.
     /// - Throws: ``SystemdError/Code/notDelivered``; the manager was told nothing.
@@ -63,9 +62,9 @@ package struct ServiceNotifier: Hashable, Sendable {
         return try send("RELOADING=1\nMONOTONIC_USEC=\(Int64(now.tv_sec) * 1_000_000 + Int64(now.tv_nsec) / 1000)")
     }
 
-    /// Says that the service is alive (`WATCHDOG=1`).
+    /// Reports that the service is alive (`WATCHDOG=1`).
     ///
-    /// Send it on proof only: ``WatchdogFeeder`` does.
+    /// Send it only on proof of life, as ``WatchdogFeeder`` does.
     ///
     /// - Returns: `false` if there is no notify socket.
     /// - Throws: ``SystemdError/Code/notDelivered``; the manager was told nothing.
@@ -78,7 +77,7 @@ package struct ServiceNotifier: Hashable, Sendable {
         try Self.told(state, sd_notify(0, state))
     }
 
-    /// What a call of the sd_notify(3) family answered.
+    /// The result of a call of the sd_notify(3) family.
     static func told(_ state: String, _ result: Int32) throws(SystemdError) -> Bool {
         guard result >= 0 else {
             let firstLine = state.prefix { $0 != "\n" }

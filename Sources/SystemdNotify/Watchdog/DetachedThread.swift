@@ -1,10 +1,10 @@
 internal import Glibc
 
-/// A thread of the system, outside the concurrency runtime's pool and every event loop: pthread_create(3).
+/// A system thread, outside the concurrency runtime's pool and every event loop: pthread_create(3).
 enum DetachedThread {
     /// Starts a thread that runs `body` once.
     ///
-    /// The process ends with a message if the system gives no thread, as it does where the runtime itself needs one.
+    /// The process ends with a message if the system refuses a thread, as it does when the runtime itself needs one.
     static func start(_ body: @escaping @Sendable () -> Void) {
         let work = Unmanaged.passRetained(Work(body: body))
         var thread = pthread_t()
@@ -22,7 +22,7 @@ enum DetachedThread {
         pthread_detach(thread)
     }
 
-    /// What crosses into the thread as its one argument.
+    /// The thread's one argument.
     private final class Work: Sendable {
         let body: @Sendable () -> Void
 

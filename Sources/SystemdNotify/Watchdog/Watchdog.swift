@@ -1,10 +1,10 @@
 internal import CSystemd
 
-/// What the service manager expects as proof of life: sd_watchdog_enabled(3).
+/// The proof of life that the service manager expects: sd_watchdog_enabled(3).
 package enum Watchdog {
-    /// The time after which the manager takes a silent service for hung (`WatchdogSec=`).
+    /// The time after which the manager considers a silent service hung (`WatchdogSec=`).
     ///
-    /// It comes from `WATCHDOG_USEC`, and holds only if `WATCHDOG_PID` is unset or names this process. The variables
+    /// It comes from `WATCHDOG_USEC`, and counts only if `WATCHDOG_PID` is unset or names this process. The variables
     /// stay in the environment.
     ///
     /// - Returns: `nil` if no proof of life is expected.

@@ -1,11 +1,11 @@
 internal import Glibc
 
-/// Feeds the service manager's watchdog from a thread of its own, by proof of life.
+/// Feeds the service manager's watchdog from a separate thread, on proof of life.
 ///
-/// Each half of the manager's interval it sends a ping through whatever the caller gives it, and sends `WATCHDOG=1`
-/// when the ping has come back, never otherwise; ``WatchdogState`` holds the rule and its one exception, a slow commit.
-/// The thread is neither the event loop's nor the concurrency runtime's, so that either may hang and be found out.
-/// Between its ticks it does not wake but for a pong.
+/// At each half of the manager's interval it sends a ping through what the caller supplies. It sends `WATCHDOG=1` only
+/// when the ping has come back; ``WatchdogState`` holds the rule and its one exception, a slow commit. The thread
+/// belongs to neither the event loop nor the concurrency runtime, so that a hang of either is detected. Between its
+/// ticks it wakes only for a pong.
 ///
 /// ```swift
 /// if let interval = try Watchdog.interval() {
@@ -20,11 +20,11 @@ internal import Glibc
 /// }
 /// ```
 package struct WatchdogFeeder: Sendable {
-    /// What went wrong at a tick.
+    /// A problem at a tick.
     ///
-    /// The feeder goes on.
+    /// The feeder continues.
     package enum Report: Hashable, Sendable, CustomStringConvertible {
-        /// The ping has been out for so long, so the manager was not told that the service lives.
+        /// The ping has been unanswered for this time, so the manager was not told that the service is alive.
         case starving(Duration)
         /// The manager could not be told.
         case notDelivered(SystemdError)
@@ -47,14 +47,14 @@ package struct WatchdogFeeder: Sendable {
 
     /// Creates a feeder.
     ///
-    /// The three closures are called on the feeder's thread, and must not wait.
+    /// The three closures are called on the feeder's thread, and must not block.
     ///
     /// - Parameters:
     ///   - interval: the manager's interval, from ``Watchdog/interval()``; the feeder ticks at half of it.
-    ///   - commitLimit: how long a commit may be under way and still count as life.
-    ///   - ping: sends a ping on its way and calls its argument, from any thread, once it has gone all the way.
-    ///   - commitAge: how long the commit under way has lasted; `nil` if none is.
-    ///   - report: hears of what went wrong.
+    ///   - commitLimit: how long a commit may take and still count as life.
+    ///   - ping: sends a ping; calls its argument, from any thread, once the ping has gone all the way.
+    ///   - commitAge: how long the present commit has lasted; `nil` if there is none.
+    ///   - report: receives problems.
     package init(
         interval: Duration,
         commitLimit: Duration,
@@ -69,7 +69,7 @@ package struct WatchdogFeeder: Sendable {
         self.report = report
     }
 
-    /// Feeds until the task is cancelled, then ends at once; the thread is gone by then.
+    /// Feeds until the task is cancelled, then ends at once; the thread has ended by then.
     package func run() async {
         let signals = WatchdogSignals()
         await withTaskCancellationHandler {

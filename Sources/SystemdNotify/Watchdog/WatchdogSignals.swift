@@ -1,13 +1,13 @@
 internal import CSystemd  // timespec comes with it
 internal import Glibc
 
-/// What the watchdog's thread waits for: a ping that came back, the order to stop, or its own next tick.
+/// What the watchdog's thread waits for: a ping that came back, the order to stop, or its next tick.
 ///
-/// A condition variable on CLOCK_MONOTONIC, since the thread must wait without the event loop and without the
-/// concurrency runtime: both are what it watches. It holds the newest pong only, so nothing grows.
+/// A condition variable on CLOCK_MONOTONIC, because the thread must wait without the event loop and the concurrency
+/// runtime: it watches both. Only the newest pong is kept, so nothing grows.
 ///
-/// Unchecked, because the compiler cannot see that `mutex` guards both variables: each is read and written between
-/// its lock and unlock alone, and the two pthread objects live at a fixed address until `deinit`.
+/// Unchecked, because the compiler cannot see that `mutex` guards both variables: each is read and written only between
+/// lock and unlock. The two pthread objects stay at a fixed address until `deinit`.
 final class WatchdogSignals: @unchecked Sendable {
     enum Wakeup: Hashable {
         case tick, stop
@@ -35,9 +35,9 @@ final class WatchdogSignals: @unchecked Sendable {
         mutex.deallocate()
     }
 
-    /// Says that a ping came back.
+    /// Reports that a ping came back.
     ///
-    /// From any thread; it never waits for long.
+    /// May be called from any thread; it never blocks for long.
     func pong(_ ping: Int) {
         pthread_mutex_lock(mutex)
         newestPong = max(newestPong ?? ping, ping)
@@ -45,9 +45,9 @@ final class WatchdogSignals: @unchecked Sendable {
         pthread_mutex_unlock(mutex)
     }
 
-    /// Says that the thread shall end.
+    /// Tells the thread to end.
     ///
-    /// From any thread.
+    /// May be called from any thread.
     func stop() {
         pthread_mutex_lock(mutex)
         isStopped = true
@@ -57,7 +57,7 @@ final class WatchdogSignals: @unchecked Sendable {
 
     /// Waits for the next signal, or until `deadline`.
     ///
-    /// The order to stop comes first.
+    /// An order to stop takes precedence.
     func wait(until deadline: SuspendingClock.Instant) -> Wakeup {
         var end = Self.monotonic(deadline)
         pthread_mutex_lock(mutex)
@@ -72,7 +72,7 @@ final class WatchdogSignals: @unchecked Sendable {
         }
     }
 
-    /// The instant as the condition variable's clock reads; an instant that is past becomes the present one.
+    /// The instant on the condition variable's clock; a past instant becomes the present one.
     private static func monotonic(_ instant: SuspendingClock.Instant) -> timespec {
         let rest = max(SuspendingClock.now.duration(to: instant), .zero).components
         var time = timespec()

@@ -1,6 +1,4 @@
-/// Decides when the service manager may be told that the service is alive.
-///
-/// No clock, no thread.
+/// Decides when to tell the service manager that the service is alive, as a pure state machine.
 ///
 /// ```
 ///   tick ──► no ping out ──────────────────────────────► ask
@@ -10,23 +8,22 @@
 ///        └─► any other ────────────────────────────────► nothing
 /// ```
 ///
-/// At most one ping is out. While it is, no other is asked, so that a hung engine finds one ping and not a heap of
-/// them when it comes back. A disk that takes its time in a commit holds the engine's loop, and that is no hang: the
-/// commit's own age, read beside the loop, stands in for the answer until it reaches `commitLimit`. That stand-in is
-/// bounded too: a ping waits for the commit under way and the one that it comes into, so past twice the limit the loop
-/// does something else than committing.
+/// At most one ping is pending, so that a hung engine finds one ping, and not many, when it recovers. A slow disk holds
+/// the engine's loop during a commit, but that is not a hang: until it reaches `commitLimit`, the commit's age, which
+/// is read outside the loop, stands in for the answer. This is also bounded: a ping waits at most for the present
+/// commit and for the one of its own turn, so past twice the limit the loop is not just committing.
 struct WatchdogState: Sendable {
-    /// What the shell does.
+    /// What the shell must do.
     enum Action: Hashable, Sendable {
-        /// Send the ping of this number on its way.
+        /// Send the ping with this number.
         case ask(Int)
         /// Tell the manager that the service is alive.
         case feed
-        /// Tell the manager nothing; the ping has been out for so long.
+        /// Tell the manager nothing; the ping has been unanswered for this time.
         case starve(Duration)
     }
 
-    /// How long a commit may be under way and still count as life.
+    /// How long a commit may take and still count as life.
     let commitLimit: Duration
 
     private var lastPing = 0
@@ -36,9 +33,9 @@ struct WatchdogState: Sendable {
         self.commitLimit = commitLimit
     }
 
-    /// Half of the manager's interval is over.
+    /// Half of the manager's interval has passed.
     ///
-    /// - Parameter commitAge: how long the commit under way has lasted, `nil` if none is.
+    /// - Parameter commitAge: how long the present commit has lasted, or `nil` if there is none.
     mutating func tick(now: SuspendingClock.Instant, commitAge: Duration?) -> Action {
         guard let askedAt else {
             lastPing += 1
@@ -52,7 +49,7 @@ struct WatchdogState: Sendable {
 
     /// A ping came back.
     ///
-    /// One that came back before proves nothing.
+    /// One that was already answered, or is not the latest, proves nothing.
     mutating func pong(_ ping: Int) -> Action? {
         guard askedAt != nil, ping == lastPing else { return nil }
         askedAt = nil

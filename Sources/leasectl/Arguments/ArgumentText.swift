@@ -1,28 +1,28 @@
 import Glibc
 import LeaseCore
 
-/// Arguments are bytes, strings are Unicode: a way there and back that loses nothing.
+/// Converts arguments, which are bytes, to strings, which are Unicode, and back without loss.
 ///
-/// The parser of options takes strings, and Swift repairs what is not UTF-8, so `leasectl acquire $'\xff' 30s` would
-/// name another lease than it says. Hence each byte that belongs to no valid UTF-8 becomes a private-use character of
-/// its own, U+10FF00 plus the byte, and the bytes of one of these very characters are taken apart in the same way.
+/// The option parser takes strings, and Swift repairs what is not UTF-8, so `leasectl acquire $'\xff' 30s` would name
+/// another lease than was typed. So each byte outside valid UTF-8 becomes a private-use character, U+10FF00 plus the
+/// byte. The bytes of these very characters are escaped in the same way.
 ///
-/// A second use of private characters: ``shielded(_:)`` puts U+10FE00 before an argument that belongs to a job, or is
-/// the value of an option, so that the parser never takes it for an option of `leasectl`.
+/// A second use of private characters: ``shielded(_:)`` puts U+10FE00 before an argument of a job, or the value of an
+/// option, so that the parser never takes it for an option of `leasectl`.
 enum ArgumentText {
     private static let shield: Unicode.Scalar = "\u{10FE00}"
     private static let firstEscape: UInt32 = 0x10FF00
 
-    /// Ends the process if its arguments are not to be had: a command of any kind would look like none.
+    /// Ends the process if its arguments cannot be read: every command line would look empty.
     ///
-    /// Swift's runtime finds them in /proc/self/cmdline.
+    /// Swift's runtime reads them from /proc/self/cmdline.
     static func requireArguments(count: Int32) {
         guard count < 1 else { return }
         Console.complain("the arguments cannot be read; mount /proc")
         exit(ExitStatus.internalError)
     }
 
-    /// The string that stands for the bytes.
+    /// The string that represents the bytes.
     static func string(_ bytes: some Sequence<UInt8>) -> String {
         var text = String.UnicodeScalarView()
         let bytes = Array(bytes)
@@ -40,7 +40,7 @@ enum ArgumentText {
         return String(text)
     }
 
-    /// The bytes that the string stands for.
+    /// The bytes that the string represents.
     static func bytes(_ text: String) -> [UInt8] {
         var bytes: [UInt8] = []
         for scalar in text.unicodeScalars where scalar != shield {
@@ -53,24 +53,24 @@ enum ArgumentText {
         return bytes
     }
 
-    /// The string as the user meant it, or `nil` if what was typed is not UTF-8.
+    /// The string as the user typed it, or `nil` if that is not UTF-8.
     static func unicode(_ text: String) -> String? {
         String(validating: bytes(text), as: UTF8.self)
     }
 
-    /// A string that no parser takes for an option, and that ``bytes(_:)`` reads as the same bytes.
+    /// A string that no parser takes for an option, and that ``bytes(_:)`` converts to the same bytes.
     static func shielded(_ text: String) -> String {
         String(Character(shield)) + text
     }
 
-    /// Words as one that no parser takes for an option; ``bytes(ofJoined:)`` reads them.
+    /// Joins words into one that no parser takes for an option; ``bytes(ofJoined:)`` splits it.
     ///
-    /// The parser goes through all words for each that it takes: with thousands it would do so for seconds.
+    /// The parser's work for each word grows with the number of words: thousands would take seconds.
     static func joined(_ words: some Sequence<String>) -> String {
         words.map(shielded).joined()
     }
 
-    /// The bytes of each word of a ``joined(_:)`` one.
+    /// The bytes of each word in the result of ``joined(_:)``.
     static func bytes(ofJoined text: String) -> [[UInt8]] {
         text.unicodeScalars.split(separator: shield, omittingEmptySubsequences: false)
             .dropFirst()
@@ -82,12 +82,12 @@ enum ArgumentText {
         text.unicodeScalars.first == shield
     }
 
-    /// A character of ASCII so that no parser sees it, and that ``bytes(_:)`` and ``readable(_:)`` read as the same.
+    /// An ASCII character, escaped so that no parser sees it; ``bytes(_:)`` and ``readable(_:)`` restore it.
     static func escaped(_ scalar: Unicode.Scalar) -> String {
         String(Character(escape(UInt8(ascii: scalar))))
     }
 
-    /// A message that quotes such strings, for people: each escaped byte as `\\xHH`.
+    /// Makes a message that quotes such strings readable: each escaped byte becomes `\\xHH`.
     static func readable(_ message: String) -> String {
         var text = String.UnicodeScalarView()
         for scalar in message.unicodeScalars where scalar != shield {
@@ -100,7 +100,6 @@ enum ArgumentText {
         return String(text)
     }
 
-    /// The arguments of a process.
     static func strings(count: Int32, _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> [String] {
         (0..<Int(count)).compactMap { arguments[$0] }.map { argument in
             string(UnsafeBufferPointer(start: argument, count: strlen(argument)).lazy.map { UInt8(bitPattern: $0) })
@@ -111,7 +110,7 @@ enum ArgumentText {
         Unicode.Scalar(firstEscape + UInt32(byte))!
     }
 
-    /// How many bytes the first character takes if it is valid UTF-8, else 0.
+    /// The length of the first character if it is valid UTF-8, otherwise 0.
     private static func validLength(_ bytes: ArraySlice<UInt8>) -> Int {
         guard let first = bytes.first else { return 0 }
         let length = first < 0x80 ? 1 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4

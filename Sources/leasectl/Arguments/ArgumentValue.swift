@@ -1,11 +1,11 @@
 import ArgumentParser
 import LeaseCore
 
-/// Reads the values of arguments and options; what does not fit is told with the value and the next step.
+/// Parses the values of arguments and options; an error names the value and the next step.
 ///
-/// Each function throws a `ValidationError` and nothing else, so that the parser shows its sentence and exits with 64.
+/// Each function throws only `ValidationError`, so that the parser shows its sentence and exits with 64.
 enum ArgumentValue {
-    /// A lease name: any bytes but none at all.
+    /// A lease name: any bytes, at least one.
     @Sendable static func name(_ text: String) throws -> LeaseName {
         try refused { () throws(LeaseError) in try LeaseName(ArgumentText.bytes(text)) }
     }
@@ -28,7 +28,7 @@ enum ArgumentValue {
         return token
     }
 
-    /// A condition of a write: `LEASE:TOKEN`, where the lease may have colons, too.
+    /// The condition of a write: `LEASE:TOKEN`, where the lease may also contain colons.
     @Sendable static func leaseGuard(_ text: String) throws -> LeaseGuard {
         guard let colon = text.lastIndex(of: ":") else {
             throw ValidationError("a condition is LEASE:TOKEN, as in \"$LEASE_NAME:$LEASE_TOKEN\"")
@@ -39,7 +39,7 @@ enum ArgumentValue {
         )
     }
 
-    /// A place on the ring of hashes.
+    /// A position on the hash ring.
     @Sendable static func hash(_ text: String) throws -> UInt64 {
         guard text.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let hash = UInt64(text) else {
             throw ValidationError("a hash is an integer from 0 to \(UInt64.max)")
@@ -47,7 +47,7 @@ enum ArgumentValue {
         return hash
     }
 
-    /// Text beside a lease: an owner label or a reason.
+    /// Text of a lease: an owner label or a reason.
     @Sendable static func label(_ text: String) throws -> Label {
         guard let text = ArgumentText.unicode(text) else { throw ValidationError("a label is UTF-8") }
         return try refused { () throws(LeaseError) in try Label(text) }
@@ -65,8 +65,8 @@ enum ArgumentValue {
 
     /// A path of any bytes, as typed.
     ///
-    /// One that begins with a dash and stands apart from its option is refused: rather than a file of that name it is an
-    /// option, and the path before it was forgotten, or is an empty variable.
+    /// A separate value that begins with a dash is refused: it is probably an option, and the path before it was
+    /// forgotten or came from an empty variable.
     @Sendable static func file(_ text: String) throws -> String {
         guard !ArgumentText.isShielded(text) || !ArgumentText.bytes(text).starts(with: "-".utf8) else {
             throw ValidationError("a path that begins with a dash is written with its folder, as in ./-x")

@@ -3,11 +3,11 @@ import Glibc
 import LeaseClient
 
 extension ConnectionOptions {
-    /// How long a daemon that has greeted may take for an answer: a slow disk is no reason to give up, a daemon that
-    /// hangs is.
+    /// How long a connected daemon may take for an answer: long enough for a slow disk, but not for a daemon that
+    /// hangs.
     private static let patience: Duration = .seconds(30)
 
-    /// A client of the daemon that was asked for; with the first one its thread starts.
+    /// A client of the selected daemon; the first one starts its thread.
     var client: LeaseClient {
         get throws(Failure) {
             try ClientThreads.requireResources()
@@ -17,7 +17,7 @@ extension ConnectionOptions {
         }
     }
 
-    /// Where the daemon is, by the rule that it shares with its clients.
+    /// The daemon's socket, by the rule that daemon and clients share.
     var socketPath: String { configuration.socketPath }
 
     private var configuration: LeaseClient.Configuration {
@@ -28,7 +28,7 @@ extension ConnectionOptions {
         return LeaseClient.Configuration(socket: socket, user: user, environment: environment)
     }
 
-    /// The same for a job, which may move to another folder: absolute, unless that is longer than a socket's path can be.
+    /// The same as an absolute path, for a job that may change its directory; as it is if that is too long for a socket.
     var absoluteSocketPath: String {
         let path = socketPath
         guard !path.hasPrefix("/"), let folder = getcwd(nil, 0) else { return path }
@@ -39,7 +39,7 @@ extension ConnectionOptions {
 
     /// Asks the daemon one thing, and waits for the answer on this thread.
     ///
-    /// - Throws: ``Failure`` with the exit code that the refusal has.
+    /// - Throws: ``Failure`` with the exit code for the error.
     @discardableResult
     func ask<Value: Sendable>(
         _ question: @escaping @Sendable (LeaseClient) async throws(LeaseClientError) -> Value
@@ -53,9 +53,10 @@ extension ConnectionOptions {
         }
     }
 
-    /// Does work with the daemon that takes several questions, and waits for its end on this thread.
+    /// Does work that asks the daemon several things, and waits for its end on this thread.
     ///
-    /// - Parameter output: whose reader is to be there: without one the process ends as if it had written to it.
+    /// - Parameter output: a descriptor whose reader must be there; if it goes away, the command ends as if a write had
+    ///   failed with EPIPE.
     @discardableResult
     func carryOut<Value: Sendable>(
         for output: Int32? = nil,
@@ -83,7 +84,7 @@ extension ConnectionOptions {
         while answer == nil {
             var descriptors = [
                 pollfd(fd: answers.descriptor, events: Int16(POLLIN), revents: 0),
-                // One below 0 is passed over, and what has an error says so unasked (poll(2)).
+                // poll(2) ignores a negative descriptor, and reports errors without being asked to.
                 pollfd(fd: output ?? -1, events: 0, revents: 0),
             ]
             poll(&descriptors, nfds_t(descriptors.count), -1)

@@ -1,7 +1,7 @@
 import LeaseClient
 
 extension ConnectionOptions {
-    /// Prints a list of any length as it comes, an element a line.
+    /// Prints a list of any length as it arrives, one element a line.
     func show<Element: Sendable>(
         _ output: OutputOptions,
         _ format: BytesOptions,
@@ -24,7 +24,7 @@ extension ConnectionOptions {
 }
 
 extension Failure {
-    /// Does something with the client library, whose error is how the command ends.
+    /// Runs `body`; an error of the client library becomes the command's ``Failure``.
     static func mapped<Value>(
         _ body: () async throws(LeaseClientError) -> Value
     ) async throws(Failure) -> Value {

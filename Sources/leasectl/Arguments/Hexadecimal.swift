@@ -13,8 +13,8 @@ enum Hexadecimal {
         return String(decoding: text, as: UTF8.self)
     }
 
-    /// The bytes that digits of any case stand for, with blanks and line ends anywhere between the pairs, or `nil` if
-    /// they are none.
+    /// The bytes that the digits of either case encode, with blanks and line ends allowed between the pairs; `nil` if
+    /// the text is malformed.
     static func bytes(_ text: some Sequence<UInt8>) -> [UInt8]? {
         var bytes: [UInt8] = []
         var high: UInt8?

@@ -1,23 +1,23 @@
-/// Says what each word of a command line is, before the parser of options sees it.
+/// Classifies each word of a command line, before the option parser sees it.
 ///
 ///     leasectl run --try --owner -me backup rsync -a --help --try x
 ///              └── leasectl's ─────────┘ └── the job's ───────────┘
 ///
-/// The parser takes a word for what it looks like, and three kinds of words are not what they look like:
+/// The parser judges a word by its form, and misjudges three kinds:
 ///
-/// - *A job's own arguments.* Options stop at the lease name. The parser would still look through everything behind it for
-///   `--help` when something before it is wrong, and for completion requests always. So what is the job's is shielded, and
-///   its command is one word; for that the name must be found, and for that it must be known which options are followed by
-///   a value.
-/// - *The value of an option*, which may begin with a dash: it is shielded, too.
-/// - *What is no option at all*, as `-1h` or `-th`. The parser takes each letter of it for an option of its own, and finds
-///   the `h` of help there: a script would be told that all went well, and nothing would be done. Only `-h` and `--help`
-///   ask for help, so the letter is hidden in every other word.
+/// - *A job's own arguments.* Options stop at the lease name, but the parser still searches what follows for `--help`
+///   if something before it is wrong, and always for completion requests. So the job's part is shielded, and its
+///   command becomes one word. To find the name, it must be known which options take a value.
+/// - *The value of an option*, which may begin with a dash: it is also shielded.
+/// - *A word that is no option*, such as `-1h`. The parser takes each letter for an option and finds the `h` of help: a
+///   script would succeed without doing anything. Only `-h` and `--help` ask for help, so the letter is escaped in
+///   every other word.
 enum JobArguments {
     /// The subcommands that end in a name and a command.
     private static let subcommands: Set<String> = ["run", "elect"]
 
-    /// The options of all subcommands that take the next word as their value; none of them is a flag of another.
+    /// The options of all subcommands that take the next word as their value; none of them is a flag of another
+    /// subcommand.
     ///
     /// A test compares them with the parser's own.
     static let valueOptions: Set<String> = [
@@ -31,7 +31,7 @@ enum JobArguments {
 
     /// The arguments without the program's own name, with those of a job shielded.
     ///
-    /// A `--` before the name, or between the name and the command, is accepted and left out.
+    /// A `--` before the name, or between the name and the command, is accepted and removed.
     static func shielded(_ arguments: [String]) -> [String] {
         let arguments = subcommandFirst(arguments)
         let hasJob = arguments.first.map(subcommands.contains) ?? false
@@ -40,7 +40,7 @@ enum JobArguments {
         while let word = rest.first {
             if word == "--" { return shielded + (hasJob ? job(rest.dropFirst()) : Array(rest)) }
             guard isOption(word) else {
-                // The subcommand itself is the first.
+                // The first word is the subcommand itself.
                 if hasJob, !shielded.isEmpty { return shielded + job(rest) }
                 shielded.append(word)
                 rest.removeFirst()
@@ -55,8 +55,9 @@ enum JobArguments {
         return shielded
     }
 
-    /// Which daemon is meant may be said before the subcommand, too, and between the two words of one that has two: the
-    /// parser knows it only behind.
+    /// Moves the options that select the daemon after the subcommand.
+    ///
+    /// They may also come before it, or between the two words of a nested one, but the parser knows them only after it.
     private static func subcommandFirst(_ arguments: [String]) -> [String] {
         var rest = arguments[...]
         var daemon = takeDaemon(&rest)
@@ -77,7 +78,7 @@ enum JobArguments {
         return words + daemon + rest
     }
 
-    /// Takes the words that say which daemon is meant from the beginning.
+    /// Takes the words that select the daemon from the front.
     private static func takeDaemon(_ rest: inout ArraySlice<String>) -> [String] {
         var taken: [String] = []
         while let word = rest.first, word == "--user" || word == "--socket" || word.hasPrefix("--socket=") {
@@ -92,10 +93,11 @@ enum JobArguments {
         argument.hasPrefix("-") && argument != "-"
     }
 
-    /// The word as it is if it asks for help or for the version, or looks like nothing of the kind.
+    /// The word with the letters escaped in which the parser would wrongly find help or the version.
     ///
-    /// The parser finds help in each word of one dash with an `h` in it, and in the beginning of a longer word. There the
-    /// letter is written as the byte that it is (``ArgumentText``), which is nobody's option.
+    /// The parser finds help in each single-dash word that contains an `h`, and in the beginning of a longer word.
+    /// There the letter is escaped (``ArgumentText``), which makes it no option. A real request for help or the
+    /// version, and any other word, is unchanged.
     private static func withoutHiddenHelp(_ word: String) -> String {
         let isLong = word.hasPrefix("--")
         guard word != "-h" && word != "--help" && word != "--version" else { return word }

@@ -1,7 +1,7 @@
 import LeaseClient
 
 extension Refusal {
-    /// What an error of the client library means for the one who typed the command.
+    /// What an error of the client library means for the user.
     init(_ error: LeaseClientError) {
         kind =
             switch error.code {
@@ -20,10 +20,10 @@ extension Refusal {
 }
 
 extension Failure {
-    /// How a command ends that the client library could not carry out.
+    /// The failure of a command that the client library could not carry out.
     init(_ error: LeaseClientError) {
         let refusal = Refusal(error)
-        // A child that is there already is an answer, as for a test: no.
+        // An existing child is an answer, as in a test: no.
         self.init(error.code == .exists ? ExitStatus.isAnother : refusal.kind.exitStatus, refusal.message)
     }
 }

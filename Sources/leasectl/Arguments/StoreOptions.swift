@@ -6,17 +6,17 @@ struct BytesOptions: ParsableArguments {
     @Flag(help: "Keys, values and children are hexadecimal digits, in what is read and in what is printed.")
     var hex = false
 
-    /// What is said of bytes that should be hexadecimal digits and are not.
+    /// The message about bytes that should be hexadecimal digits and are not.
     static let isNoHexadecimal = "with --hex, keys, values and children are pairs of digits from 0 to f"
 
-    /// The bytes that an argument stands for.
+    /// The bytes that an argument represents.
     ///
     /// - Throws: a `ValidationError` if it should be hexadecimal and is not.
     func bytes(_ argument: String) throws -> [UInt8] {
         try decode(ArgumentText.bytes(argument))
     }
 
-    /// The bytes that were read, which are digits if that was asked for.
+    /// Decodes bytes that were read: hexadecimal digits with `--hex`, otherwise unchanged.
     func decode(_ bytes: [UInt8]) throws -> [UInt8] {
         guard hex else { return bytes }
         guard let decoded = Hexadecimal.bytes(bytes) else {
@@ -25,13 +25,13 @@ struct BytesOptions: ParsableArguments {
         return decoded
     }
 
-    /// The key, or the child, that an argument stands for.
+    /// The key, or the child, that an argument represents.
     func key(_ argument: String) throws -> Key {
         let bytes = try bytes(argument)
         do throws(LeaseError) { return try Key(bytes) } catch { throw ValidationError(error.message) }
     }
 
-    /// The bytes in a line for people, with `\xHH` for what is not printable.
+    /// The bytes as printable text, with `\xHH` for what is not printable.
     func text(_ bytes: [UInt8]) -> String {
         hex ? Hexadecimal.text(bytes) : PrintableText.text(bytes)
     }
@@ -53,7 +53,6 @@ struct KeyArguments: ParsableArguments {
         _ = try decodedKey
     }
 
-    /// The key that the argument stands for.
     var decodedKey: Key { get throws { try format.key(key) } }
 }
 
@@ -68,7 +67,6 @@ struct ChildArguments: ParsableArguments {
         _ = try decodedChild
     }
 
-    /// The child that the argument stands for.
     var decodedChild: Key { get throws { try parent.format.key(child) } }
 
     /// The members of a JSON object that name both.

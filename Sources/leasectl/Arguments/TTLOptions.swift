@@ -1,7 +1,7 @@
 import ArgumentParser
 import LeaseCore
 
-/// How long a grant or a renewal lasts: the last argument, as on the wire, or `--ttl`, as for `run`.
+/// How long a grant or a renewal lasts: the last argument, as in the protocol, or `--ttl`, as for `run`.
 struct TTLOptions: ParsableArguments {
     @Argument(help: "How long it lasts from now, as in 30s, 5m or 1h30m (default: 30s).", transform: ArgumentValue.ttl)
     var time: TTL?
@@ -13,7 +13,7 @@ struct TTLOptions: ParsableArguments {
     )
     var option: TTL?
 
-    /// The one that was given.
+    /// The given TTL, or the default.
     var ttl: TTL { time ?? option ?? .usual }
 
     func validate() throws {
@@ -22,7 +22,7 @@ struct TTLOptions: ParsableArguments {
 }
 
 extension TTL {
-    /// What a lease lasts if nobody says otherwise: 30 s.
+    /// The default TTL of a lease: 30 s.
     static let usual: TTL = {
         guard let ttl = try? TTL(.seconds(30)) else { preconditionFailure("30 s is a TTL") }
         return ttl

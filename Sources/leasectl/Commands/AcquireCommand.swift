@@ -41,7 +41,7 @@ struct AcquireCommand: ParsableCommand {
         do {
             try output.show(lease.token, fence: lease.fence, name: name)
         } catch {
-            // Nobody has the token, so nobody could give the lease back.
+            // Nobody has the token, so nobody could release the lease.
             try? connection.ask { [name] client throws(LeaseClientError) in
                 try await client.release(name, token: lease.token)
             }

@@ -2,7 +2,7 @@ import ArgumentParser
 import LeaseClient
 import LeaseCore
 
-/// `leasectl check NAME TOKEN`: the milliseconds that are left, on stdout.
+/// `leasectl check NAME TOKEN`: the milliseconds left, on stdout.
 struct CheckCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "check",

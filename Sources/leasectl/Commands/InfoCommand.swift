@@ -2,7 +2,7 @@ import ArgumentParser
 import LeaseClient
 import LeaseCore
 
-/// `leasectl info`: how the daemon is.
+/// `leasectl info`: the state of the daemon.
 struct InfoCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "info",
@@ -40,7 +40,7 @@ struct InfoCommand: ParsableCommand {
         }
     }
 
-    /// A whole number as a number, so that programs can compare it; everything else as text.
+    /// An integer as a number, so that programs can compare it; everything else as text.
     static func json(_ value: String) -> JSONText {
         guard let number = Int64(value), "\(number)" == value else { return .string(value) }
         return .integer(number)

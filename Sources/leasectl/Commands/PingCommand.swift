@@ -2,7 +2,7 @@ import ArgumentParser
 import LeaseClient
 import LeaseCore
 
-/// `leasectl ping`: is it there.
+/// `leasectl ping`: whether the daemon answers.
 struct PingCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "ping",

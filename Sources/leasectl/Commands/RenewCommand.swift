@@ -34,7 +34,7 @@ struct RenewCommand: ParsableCommand {
         do {
             try output.show(newest, name: name)
         } catch {
-            // The old token is used up, so that without this one the lease could only be left to its TTL.
+            // The old token is used up: without this one, the lease could only be left to its TTL.
             let reason = error.message.isEmpty ? "nobody reads stdout" : error.message
             throw Failure(error.status, "\(reason); lease '\(name)' is renewed, and its token is \(newest)")
         }

@@ -2,7 +2,7 @@ import ArgumentParser
 import LeaseClient
 import LeaseCore
 
-/// `leasectl status NAME`: one lease, with all that is known of it.
+/// `leasectl status NAME`: all that is known of one lease.
 struct StatusCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "status",

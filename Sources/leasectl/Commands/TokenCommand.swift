@@ -2,7 +2,7 @@ import ArgumentParser
 import LeaseClient
 import LeaseCore
 
-/// `leasectl token`: a fresh fencing token on stdout.
+/// `leasectl token`: a new fencing token on stdout.
 struct TokenCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "token",

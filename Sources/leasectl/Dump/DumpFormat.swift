@@ -7,18 +7,18 @@ import LeaseCore
 ///     {"key":"Yg==","lease":{"token":9,"expires_at_ms":1700000000000,"fence":9,"ttl_ms":30000,"uid":0,"owner":"bWU="}}
 ///     {"entries":2,"checksum":"xxh64:0123456789abcdef"}
 ///
-/// Keys, values, children and owner labels are base64 (RFC 4648), so that any bytes come through. What an entry does not
-/// have is left out; a key may have several entries, which add up. The last line counts the entries and has the XXH64 of
-/// all lines before it, line ends included.
+/// Keys, values, children and owner labels are base64 (RFC 4648), so that any bytes survive. Absent parts of an entry
+/// are left out; a key may have several entries, which add up. The last line has the number of entries and the XXH64 of
+/// all lines before it, including line ends.
 ///
-/// A reader takes these very bytes and no other spelling of the same JSON. So a dump that was cut off or altered
-/// anywhere is refused. The checksum guards against accidents, not against attackers: who can write the dump can
-/// also write its checksum.
+/// A reader accepts exactly these bytes and no other spelling of the same JSON, so a dump that was truncated or altered
+/// anywhere is refused. The checksum guards against accidents, not against attackers: an attacker who can write the
+/// dump can also write its checksum.
 enum DumpFormat {
     /// The version that this release writes, and the only one that it reads.
     static let version = 1
 
-    /// The most bytes of a line: well above what an entry of the largest frame takes.
+    /// The most bytes of a line: well above the longest entry in the largest frame.
     static let longestLine = 16 << 20
 
     /// The first line.
@@ -39,18 +39,15 @@ struct DumpWriter {
     private(set) var entries = 0
     private var checksum = XXH64()
 
-    /// The first line.
     mutating func header() -> [UInt8] {
         line(DumpFormat.header)
     }
 
-    /// The line of an entry.
     mutating func line(_ entry: StoreEntry) -> [UInt8] {
         entries += 1
         return line(entry.dumpLine)
     }
 
-    /// The last line.
     func trailer() -> [UInt8] {
         DumpFormat.trailer(entries: entries, checksum: checksum.value) + [UInt8(ascii: "\n")]
     }

@@ -1,11 +1,11 @@
 import LeaseClient
 import LeaseCore
 
-/// Sends a dump that was checked, in chunks.
+/// Imports a dump that was already checked, in batches.
 struct DumpImport {
     let source: DumpSource
     let withLeases: Bool
-    /// What the dump had when it was checked.
+    /// The dump's summary when it was checked.
     let summary: DumpReader.Summary
 
     /// How many leases were past when they were sent, by this machine's clock: the daemon skips these.
@@ -13,9 +13,9 @@ struct DumpImport {
 
     private var batch = ImportBatch()
     private var progress: Progress
-    /// How many entries the daemon has, those in pieces when the last piece is there.
+    /// How many entries the daemon has; an entry in pieces counts once its last piece is there.
     private var sent = 0
-    /// How many entries end in the batch.
+    /// How many entries end in the present batch.
     private var ending = 0
 
     init(source: DumpSource, withLeases: Bool, summary: DumpReader.Summary) {
@@ -25,9 +25,9 @@ struct DumpImport {
         progress = Progress("imported", of: summary.entries)
     }
 
-    /// Reads the dump again and sends it, chunk by chunk.
+    /// Reads the dump again and sends it, batch by batch.
     ///
-    /// - Throws: ``Failure`` with the refusal of a chunk; those before it are written.
+    /// - Throws: ``Failure`` with the daemon's refusal of a batch; the batches before it are written.
     mutating func send(to client: LeaseClient) async throws(Failure) {
         defer { progress.end() }
         var reader = DumpReader()
@@ -55,7 +55,7 @@ struct DumpImport {
         do throws(LeaseClientError) {
             try await client.import(batch.entries)
         } catch {
-            // What the daemon does not take for its size is the dump's fault, not the command's.
+            // What is too big for the daemon is the fault of the dump, not of the command.
             let status = error.code == .tooBig ? ExitStatus.dataError : Failure(error).status
             let message = "\(error.message); \(sent) of \(summary.entries) entries were imported, run it again"
             throw Failure(status, message)

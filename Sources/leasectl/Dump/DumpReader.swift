@@ -1,15 +1,15 @@
 import LeaseCore
 
-/// Reads a dump as its bytes come, and refuses what is none.
+/// Reads a dump as its bytes arrive, and refuses anything else.
 ///
-/// A pure state machine: header, entries, trailer, end. It holds one line at a time. That the dump is whole is known only
-/// at its end, so nothing may be done with the entries before ``finish()`` has returned once.
+/// A pure state machine: header, entries, trailer, end. It holds one line at a time. Only at the end is it known that
+/// the dump is complete, so the entries must not be used before ``finish()`` has returned once.
 struct DumpReader {
-    /// What a whole dump has.
+    /// The contents of a complete dump.
     struct Summary: Hashable, Sendable {
-        /// How many entries.
+        /// The number of entries.
         fileprivate(set) var entries = 0
-        /// How many of them have a lease.
+        /// The number of entries with a lease.
         fileprivate(set) var leases = 0
     }
 
@@ -20,13 +20,13 @@ struct DumpReader {
     private var state = State.header
     private var summary = Summary()
     private var checksum = XXH64()
-    /// The beginning of a line whose end has not come.
+    /// The beginning of a line whose end has not arrived.
     private var partial: [UInt8] = []
     private var lineNumber = 1
 
-    /// Takes the next bytes, and returns the entries that are complete with them.
+    /// Takes the next bytes, and returns the entries that they complete.
     ///
-    /// - Throws: ``Failure`` if they do not go on a dump.
+    /// - Throws: ``Failure`` if they do not continue a dump.
     mutating func feed(_ bytes: [UInt8]) throws(Failure) -> [StoreEntry] {
         var entries: [StoreEntry] = []
         var rest = bytes[...]
@@ -42,7 +42,7 @@ struct DumpReader {
         return entries
     }
 
-    /// Nothing comes any more: the dump is whole.
+    /// Ends the input: the dump must be complete.
     ///
     /// - Throws: ``Failure`` if it is not.
     func finish() throws(Failure) -> Summary {

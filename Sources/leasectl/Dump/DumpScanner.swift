@@ -1,8 +1,8 @@
 import LeaseCore
 
-/// Reads the line of an entry: the bytes that ``DumpWriter`` writes, and nothing else.
+/// Parses the line of an entry: exactly the bytes that ``DumpWriter`` writes.
 ///
-/// Each function goes on behind what it found, or returns `nil`.
+/// Each function continues after what it found, or returns `nil`.
 struct DumpScanner {
     private let line: [UInt8]
     private var index = 0
@@ -11,7 +11,7 @@ struct DumpScanner {
         self.line = line
     }
 
-    /// The entry that the whole line is.
+    /// The entry, if the whole line is one.
     mutating func entry() -> StoreEntry? {
         guard skip(#"{"key":"#), let key = key() else { return nil }
         var entry = StoreEntry(key: key)
@@ -72,7 +72,7 @@ struct DumpScanner {
         bytes().flatMap { try? Key($0) }
     }
 
-    /// Bytes in base64, in quotes.
+    /// Base64 in quotes.
     private mutating func bytes() -> [UInt8]? {
         guard skip("\""), let end = line[index...].firstIndex(of: UInt8(ascii: "\"")) else { return nil }
         defer { index = end + 1 }

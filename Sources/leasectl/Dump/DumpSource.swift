@@ -2,18 +2,18 @@ import Glibc
 
 /// A dump on stdin that can be read twice: first to check it, then to import it.
 ///
-/// A file is read where it is. What comes through a pipe is put into a temporary file on the way, in `$TMPDIR` or
-/// /var/tmp, which has no name any more: it is gone with this process, however it ends.
+/// A file is read in place. Input from a pipe is copied to an unnamed temporary file in `$TMPDIR` or /var/tmp, which is
+/// gone with this process, however it ends.
 final class DumpSource: Sendable {
-    /// What is read the second time.
+    /// The file for the second reading.
     private let descriptor: Int32
-    /// Where the dump begins in it.
+    /// Where the dump begins in that file.
     private let start: off_t
     private let isSpooled: Bool
 
-    /// Reads stdin to its end, and hands out each piece.
+    /// Reads stdin to its end, and passes each piece to `check`.
     ///
-    /// - Throws: ``Failure`` if stdin cannot be read, or not be put aside, or what `check` throws.
+    /// - Throws: ``Failure`` if stdin cannot be read or copied, or what `check` throws.
     init(checking check: ([UInt8]) throws(Failure) -> Void) throws(Failure) {
         let position = Self.isRegularFile(STDIN_FILENO) ? lseek(STDIN_FILENO, 0, SEEK_CUR) : -1
         isSpooled = position < 0
@@ -33,7 +33,6 @@ final class DumpSource: Sendable {
         if isSpooled { close(descriptor) }
     }
 
-    /// Goes back to the beginning.
     func rewind() throws(Failure) {
         guard lseek(descriptor, start, SEEK_SET) == start else {
             throw Self.failure("the dump cannot be read again", errno)

@@ -3,10 +3,10 @@ import Glibc
 
 /// stdin, read in pieces.
 enum StandardInput {
-    /// The bytes of a piece.
+    /// The most bytes of a piece.
     static let pieceSize = 64 << 10
 
-    /// Everything up to its end.
+    /// All bytes up to the end.
     ///
     /// - Throws: ``Failure`` if it cannot be read, or has more than `limit` bytes.
     static func readAll(atMost limit: Int) throws(Failure) -> [UInt8] {

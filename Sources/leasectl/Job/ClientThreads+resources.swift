@@ -3,11 +3,12 @@ import Glibc
 import LeaseClient
 
 extension ClientThreads {
-    /// How many threads `leasectl` has beside the main one, and one or two that come and go.
+    /// How many threads `leasectl` has apart from the main one, including one or two that come and go.
     private static let threads = 6
 
-    /// Requires that there are as many descriptors and threads left as a client takes: without them the process would
-    /// end without a word, or wait for ever, perhaps with the lease.
+    /// Requires as many free descriptors and threads as a client takes.
+    ///
+    /// Without them the process would end without a message, or wait forever, perhaps with the lease.
     static func requireResources() throws(Failure) {
         try requireDescriptors()
         let error = startThreads()

@@ -1,6 +1,6 @@
 import Glibc
 
-/// Descriptors above the standard streams; as an argument of the trampoline, numbers with commas between.
+/// Descriptors above the standard streams; as an argument of the trampoline, numbers separated by commas.
 struct DescriptorSet: Hashable, Sendable {
     private(set) var numbers: Set<Int32>
 
@@ -8,7 +8,7 @@ struct DescriptorSet: Hashable, Sendable {
         self.numbers = numbers
     }
 
-    /// The set that ``text`` writes, or `nil` if the text is none.
+    /// Reads the form of ``text``; `nil` if the text is malformed.
     init?(text: String) {
         let numbers = text.split(separator: ",").map { Int32($0) }
         guard !numbers.contains(nil) else { return nil }
@@ -21,7 +21,7 @@ struct DescriptorSet: Hashable, Sendable {
         numbers.insert(number)
     }
 
-    /// Those that are open now.
+    /// The descriptors that are open now.
     static func open() -> DescriptorSet {
         guard let folder = opendir("/proc/self/fd") else { return DescriptorSet([]) }
         defer { closedir(folder) }

@@ -1,8 +1,8 @@
 import LeaseCore
 
-/// The command of a job as bytes, since neither an argument nor a path needs to be UTF-8.
+/// The command of a job as bytes, because neither an argument nor a path need be UTF-8.
 struct JobCommand: Hashable, Sendable {
-    /// The program, a path if it has a slash in it, otherwise looked up in PATH.
+    /// The program: a path if it contains a slash, otherwise looked up in PATH.
     var program: [UInt8] { arguments[0] }
 
     /// The arguments, the program's own name first.
@@ -16,10 +16,10 @@ struct JobCommand: Hashable, Sendable {
         self.arguments = arguments
     }
 
-    /// The program for messages: printable ASCII as it is, all else escaped.
+    /// The program for messages: printable ASCII as it is, everything else escaped.
     var programText: String { EscapedBytes.text(program) }
 
-    /// The label under which the job's lease is held if the caller names none: the last part of the program's path.
+    /// The default label of the job's lease: the last part of the program's path.
     var ownerLabel: Label {
         let name = program.split(separator: UInt8(ascii: "/")).last.map(Array.init) ?? program
         let label = Label(sanitizing: name)
@@ -28,10 +28,10 @@ struct JobCommand: Hashable, Sendable {
 }
 
 extension Label {
-    /// The label of who has no better one.
+    /// The label if there is no better one.
     static let leasectl = Label(sanitizing: "leasectl".utf8)
 
-    /// The beginning of the label, in the 16 bytes that every daemon takes (`limits.label-bytes`).
+    /// The beginning of the label, in the 16 bytes that every daemon accepts (`limits.label-bytes`).
     var shortened: Label {
         var length = 0
         let fitting = text.unicodeScalars.prefix { scalar in

@@ -1,9 +1,9 @@
 import Glibc
 
-/// The environment of a job: the one of `leasectl`, with what the job is to know of its lease.
+/// The environment of a job: that of `leasectl`, and the variables of the lease.
 ///
-/// Values are bytes; those that were inherited pass through untouched. The lease's own always overwrite inherited ones,
-/// so that a job inside another `leasectl run` sees its own lease.
+/// Values are bytes; inherited ones pass through untouched. The lease's variables always replace inherited ones, so
+/// that a job inside another `leasectl run` sees its own lease.
 struct JobEnvironment: Hashable, Sendable {
     /// The variables that belong to the lease, in the order in which they are set.
     static let names = ["LEASE_NAME", "LEASE_TOKEN", "LEASE_OWNER", "LEASE_TTL_MS", "LEASED_SOCKET"]
@@ -14,8 +14,8 @@ struct JobEnvironment: Hashable, Sendable {
     /// Creates an environment.
     ///
     /// - Parameters:
-    ///   - name: The lease's name; a name with a NUL byte cannot be a value and is refused before.
-    ///   - fence: The fence, in decimal: what the job hands to a resource.
+    ///   - name: The lease's name. A name with a NUL byte cannot be a value and is refused earlier.
+    ///   - fence: The fence, in decimal: what the job passes to a resource.
     ///   - socket: The absolute path of the daemon's socket.
     init(
         inherited: [[UInt8]],
@@ -34,7 +34,7 @@ struct JobEnvironment: Hashable, Sendable {
             + zip(prefixes, values).map { $0 + $1 }
     }
 
-    /// Creates the environment of a job that runs without a lease: it must not take another's for its own.
+    /// Creates the environment of a job that runs without a lease: it must not take another's lease for its own.
     init(withoutLease inherited: [[UInt8]]) {
         entries = inherited.filter { !$0.starts(with: "LEASE_".utf8) }
     }

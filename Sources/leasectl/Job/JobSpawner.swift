@@ -1,18 +1,18 @@
 import CLinux
 import Glibc
 
-/// Why there is no job.
+/// Why a job could not be started.
 enum SpawnFailure: Error, Hashable, Sendable {
     /// There is no such program.
     case notFound
     /// There is one, but it cannot be executed; the error of execve(2).
     case notExecutable(Int32)
-    /// The machine refused before it came to that (no memory, too many processes).
+    /// The machine refused an earlier step (no memory, too many processes).
     case refused(Int32)
 }
 
 extension SpawnFailure {
-    /// What is said of it.
+    /// The text for messages.
     var sentence: String {
         switch self {
         case .notFound: "command not found"
@@ -23,19 +23,20 @@ extension SpawnFailure {
 
 /// Starts a job through the trampoline.
 struct JobSpawner: Sendable {
-    /// What is executed as the trampoline: this very program, wherever it is, even if its file was replaced meanwhile.
+    /// What is executed as the trampoline: this very program, wherever it is, even if its file was replaced in the
+    /// meantime.
     var trampoline = "/proc/self/exe"
-    /// The signals that the job is to start with.
+    /// The state of signals and descriptors that the job starts with.
     let start: StartState
-    /// Whether the job leads a process group of its own.
+    /// Whether the job leads its own process group.
     let leadsGroup: Bool
 
-    /// Starts the job and waits until it is executed, or is known not to be.
+    /// Starts the job, and waits until it is executed or has failed to execute.
     ///
-    /// To be called on a thread that lives as long as the job may: the job is killed when this thread ends.
+    /// Must be called on a thread that lives as long as the job may: the job is killed when this thread ends.
     ///
     /// - Parameter tie: A descriptor that the job inherits, at the same number.
-    /// - Returns: The job's process id. It is a child of this process, to be waited for.
+    /// - Returns: The job's process id. It is a child of this process, which must wait for it.
     /// - Throws: Why there is no job. Nothing is left behind.
     func spawn(
         _ command: JobCommand,
@@ -48,7 +49,7 @@ struct JobSpawner: Sendable {
         var process: pid_t = 0
         let error = spawn(command, environment, tie: tie, errorPipe: ends[1], into: &process)
         close(ends[1])
-        // The words are too long for the trampoline as for the command itself.
+        // Arguments that are too long for the trampoline are too long for the command itself.
         guard error == 0 else { throw error == E2BIG ? .notExecutable(error) : .refused(error) }
 
         guard let failure = Self.readFailure(ends[0]) else { return process }
@@ -88,7 +89,7 @@ struct JobSpawner: Sendable {
         }
     }
 
-    /// Waits for the pipe's other end to be closed by a successful execution, or to tell of a failed one.
+    /// Waits until a successful execution closes the pipe's other end, or a failed one is reported.
     private static func readFailure(_ pipe: Int32) -> ExecutionFailure? {
         var failure = ExecutionFailure(error: 0, isFound: 0)
         let count = withUnsafeMutableBytes(of: &failure) { buffer in

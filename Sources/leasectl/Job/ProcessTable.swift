@@ -1,28 +1,28 @@
 import Glibc
 import LeaseCore
 
-/// One process, for ever: its number may be used again, its number and its start together never are.
+/// Identifies a process for good: its number may be reused, but never with the same start.
 struct ProcessIdentity: Hashable, Sendable {
     let process: pid_t
     /// Clock ticks from boot to its start (proc(5), field 22).
     let startTicks: UInt64
 }
 
-/// One line of what /proc knows.
+/// A process as /proc shows it.
 struct ProcessEntry: Hashable, Sendable {
     let identity: ProcessIdentity
     let parent: pid_t
-    /// It has ended and waits for its parent to take notice.
+    /// It has ended, and its parent has not waited for it yet.
     let isZombie: Bool
-    /// The command name, as its process may set it: escaped for people.
+    /// The command name, which the process may set itself; escaped for people.
     let name: String
 
     var process: pid_t { identity.process }
 
-    /// Reads the text of `/proc/PID/stat`, or `nil` if it is none.
+    /// Parses `/proc/PID/stat`; `nil` if the text is malformed.
     ///
-    /// The command name stands in parentheses and may hold blanks and parentheses itself, so the fields are counted
-    /// from the last closing one.
+    /// The command name is in parentheses and may itself contain blanks and parentheses, so the fields are counted from
+    /// the last closing one.
     init?(stat: [UInt8]) {
         guard let open = stat.firstIndex(of: UInt8(ascii: "(")),
             let close = stat.lastIndex(of: UInt8(ascii: ")")),
@@ -38,18 +38,18 @@ struct ProcessEntry: Hashable, Sendable {
         else { return nil }
         self.identity = ProcessIdentity(process: process, startTicks: startTicks)
         self.parent = parent
-        // One whose first thread has ended lives on in the others.
+        // A process whose first thread has ended lives on in its other threads.
         self.isZombie = (fields[0].first == UInt8(ascii: "Z") || fields[0].first == UInt8(ascii: "X")) && threads <= 1
         self.name = EscapedBytes.text(Array(stat[(open + 1)..<close]))
     }
 }
 
-/// The processes of the machine, as far as /proc shows them to this user.
+/// The processes of the machine that /proc shows to this user.
 ///
-/// A listing is no snapshot: processes come and go while it is read. Whoever acts on it reads it again until it has
-/// nothing more to act on.
+/// A listing is not a snapshot: processes come and go while it is read. A caller that acts on it must repeat it until
+/// there is nothing left to act on.
 enum ProcessTable {
-    /// Whether /proc is that of this process's PID namespace: in another one the numbers there are those of others.
+    /// Whether /proc belongs to this process's PID namespace; otherwise its numbers mean other processes.
     static var showsThisProcess: Bool {
         var target = [CChar](repeating: 0, count: 32)
         let count = readlink("/proc/self", &target, target.count)
@@ -73,10 +73,11 @@ enum ProcessTable {
         contents(of: "/proc/\(process)/stat").flatMap(ProcessEntry.init(stat:))
     }
 
-    /// The children of a process, by the lists of its threads (proc(5), `/proc/tid/children`); those that have ended
-    /// and were not waited for are among them.
+    /// The children of a process, from the lists of its threads (`/proc/PID/task/TID/children`, proc(5)).
     ///
-    /// Returns `nil` if the kernel makes no such lists.
+    /// They include zombies.
+    ///
+    /// Returns `nil` if the kernel does not provide these lists.
     static func children(of process: pid_t) -> Set<pid_t>? {
         let path = "/proc/\(process)/task"
         guard let folder = opendir(path) else { return nil }
@@ -86,7 +87,7 @@ enum ProcessTable {
             let name = Self.name(of: item)
             guard pid_t(name) != nil else { continue }
             guard let text = contents(of: "\(path)/\(name)/children") else {
-                // A thread may have ended meanwhile; the one that bears the process's number stays.
+                // Any other thread may have ended in the meantime; the main thread's entry stays.
                 guard name == "\(process)" else { continue }
                 return nil
             }
@@ -114,7 +115,7 @@ enum ProcessTable {
         withUnsafeBytes(of: &item.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
     }
 
-    /// The descendants of a process among the entries, without it, and without the `excluded` and theirs.
+    /// The descendants of a process among the entries, without itself, the `excluded` and their descendants.
     static func descendants(
         of root: pid_t,
         among entries: [ProcessEntry],
@@ -122,7 +123,7 @@ enum ProcessTable {
     ) -> [ProcessEntry] {
         let children = Dictionary(grouping: entries, by: \.parent)
         var found: [ProcessEntry] = []
-        // A number that is used again while the table is read could make a circle; each is visited once.
+        // A number reused while the table is read could form a cycle, so each process is visited once.
         var visited: Set<pid_t> = excluded.union([root])
         var next = [root]
         while let parent = next.popLast() {

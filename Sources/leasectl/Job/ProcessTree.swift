@@ -4,12 +4,11 @@ import LeaseCore
 
 /// The job's process tree: every descendant of `leasectl`.
 ///
-/// `leasectl` is a child subreaper, so a descendant whose parent has ended becomes its child, whatever sessions and
-/// groups it has moved to; no descendant gets out of the tree. The tree is empty exactly when there is no child left.
+/// `leasectl` is a child subreaper: a descendant whose parent has ended becomes its child, whatever sessions and groups
+/// it has moved to. So no descendant leaves the tree, and the tree is empty exactly when there is no child left.
 ///
-/// Children that were there before the job are not the job's, and are left alone: those that an earlier job of an
-/// election has left, with `--release main`. Children that `leasectl` was started with are none of its own
-/// (``StandIn``).
+/// Children that existed before the job are left alone: an earlier job of an election may have left them, with
+/// `--release main`. Children that `leasectl` was started with are kept by another process (``StandIn``).
 struct ProcessTree {
     private let root: pid_t
     private var foreign: Set<pid_t>
@@ -27,28 +26,28 @@ struct ProcessTree {
         self.foreign = foreign
     }
 
-    /// Who is alive in the tree now.
+    /// The processes of the tree that are alive now.
     func living() -> [ProcessEntry] {
         ProcessTable.descendants(of: root, among: ProcessTable.all(), excluding: foreign).filter { !$0.isZombie }
     }
 
-    /// Takes notice of a child that has ended.
+    /// Takes note of a child that was waited for.
     ///
-    /// Its number may be another process's from now on.
+    /// Its number may be reused from now on.
     mutating func ended(_ process: pid_t) {
         foreign.remove(process)
     }
 
-    /// Whether a child is left but for the foreign ones; `hasChildren` is what waitpid(2) said.
+    /// Whether no child is left except the foreign ones; `hasChildren` is what waitpid(2) reported.
     func isEmpty(hasChildren: Bool) -> Bool {
         guard hasChildren else { return true }
         guard !foreign.isEmpty else { return false }
         return !ProcessTable.all().contains { $0.parent == root && !foreign.contains($0.process) }
     }
 
-    /// Asks each process to end that has not been asked yet, but for those that one has started after it was asked.
+    /// Sends TERM to each process that has not been asked yet, except those started by a process after it was asked.
     ///
-    /// A stopped process is continued: it could not act on the signal otherwise.
+    /// A stopped process is continued: otherwise it could not act on the signal.
     mutating func terminate() {
         let begin = Self.ticks(at: BootClock.now())
         let unasked = rounds.unasked(among: living(), root: root)
@@ -58,14 +57,14 @@ struct ProcessTree {
         rounds.asked(unasked, in: begin...max(begin, Self.ticks(at: BootClock.now())))
     }
 
-    /// An instant in the unit in which the kernel tells when a process has started (proc(5), field 22).
+    /// An instant in the unit of a process's start time (clock ticks; proc(5), field 22).
     private static func ticks(at instant: BootInstant) -> UInt64 {
         UInt64(instant.nanoseconds / (1_000_000_000 / Int64(max(sysconf(Int32(_SC_CLK_TCK)), 1))))
     }
 
-    /// Kills every process that is there now, and for a moment each that comes.
+    /// Kills every process that exists now, and for a moment those that arrive.
     ///
-    /// What they start afterwards is for the next round.
+    /// Processes started afterwards are left to the next round.
     func kill() {
         for entry in living() {
             Self.send([SIGKILL], to: entry.identity)
@@ -73,11 +72,11 @@ struct ProcessTree {
         killArrivals()
     }
 
-    /// Kills those that become children of this process, until none has for a while.
+    /// Kills new children of this process, until none has arrived for a while.
     ///
-    /// A process that forks and ends hands its child on to this one, again and again, faster than a list of all
-    /// processes is read; that of the children alone is read faster. A child keeps its number until it is waited for,
-    /// which nobody does meanwhile: this thread alone waits.
+    /// A process that forks and exits hands its child to this one, and may repeat that faster than all of /proc can be
+    /// read; the list of children alone is read faster. A child keeps its number until it is waited for, and only this
+    /// thread waits, which it does not do here.
     private func killArrivals() {
         let start = BootClock.now()
         var lastArrival = start
@@ -94,19 +93,19 @@ struct ProcessTree {
         }
     }
 
-    /// How long children are killed as they come, in one round.
+    /// The longest time in one round for killing children as they arrive.
     private static let longestPursuit: Duration = .milliseconds(20)
-    /// After so long without one there is none to be expected.
+    /// After this time without a new child, none is expected.
     private static let quietTime: Duration = .milliseconds(2)
 
-    /// Sends a signal to every process that is there now.
+    /// Sends a signal to every process that exists now.
     func send(_ signal: Int32) {
         for entry in living() {
             Self.send([signal], to: entry.identity)
         }
     }
 
-    /// Sends a signal to every process that is there now and is in another process group than this one.
+    /// Sends a signal to every process that exists now and is in a process group other than this one's.
     func sendToOtherGroups(_ signal: Int32) {
         let own = getpgrp()
         for entry in living() where getpgid(entry.identity.process) != own {
@@ -114,14 +113,14 @@ struct ProcessTree {
         }
     }
 
-    /// Sends signals to that very process, or to none.
+    /// Sends signals to exactly this process, or to none.
     ///
-    /// The number may be another process's by now. A process descriptor stands for the process that has the number when
-    /// it is opened; if that one has the same start, it is ours, and stays so.
+    /// The number may have been reused. A process descriptor refers to the process that has the number when it is
+    /// opened; if that process has the same start, it is the right one, and the descriptor stays bound to it.
     private static func send(_ signals: [Int32], to identity: ProcessIdentity) {
         let descriptor = clinux_pidfd_open(identity.process)
         guard descriptor >= 0 else {
-            // Before Linux 5.3, or under a filter that does not know the call, the number has to do.
+            // Before Linux 5.3, or under a filter that does not know the call, the number is used.
             guard errno == ENOSYS || errno == EPERM else { return }
             guard ProcessTable.entry(identity.process)?.identity == identity else { return }
             for signal in signals { Glibc.kill(identity.process, signal) }

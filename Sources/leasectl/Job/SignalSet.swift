@@ -1,7 +1,7 @@
 import CLinux
 import Glibc
 
-/// A set of signals, 1 to 64, as one word: it goes through an argument of the trampoline as hexadecimal digits.
+/// A set of signals, 1 to 64, as one word; as an argument of the trampoline, hexadecimal digits.
 struct SignalSet: Hashable, Sendable {
     /// The highest signal number of Linux.
     static let highest: Int32 = 64
@@ -12,13 +12,13 @@ struct SignalSet: Hashable, Sendable {
         bits = signals.reduce(0) { $0 | Self.bit($1) }
     }
 
-    /// The set that ``text`` writes, or `nil` if the text is none.
+    /// Reads the form of ``text``; `nil` if the text is malformed.
     init?(text: String) {
         guard let bits = UInt64(text, radix: 16) else { return nil }
         self.bits = bits
     }
 
-    /// The signals of the calling thread's mask.
+    /// The signals of a mask, such as the calling thread's.
     init(_ mask: sigset_t) {
         var mask = mask
         self.init((1...Self.highest).filter { sigismember(&mask, $0) == 1 })

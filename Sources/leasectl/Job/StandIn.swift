@@ -4,32 +4,32 @@ import LeaseCore
 
 /// Leaves children that are not the job's to the process that has them.
 ///
-/// A shell may execute `leasectl` with jobs of its own in the background:
+/// A shell may execute `leasectl` while it has background jobs:
 ///
 ///     producer & exec leasectl run backup consumer
 ///
-/// They are children of the process that `leasectl` is now, and a child subreaper is given the orphans of all its
-/// children: nothing would tell what a child of the shell has left behind from what the job has. So where there are
-/// children already, the process divides. The one that was started keeps them, is no subreaper, and stands in for the
-/// other; the other, which has no child, is `leasectl`:
+/// These become children of `leasectl`. A child subreaper also inherits the orphans of all its children, so their
+/// orphans could not be told from the job's. Therefore, if there are children already, the process forks. The original
+/// process keeps them, is not a subreaper, and stands in for the other; the other, which has no children, is
+/// `leasectl`:
 ///
 ///     the caller's process ─┬─ producer …                     its orphans go where they would without leasectl
 ///       stands in           └─ leasectl (subreaper) ── job …  every descendant is the job's
 ///
-/// The first passes on the signals that it gets, waits for its children, and exits when the second does, as that did. If the
-/// first is killed, so is the second, and with it the job, as if they were one.
+/// The stand-in passes on the signals that it gets, waits for its children, and exits when `leasectl` does, with the
+/// same status. If the stand-in is killed, so is `leasectl`, and with it the job, as if they were one process.
 enum StandIn {
-    /// Divides the process if it has children; returns in the one that is `leasectl`, with what came of it.
+    /// Forks if the process has children; returns in the process that is `leasectl`.
     ///
-    /// To be called before there is a second thread.
+    /// Must be called before there is a second thread.
     ///
-    /// - Parameter signals: those that are passed on.
-    /// - Returns: the process that passes signals on, or `nil` if there was no reason to divide.
-    /// - Throws: errno as a ``SpawnFailure``, when the machine refuses a process.
+    /// - Parameter signals: the signals that are passed on.
+    /// - Returns: the process that passes signals on, or `nil` if there was no need to fork.
+    /// - Throws: errno as a ``SpawnFailure``, if the machine refuses a process.
     static func divideIfNeeded(passingOn signals: [Int32], start: StartState) throws(SpawnFailure) -> pid_t? {
         guard hasChildren else { return nil }
         let parent = getpid()
-        // What comes in between is queued for the parent.
+        // Signals that arrive before the fork is done are queued for the parent.
         let inbox = try SignalInbox(signals, start: start)
         let child = clinux_fork()
         guard child >= 0 else { throw .refused(errno) }
@@ -41,7 +41,7 @@ enum StandIn {
         standIn(for: child, inbox)
     }
 
-    /// Whether there is a child, be it one that has ended (waitid(2), ECHILD).
+    /// Whether there is a child, even one that has ended (waitid(2), ECHILD).
     private static var hasChildren: Bool {
         clinux_has_children() == 1
     }
@@ -51,7 +51,7 @@ enum StandIn {
             var waiting = pollfd(fd: inbox.descriptor, events: Int16(POLLIN), revents: 0)
             poll(&waiting, 1, -1)
             for signal in inbox.take() where signal.number != SIGCHLD && !isShared(signal) {
-                // It was not waited for, so the number is its own.
+                // The child was not waited for, so the number is still its own.
                 kill(child, signal.number)
             }
             var status: Int32 = 0
@@ -61,20 +61,20 @@ enum StandIn {
         }
     }
 
-    /// Whether the terminal has sent the signal to both: to all of the foreground group, but for a hang-up, which is
-    /// told to the leader of the session alone.
+    /// Whether the terminal has sent the signal to both processes: it signals the whole foreground group, except for a
+    /// hang-up, which only the session leader gets.
     private static func isShared(_ signal: SignalInbox.Signal) -> Bool {
         signal.isFromKernel && !(signal.number == SIGHUP && getsid(0) == getpid())
     }
 }
 
-/// Tells a signal that came twice from one that was sent twice.
+/// Tells a signal that arrived twice from one that was sent twice.
 ///
-/// Whoever signals a group of processes, or all of a service, signals ``StandIn`` and `leasectl`, and the one passes it on
-/// to the other: it means one signal, and a second TERM would kill the job. So of two of a kind by different ways, one
-/// soon after another, the later is an echo of the earlier.
+/// A signal to a process group, or to a whole service, reaches both ``StandIn`` and `leasectl`, and the stand-in passes
+/// it on. One request then arrives twice, but a second TERM would kill the job. So if two signals of a kind arrive by
+/// different ways within ``window``, the later one is an echo of the earlier.
 struct SignalEchoes: Hashable, Sendable {
-    /// How soon: far above what it takes to pass a signal on, also on a busy machine.
+    /// The longest delay of an echo: far above the time to pass a signal on, even on a busy machine.
     static let window: Duration = .seconds(2)
 
     private struct Arrival: Hashable {
@@ -82,10 +82,10 @@ struct SignalEchoes: Hashable, Sendable {
         let instant: BootInstant
     }
 
-    /// How the last signal of each kind came, if nothing was its echo yet.
+    /// How the last signal of each kind arrived, unless its echo has arrived as well.
     private var last: [Int32: Arrival] = [:]
 
-    /// Takes notice of a signal, and says whether it is an echo.
+    /// Takes note of a signal, and returns whether it is an echo.
     mutating func takeEcho(_ signal: Int32, isPassedOn: Bool, now: BootInstant) -> Bool {
         if let earlier = last[signal], earlier.isPassedOn != isPassedOn,
             earlier.instant.duration(to: now) < Self.window

@@ -1,22 +1,24 @@
 import CLinux
 import Glibc
 
-/// What `leasectl` was started with, and what its job is to be started with in turn.
+/// The state that `leasectl` was started with, and that its job must be started with in turn.
 ///
-/// Runtimes and libraries change some of it (SIGPIPE, descriptors), so `main` records it before anything else runs.
-/// Of a disposition only "ignored" is kept: a handler does not survive execve(2), so nobody can have handed one over.
+/// Runtimes and libraries change some of it (SIGPIPE, descriptors), so `main` records it before anything else runs. Of
+/// the dispositions only "ignored" is recorded: handlers do not survive execve(2).
 struct StartState: Hashable, Sendable {
     /// The signals that were ignored: nohup's HUP, for example.
     let ignored: SignalSet
     /// The signals that were blocked.
     let blocked: SignalSet
-    /// The descriptors that were open, those of the standard streams left out.
+    /// The descriptors that were open, except the standard streams.
     var descriptors: DescriptorSet
 
-    /// What this process was started with, if it was recorded before a second thread was there.
+    /// The state that this process was started with, if it was recorded before there was a second thread.
     static let ofThisProcess = record()
 
-    /// Records the state of this process, to be called before anything else runs.
+    /// Records the state of this process.
+    ///
+    /// Must be called before anything else runs.
     static func recordOfThisProcess() {
         _ = ofThisProcess
     }
@@ -31,13 +33,13 @@ struct StartState: Hashable, Sendable {
         )
     }
 
-    /// Gives this process the recorded state, as the last thing before it executes the job.
+    /// Restores the recorded state, as the last step before the job is executed.
     ///
-    /// Every other descriptor is marked close-on-exec. Those of `leasectl` are already, but a library may open one and mark
-    /// it a moment later, and the job may be started in that moment.
+    /// Every other descriptor is marked close-on-exec. Those of `leasectl` already are, but a library may open one and
+    /// mark it a moment later, and the job may be started in between.
     ///
-    /// A signal that came in while it was blocked is delivered in here, and may end the process, as it would have
-    /// ended the job.
+    /// A signal that arrived while it was blocked is delivered in here, and may end the process, as it would have ended
+    /// the job.
     func restore() {
         for descriptor in DescriptorSet.open().numbers.subtracting(descriptors.numbers) {
             clinux_set_close_on_exec(descriptor, 1)

@@ -1,21 +1,22 @@
 import Glibc
 
-/// Who of a process tree was asked to end, and who is to be asked in the next round.
+/// Which processes of a tree were asked to end, and which must be asked in the next round.
 ///
-/// What a process starts after it was asked is how it ends: the cleaning up of a shell's trap is made of processes. What
-/// it has started before is to be asked, too, also if no listing has shown it by then:
+/// A process started *after* its parent was asked to end is part of the clean-up (a shell's trap) and is left alone.
+/// One started *before* must be asked, even if no listing showed it: it is older than the first round, or an orphan
+/// from during it.
 ///
 ///     ──▶ listing ──▶ asking each, one after the other ──▶
-///      │      └─────────────────┴ started by one that is asked later in the round, and ends: an orphan of this time
+///      │      └─────────────────┴ started by one that is asked later and dies: an orphan from during the round
 ///      └ there before, and missed by the listing: older than the round
 struct TerminationRounds: Hashable, Sendable {
     private var asked: Set<ProcessIdentity> = []
-    /// When the first were asked, in clock ticks from boot (proc(5)).
+    /// When the first round took place, in clock ticks from boot (proc(5)).
     private var firstRound: ClosedRange<UInt64>?
 
-    /// Which of the processes of a tree are to be asked.
+    /// The processes of a tree that must be asked.
     ///
-    /// - Parameter root: whose children orphans of the tree become.
+    /// - Parameter root: the process that adopts the orphans of the tree.
     func unasked(among living: [ProcessEntry], root: pid_t) -> [ProcessEntry] {
         var left = living.filter { !asked.contains($0.identity) }
         guard firstRound != nil else { return left }
@@ -30,15 +31,15 @@ struct TerminationRounds: Hashable, Sendable {
         }
     }
 
-    /// These processes were asked.
+    /// Takes note that these processes were asked.
     mutating func asked(_ processes: [ProcessEntry], in ticks: ClosedRange<UInt64>) {
         asked.formUnion(processes.map(\.identity))
         firstRound = firstRound ?? ticks
     }
 
-    /// Whether whoever has started a process had not been asked yet, as far as can be told.
+    /// Whether a process was probably started before its parent was asked.
     ///
-    /// One that knows nothing better to do ends when it is asked, and leaves what it had started an orphan.
+    /// A process without a handler dies on TERM and leaves its children as orphans.
     private func wasMissed(_ entry: ProcessEntry, root: pid_t) -> Bool {
         guard let firstRound else { return true }
         let start = entry.identity.startTicks

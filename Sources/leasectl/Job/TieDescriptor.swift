@@ -1,13 +1,14 @@
 import CLinux
 import Glibc
 
-/// The descriptor of a tie, at a number that is in nobody's way: as long as a process has it open, the lease is held.
+/// The descriptor of a tie, at an inconspicuous number: the lease is held while any process has it open.
 ///
-/// It is close-on-exec in `leasectl`; only a job that is handed it inherits it. `leasectl` has it open for as long as it
-/// supervises, so that a job which closes all that it inherited is covered by the one copy that is left.
+/// It is close-on-exec in `leasectl`; only a job that is given it inherits it. `leasectl` keeps it open while it
+/// supervises, so that a job which closes all inherited descriptors is still covered.
 ///
-/// Programs use low numbers themselves, shells those from 10 on, and select(2) cannot take one from 1024 on. So it
-/// stands a little below 1024, or below the limit of open files if that is lower, with room for the ties of nested runs.
+/// Programs use low numbers themselves, shells those from 10 on, and select(2) cannot handle 1024 and above. So the
+/// number is a little below 1024, or below the limit on open files if that is lower, with room for the ties of nested
+/// runs.
 struct TieDescriptor: ~Copyable {
     /// The descriptor's number, the same in the job.
     let number: Int32
@@ -23,7 +24,8 @@ struct TieDescriptor: ~Copyable {
         close(number)
     }
 
-    /// A copy of a descriptor at such a number, to be owned by one of these; `nil` if the process has no descriptor left.
+    /// A copy of a descriptor at such a number, for a `TieDescriptor` to own; `nil` if the process has no descriptor
+    /// left.
     static func copy(of descriptor: Int32) -> Int32? {
         var limits = rlimit()
         let isKnown = getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limits) == 0

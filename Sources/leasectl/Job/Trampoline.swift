@@ -1,28 +1,28 @@
 import CLinux
 import Glibc
 
-/// The step between `leasectl` and its job: `leasectl` executes itself as this, and this executes the job.
+/// The step between `leasectl` and its job: `leasectl` executes itself as the trampoline, which executes the job.
 ///
-/// posix_spawn(3) can neither ask for a parent-death signal nor give back the signals as they were, so a process of our
-/// own does it in between. The spawned process
+/// posix_spawn(3) can neither set a parent-death signal nor restore all signal state, so this process does it in
+/// between. The spawned process
 ///
 /// 1. asks to be killed when the thread that spawned it ends (the main thread of `leasectl`, which lives as long as
-///    `leasectl`), and looks whether its parent is still there, before and after: a parent that died in between would
+///    `leasectl`), and checks before and after that its parent is still there: a parent that died in between would
 ///    never send the signal;
 /// 2. restores the ignored signals, the mask and the descriptors that `leasectl` itself was started with;
-/// 3. executes the job. If that fails it writes errno, and whether there is such a file, into a pipe that a successful
-///    execution closes; so `leasectl` tells "not found" from "cannot be executed" without guessing at exit codes.
+/// 3. executes the job. If that fails, it writes errno, and whether the file exists, into a pipe that a successful
+///    execution closes; so `leasectl` can tell "not found" from "cannot be executed" without interpreting exit codes.
 ///
 /// Its arguments: ``marker``, the parent's process id, the ignored and the blocked signals, the inherited descriptors,
-/// the pipe, the command.
-/// The parent-death signal is best effort: the kernel takes it away at a set-user-ID program (prctl(2)).
+/// the pipe, the command. The parent-death signal is best effort: the kernel clears it for a set-user-ID program
+/// (prctl(2)).
 enum Trampoline {
     /// The hidden subcommand.
     ///
-    /// The parser of options would not even take it.
+    /// The option parser would not accept it.
     static let marker = "---job"
 
-    /// How many arguments stand before the command, the program's own name included.
+    /// How many arguments come before the command, including the program's own name.
     private static let headCount = 7
 
     /// The arguments that start the trampoline.
@@ -34,7 +34,7 @@ enum Trampoline {
         return head.map { Array($0.utf8) } + command.arguments
     }
 
-    /// Becomes the job if these are the trampoline's arguments; returns if they are not.
+    /// Becomes the job if these are the trampoline's arguments; otherwise returns.
     static func runIfAsked(count: Int32, arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) {
         guard count > 1, let first = arguments[1], strcmp(first, marker) == 0 else { return }
         let texts = (2..<headCount).map { index in index < count ? arguments[index].map { String(cString: $0) } : nil }

@@ -9,12 +9,12 @@ enum Base64 {
         return values
     }()
 
-    /// The text that stands for the bytes.
+    /// The digits of the bytes, as text.
     static func text(_ bytes: [UInt8]) -> String {
         String(decoding: digits(bytes), as: UTF8.self)
     }
 
-    /// The same as ASCII.
+    /// The digits of the bytes, as ASCII.
     static func digits(_ bytes: [UInt8]) -> [UInt8] {
         var digits: [UInt8] = []
         digits.reserveCapacity((bytes.count + 2) / 3 * 4)
@@ -29,7 +29,7 @@ enum Base64 {
         return digits
     }
 
-    /// The bytes that the digits stand for, or `nil` if they are not what ``digits(_:)`` makes of any bytes.
+    /// The bytes that the digits encode, or `nil` if ``digits(_:)`` never returns these digits.
     static func bytes(_ digits: ArraySlice<UInt8>) -> [UInt8]? {
         guard digits.count.isMultiple(of: 4) else { return nil }
         var bytes: [UInt8] = []
@@ -43,7 +43,7 @@ enum Base64 {
                 guard value < 64 else { return nil }
                 bits = bits << 6 | UInt32(value)
             }
-            // The bits behind the last byte are 0, so that there is one way to write it.
+            // The bits after the last byte must be 0, so that bytes have only one encoding.
             guard bits & (UInt32(1) << UInt32(8 * padded) - 1) == 0 else { return nil }
             for place in 0..<3 - padded { bytes.append(UInt8(truncatingIfNeeded: bits >> UInt32(16 - 8 * place))) }
         }

@@ -1,12 +1,12 @@
 import CLinux
 import Glibc
 
-/// stdout and stderr, without buffers between: what was said is said, also when the process is killed next.
+/// stdout and stderr, unbuffered: what was written stays written, even if the process is killed next.
 enum Console {
     /// Writes to stdout.
     ///
-    /// - Throws: ``Failure`` if it cannot be written: a full disk, a closed stdout. A reader that has gone away is told
-    ///   as a shell tells it, without a word.
+    /// - Throws: ``Failure`` if it cannot be written: a full disk, a closed stdout. If the reader has gone away, it has
+    ///   the exit code of SIGPIPE and no message.
     static func write(_ text: String) throws(Failure) {
         try write(Array(text.utf8))
     }
@@ -25,14 +25,14 @@ enum Console {
         try write(line + "\n")
     }
 
-    /// Says on stderr what is wrong, on one line, which may quote what others have said.
+    /// Prints on stderr what is wrong, as one line; the sentence may quote foreign text.
     ///
-    /// There is nobody to tell if that fails.
+    /// A failure to write is ignored.
     static func complain(_ sentence: String) {
         _ = write(Array("leasectl: \(PrintableText.sentence(sentence))\n".utf8), to: STDERR_FILENO)
     }
 
-    /// Writes all bytes, and returns the error that stopped it, if one did.
+    /// Writes all bytes; returns the error that stopped it, if any.
     static func write(_ bytes: [UInt8], to descriptor: Int32) -> Int32? {
         var rest = bytes[...]
         while !rest.isEmpty {

@@ -29,7 +29,7 @@ extension LeaseStatus {
         ("PID", .right), ("FENCE", .right), ("WAITERS", .right),
     ]
 
-    /// The texts of those columns.
+    /// The cells of those columns.
     var row: [String] {
         [
             PrintableText.text(name.bytes), PrintableText.text(owner), PrintableText.text(state.description),
@@ -39,7 +39,7 @@ extension LeaseStatus {
         ]
     }
 
-    /// Prints all that is known, a field a line.
+    /// Prints all that is known, one field a line.
     func show(style: TextStyle) throws(Failure) {
         let ending = isTied ? ", tied to its process tree" : isBound ? ", bound to its connection" : ""
         let isCalm = state == .held

@@ -2,7 +2,7 @@ import LeaseClient
 import LeaseCore
 
 extension LeaseEvent {
-    /// The members of the JSON object, with the keys of the wire.
+    /// The members of the JSON object, with the protocol's keys.
     var json: [JSONText.Member] {
         var members = JSONText.bytes("name", name.bytes)
         members.append(.init("event", .string(kind.rawValue)))
@@ -15,7 +15,6 @@ extension LeaseEvent {
         return members
     }
 
-    /// The line for people.
     func line(style: TextStyle) -> String {
         var details: [String] = []
         if let ttl { details.append("for \(DurationText.format(ttl))") }
@@ -35,7 +34,7 @@ extension LeaseEvent {
 }
 
 extension LeaseStatus {
-    /// The members of the JSON object of the present state: those of ``json``, and `event`, which is the state.
+    /// The JSON object of a lease in the present state: the members of ``json``, and `event`, which is the state.
     var watchJSON: [JSONText.Member] {
         var members = json
         let isName: (JSONText.Member) -> Bool = { $0.key.hasPrefix("name") }
@@ -43,7 +42,7 @@ extension LeaseStatus {
         return members
     }
 
-    /// The line of the present state for people, with the time since when it is held.
+    /// The line for people of a lease in the present state, with the time since which it is held.
     func watchLine(style: TextStyle) -> String {
         var details = ["\(TimeText.short(remaining)) left"]
         if waiters > 0 { details.append("\(waiters) waiting") }
@@ -59,7 +58,7 @@ extension LeaseStatus {
     }
 }
 
-/// One line of `watch` for people: when, what, which lease, who, and what else is to be known.
+/// One line of `watch` for people: time, event, lease, holder and details.
 private struct WatchLine {
     let atMilliseconds: Int64
     let word: String
@@ -69,7 +68,7 @@ private struct WatchLine {
     let fence: Token
     let details: [String]
 
-    /// The longest word of an event, so that the names stand under one another.
+    /// The length of the longest event word, so that the names are aligned.
     private static let wordWidth = 8
 
     func text(style: TextStyle) -> String {

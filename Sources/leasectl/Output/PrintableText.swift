@@ -1,20 +1,20 @@
 import LeaseCore
 
-/// Bytes in a line for people.
+/// Bytes as printable text.
 enum PrintableText {
-    /// What is UTF-8 and printable as it is, a backslash doubled, every other byte as `\xHH`.
+    /// Printable UTF-8 as it is, a backslash doubled, every other byte as `\xHH`.
     ///
-    /// Nothing in it can move the cursor, hide text or turn its direction, and the bytes can be read back from it.
+    /// The result cannot move the cursor, hide text or change its direction, and the bytes can be recovered from it.
     static func text(_ bytes: [UInt8]) -> String {
         text(bytes, isPlain: isPlain)
     }
 
-    /// A label, or a word of the daemon: as ``text(_:)-([UInt8])``.
+    /// A label, or a word from the daemon: as ``text(_:)-([UInt8])``.
     static func text(_ text: String) -> String {
         Self.text(Array(text.utf8))
     }
 
-    /// A sentence, in which bytes may be written out already: as ``text(_:)-([UInt8])``, with backslashes as they are.
+    /// A sentence that may already contain escaped bytes: as ``text(_:)-([UInt8])``, but backslashes stay single.
     static func sentence(_ sentence: String) -> String {
         text(Array(sentence.utf8)) { $0 == "\\" || isPlain($0) }
     }
@@ -43,7 +43,7 @@ enum PrintableText {
         }
     }
 
-    /// Whether the character has a shape of its own, says nothing to a terminal, and begins no escape.
+    /// Whether the character is visible by itself, does not control a terminal, and begins no escape.
     private static func isPlain(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.properties.generalCategory {
         case .control, .format, .surrogate, .privateUse, .unassigned, .lineSeparator, .paragraphSeparator: false

@@ -1,7 +1,7 @@
 import Glibc
 import LeaseCore
 
-/// A line on stderr that tells how far a long command is: on a terminal alone.
+/// A line on stderr that shows the progress of a long command; only on a terminal.
 struct Progress {
     private static let interval: Duration = .milliseconds(200)
 
@@ -14,9 +14,9 @@ struct Progress {
 
     /// - Parameters:
     ///   - verb: what is done, in the past tense.
-    ///   - noun: what it is done with.
-    ///   - total: how many there are, if that is known.
-    ///   - prints: whether the command prints to stdout meanwhile; a terminal has no room for both.
+    ///   - noun: what it is done to.
+    ///   - total: how many there are, if known.
+    ///   - prints: whether the command also prints to stdout; a terminal has no room for both.
     init(_ verb: String, _ noun: String = "entries", of total: Int? = nil, prints: Bool = false) {
         self.verb = verb
         self.noun = noun
@@ -24,9 +24,9 @@ struct Progress {
         isShown = isatty(STDERR_FILENO) == 1 && !(prints && isatty(STDOUT_FILENO) == 1)
     }
 
-    /// So many entries more are done.
+    /// Counts more entries as done.
     ///
-    /// - Parameter total: how many there are in all, if that is known.
+    /// - Parameter total: how many there are in all, if known.
     mutating func advance(by entries: Int, of total: Int? = nil) {
         count += entries
         guard isShown, BootClock.now() >= nextTime else { return }
@@ -34,7 +34,6 @@ struct Progress {
         say("\r\(verb) \(count)\((total ?? self.total).map { " of \($0)" } ?? "") \(noun)")
     }
 
-    /// Takes the line away.
     func end() {
         if isShown { say("\r\u{1B}[K") }
     }

@@ -56,14 +56,14 @@ struct RunReport: Hashable, Sendable {
         }
     }
 
-    /// Puts the report into the file: whole or not at all, for whoever reads it meanwhile, wherever that can be done.
+    /// Writes the report to the file, atomically for concurrent readers where possible.
     ///
-    /// A link is followed. A file that is there keeps its mode and its owner. Where the folder, the owner or a second
-    /// name of the file does not allow that a new file takes its place, the file itself is written; so is what is no
-    /// regular file, such as a pipe, and what is open already (`/dev/stdout`, `/dev/fd/3`).
+    /// A link is followed. An existing file keeps its mode and its owner. If the directory, the owner or a second hard
+    /// link prevents a new file from replacing it, the file is written in place. So is anything that is not a regular
+    /// file, such as a pipe, and an open descriptor (`/dev/stdout`, `/dev/fd/3`).
     ///
-    /// - Throws: ``Failure`` with a sentence that names the file. A file that was there is as it was, if a new one was to
-    ///   take its place and the disk has no room for it.
+    /// - Throws: ``Failure`` with a sentence that names the file. If a new file was to replace the existing one and the
+    ///   disk is full, the existing one is unchanged.
     func write(to path: String) throws(Failure) {
         let bytes = Array((json.text + "\n").utf8)
         if let descriptor = Self.openDescriptor(named: path) {
@@ -80,10 +80,11 @@ struct RunReport: Hashable, Sendable {
             let error = Self.write(bytes, to: temporary.descriptor)
             if error == nil, rename(temporary.path, target) == 0 { return }
             unlink(temporary.path)
-            // What does not fit beside the file would not fit into it, and what it has would be gone.
+            // A report that does not fit next to the file would not fit into it either, and the old content would be
+            // lost.
             if let error { throw Self.failure(path, error) }
         }
-        // Without O_CREAT where there is a file: in /tmp the kernel may refuse it for one of another user (proc(5),
+        // Without O_CREAT for an existing file: in /tmp the kernel may refuse it for another user's file (proc(5),
         // protected_regular).
         let flags = O_WRONLY | O_TRUNC | (present == nil ? O_CREAT : 0)
         try Self.write(bytes, to: path, flags: flags, named: path)
@@ -91,8 +92,8 @@ struct RunReport: Hashable, Sendable {
 
     /// The descriptor of this process that a path names, as `/dev/stdout` and `/dev/fd/3` do.
     ///
-    /// What is open there is written where it stands: opened anew, a log would be written over from its beginning.
-    /// Those that this program has opened for itself are closed on exec, and nobody's to name.
+    /// It is written at its current position: opened again, a log would be overwritten from its beginning. Descriptors
+    /// that this program opened itself are close-on-exec, and cannot be named.
     private static func openDescriptor(named path: String) -> Int32? {
         let number: Int32? =
             switch path {
@@ -105,9 +106,9 @@ struct RunReport: Hashable, Sendable {
         return number
     }
 
-    /// The file that is there, with its path without links if that is known.
+    /// The existing file, with its path without links if that is known.
     ///
-    /// The kernel follows the links, and so keeps to its rule on those that others have laid in a shared folder
+    /// The kernel follows the links, and so applies its rule for links that other users placed in a shared directory
     /// (proc(5), protected_symlinks); realpath(3) would not.
     private static func present(at path: String) -> (status: stat, path: String?)? {
         let descriptor = clinux_open_path(path)
@@ -122,8 +123,8 @@ struct RunReport: Hashable, Sendable {
         return (status, isSame ? String(validatingCString: name) : nil)
     }
 
-    /// Where a new file is to be put, or `nil` if it cannot take the place of what is there: a file with a second name,
-    /// or a link that leads nowhere.
+    /// Where to put a new file, or `nil` if it cannot replace the existing one: that has a second hard link, or is a
+    /// link that leads nowhere.
     private static func target(of path: String, _ present: (status: stat, path: String?)?) -> String? {
         if let present {
             return present.status.st_nlink == 1 ? present.path : nil
@@ -132,12 +133,12 @@ struct RunReport: Hashable, Sendable {
         return lstat(path, &status) == 0 ? nil : path
     }
 
-    /// A new file in the folder of another, with the mode and the owner of that one; `nil` if there cannot be one.
+    /// A new file in the same directory, with the mode and owner of the existing one; `nil` if it cannot be made.
     private static func temporaryFile(
         for path: String,
         like present: stat?
     ) -> (path: String, descriptor: Int32)? {
-        // A name of its own, since that of the file may be as long as a name can be.
+        // Not derived from the file's name, which may already be as long as allowed.
         let folder = path.lastIndex(of: "/").map { path[...$0] } ?? ""
         let temporary = "\(folder).leasectl-report-\(getpid()).tmp"
         let flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC
@@ -146,7 +147,7 @@ struct RunReport: Hashable, Sendable {
         guard let present else { return (temporary, descriptor) }
         var own = Glibc.stat()
         let isSame = fstat(descriptor, &own) == 0 && own.st_uid == present.st_uid && own.st_gid == present.st_gid
-        // The mode comes last: a change of the owner takes bits of it away.
+        // The mode comes last: a change of the owner clears some of its bits.
         guard isSame || fchown(descriptor, present.st_uid, present.st_gid) == 0,
             fchmod(descriptor, present.st_mode & 0o7777) == 0
         else {
@@ -158,13 +159,13 @@ struct RunReport: Hashable, Sendable {
     }
 
     private static func write(_ bytes: [UInt8], to path: String, flags: Int32, named name: String) throws(Failure) {
-        // A FIFO that nobody reads is an error at once, and not waited for: open(2), ENXIO.
+        // A FIFO without a reader fails at once instead of blocking (open(2), ENXIO).
         let file = clinux_open(path, flags | O_CLOEXEC | O_NONBLOCK, 0o666)
         guard file >= 0 else { throw failure(name) }
         if let error = write(bytes, to: file) { throw failure(name, error) }
     }
 
-    /// Writes all bytes and closes the file; the error if that fails.
+    /// Writes all bytes and closes the file; returns the first error, if any.
     private static func write(_ bytes: [UInt8], to file: Int32) -> Int32? {
         let error = Console.write(bytes, to: file)
         let closed = close(file)

@@ -1,6 +1,6 @@
 import Glibc
 
-/// Colour, for a terminal alone, and never where `NO_COLOR` says so (no-color.org).
+/// Colour, only on a terminal, and never if `NO_COLOR` is set and not empty (no-color.org).
 struct TextStyle: Hashable, Sendable {
     let hasColor: Bool
 
@@ -14,6 +14,6 @@ struct TextStyle: Hashable, Sendable {
     /// A header, or the name of a field.
     func heading(_ text: String) -> String { hasColor ? "\u{1B}[1m\(text)\u{1B}[0m" : text }
 
-    /// Something that wants attention.
+    /// Text that needs attention.
     func warning(_ text: String) -> String { hasColor ? "\u{1B}[33m\(text)\u{1B}[0m" : text }
 }

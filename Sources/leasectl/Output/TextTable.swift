@@ -1,9 +1,9 @@
-/// Aligned columns with a header, for people, by what each text takes on a terminal (``TextWidth``).
+/// Aligned columns with a header, for people, by the width of each text on a terminal (``TextWidth``).
 ///
-/// A list of any length is printed in pieces as it comes: ``takeLines(style:)`` gives the rows so far. A column only ever
-/// widens, so that the pieces stand below each other as well as they can.
+/// A list of any length is printed in pieces as it arrives: ``takeLines(style:)`` returns the rows so far. Columns only
+/// ever widen, so that the pieces stay as aligned as possible.
 struct TextTable {
-    /// Which side of its column a text stands on.
+    /// The side of the column to which its texts are aligned.
     enum Alignment: Hashable, Sendable {
         case left, right
     }
@@ -20,21 +20,21 @@ struct TextTable {
         widths = header.map(TextWidth.cells)
     }
 
-    /// How many rows there are that were not taken.
+    /// The number of rows that were not taken yet.
     var rowCount: Int { rows.count }
 
-    /// Adds a row, a text for each column.
+    /// Adds a row, with one text for each column.
     mutating func add(_ row: [String]) {
         rows.append(row)
         for (column, cell) in row.enumerated() { widths[column] = max(widths[column], TextWidth.cells(cell)) }
     }
 
-    /// The lines, the header first, without blanks at their ends.
+    /// The lines, the header first, without trailing blanks.
     func lines(style: TextStyle) -> [String] {
         [style.heading(line(header))] + rows.map(line)
     }
 
-    /// The lines of the rows that were added since the last time, the header before the first of them.
+    /// The lines of the rows added since the last call, with the header before the very first of them.
     mutating func takeLines(style: TextStyle) -> [String] {
         guard !rows.isEmpty else { return [] }
         defer {

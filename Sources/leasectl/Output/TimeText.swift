@@ -13,7 +13,7 @@ enum TimeText {
         return String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
-    /// A duration as short as it is still useful: whole seconds from ten seconds on.
+    /// A duration as short as is still useful: in whole seconds from ten seconds on.
     static func short(_ duration: Duration) -> String {
         let milliseconds = duration.wholeMilliseconds
         return DurationText.format(.milliseconds(milliseconds < 10_000 ? milliseconds : milliseconds / 1000 * 1000))

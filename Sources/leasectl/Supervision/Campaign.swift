@@ -1,19 +1,19 @@
-/// What `leasectl elect` does after each term: the decision alone.
+/// What `leasectl elect` does after each term: the decisions alone.
 ///
 ///     campaign ──▶ elected, leads ──▶ the term ends ──┬─ wanted so, or hopeless ─▶ finish
 ///         ▲                                           └─ failed or lost
 ///         └───────────────── after the back-off ──────────────┘
 ///
-/// A command that fails has given the lease back before its candidate keeps away, so that the next one leads.
+/// After a failed command the lease is released before this candidate pauses, so that the next one leads.
 struct Campaign: Hashable, Sendable {
-    /// The least time between two attempts when the daemon is away.
+    /// The shortest pause between two attempts while the daemon is away.
     static let leastPause: Duration = .milliseconds(500)
 
-    /// How long to keep away after a failure.
+    /// How long to pause after a failure.
     let backoff: Duration
     /// Whether one term is enough.
     let isOnce: Bool
-    /// Whether a lease was granted once: the daemon is known, and is waited for if it is away.
+    /// Whether a lease was granted before: then a daemon that is away is waited for.
     private(set) var hasLed = false
 
     init(backoff: Duration, isOnce: Bool) {
@@ -21,17 +21,16 @@ struct Campaign: Hashable, Sendable {
         self.isOnce = isOnce
     }
 
-    /// What comes next.
     enum Step: Hashable, Sendable {
         case finish
         case campaign(after: Duration)
     }
 
-    /// Takes notice of how a term, or the campaign for one, has ended.
+    /// Decides what follows the end of a term, or of an attempt to get one.
     ///
     /// - Parameters:
-    ///   - wasGranted: whether it came to a term at all.
-    ///   - stopSignal: the signal that asked this candidate to stop, if one did.
+    ///   - wasGranted: whether there was a term at all.
+    ///   - stopSignal: the signal that asked this candidate to stop, if any.
     mutating func ended(_ conclusion: Conclusion, wasGranted: Bool, stopSignal: Int32?) -> Step {
         hasLed = hasLed || wasGranted
         guard stopSignal == nil, !isOnce || !wasGranted else { return .finish }
@@ -42,8 +41,7 @@ struct Campaign: Hashable, Sendable {
         // Trying again would not make the command executable.
         case .notStarted: return .finish
         case .notAcquired(let refusal):
-            // A socket that is made anew may be closed to this user for a moment, and others may take all descriptors
-            // for one.
+            // A newly made socket may be closed to this user for a moment, and others may take all descriptors for one.
             guard hasLed, [.unreachable, .unable, .closed, .shortage].contains(refusal.kind) else { return .finish }
             return .campaign(after: max(backoff, Self.leastPause))
         }

@@ -1,8 +1,8 @@
 import LeaseCore
 
-/// What a run exits with, and what it says on the way.
+/// The exit code of a run, and its messages.
 extension Conclusion {
-    /// How the job's main process ended, if it ran and that is known.
+    /// How the job's main process ended, if it ran and this is known.
     var jobStatus: JobStatus? {
         switch self {
         case .ended(let status): status
@@ -21,7 +21,7 @@ extension Conclusion {
 
     /// The exit code.
     ///
-    /// - Parameter notAcquired: What "held by another" is to exit with (`-E`, `--skip-ok`).
+    /// - Parameter notAcquired: The exit code for "held by another" (`-E`, `--skip-ok`).
     func exitStatus(notAcquired: Int32) -> Int32 {
         switch self {
         case .ended(let status), .onWinFailed(let status): status.exitStatus
@@ -35,9 +35,10 @@ extension Conclusion {
         }
     }
 
-    /// The sentence for stderr, or `nil` if there is nothing to say: the job ended, or it was said when it happened.
+    /// The sentence for stderr, or `nil` if there is nothing more to say: the job ended, or the reason was printed
+    /// already.
     ///
-    /// - Parameter isHeldFine: The lease being held by another is nothing wrong (`--skip-ok`).
+    /// - Parameter isHeldFine: Whether a lease held by another is not an error (`--skip-ok`).
     func complaint(program: String, isHeldFine: Bool) -> String? {
         switch self {
         case .ended, .lost, .atMostReached, .interrupted, .onWinFailed: return nil
@@ -53,7 +54,7 @@ extension Conclusion {
 }
 
 extension Refusal.Kind {
-    /// The exit code, with nothing said about another for "held".
+    /// The exit code, unless the caller chose another for "held".
     var exitStatus: Int32 {
         switch self {
         case .held: ExitStatus.notAcquired
@@ -67,7 +68,7 @@ extension Refusal.Kind {
 }
 
 extension Loss {
-    /// What is said on stderr when the job is being stopped for it.
+    /// The message on stderr when the job is stopped because of the loss.
     func sentence(of name: LeaseName) -> String {
         switch self {
         case .revoked(let reason): "lease '\(name)' was revoked, the job is being stopped: \(reason)"
@@ -77,7 +78,7 @@ extension Loss {
 }
 
 extension JobStatus {
-    /// The exit code by which a shell would tell it.
+    /// The exit code with which a shell would report it.
     var exitStatus: Int32 {
         switch self {
         case .exited(let code): code
@@ -87,7 +88,7 @@ extension JobStatus {
 }
 
 extension SpawnFailure {
-    /// The exit code by which env(1) would tell it.
+    /// The exit code with which env(1) would report it.
     var exitStatus: Int32 {
         switch self {
         case .notFound: ExitStatus.notFound
@@ -98,7 +99,7 @@ extension SpawnFailure {
 }
 
 extension Supervision.StageFailure {
-    /// What is said on stderr.
+    /// The message on stderr.
     ///
     /// - Parameter program: The program's path, in a form for people.
     func sentence(of stage: SupervisionStage, program path: String) -> String {

@@ -6,29 +6,28 @@ enum JobStatus: Hashable, Sendable {
     case signalled(Int32)
 }
 
-/// Why a lease is over before its holder released it.
+/// Why a lease ended before its holder released it.
 enum Loss: Hashable, Sendable {
-    /// It was revoked: the sentence that names the reason.
+    /// It was revoked; the sentence contains the reason.
     case revoked(String)
-    /// The daemon says that the fence is over.
+    /// It ended in another way, or could not be renewed; the sentence says how.
     case expired(String)
 }
 
-/// Why the daemon, or the way to it, did not do what it was asked.
+/// Why the daemon, or the connection to it, did not do what it was asked.
 struct Refusal: Hashable, Sendable {
     enum Kind: Hashable, Sendable, CaseIterable {
         /// Another holds the lease.
         case held
         /// The token is not, or no longer, the lease's.
         case lost
-        /// There is a socket, and this user may not open it: that is no daemon that is away, and does not pass.
+        /// There is a socket, and this user may not open it: the daemon is not away, and waiting does not help.
         case closed
         /// Nobody answers.
         case unreachable
-        /// The daemon answers that it cannot: no room, a full disk.
+        /// The daemon answered that it cannot: no room, a full disk.
         case unable
-        /// This process, or its machine, has no descriptor or no memory left for a connection: the daemon was not
-        /// asked.
+        /// This process or its machine has no descriptor or memory left for a connection: the daemon was not asked.
         case shortage
         case denied, usage, internalError
     }
@@ -37,13 +36,13 @@ struct Refusal: Hashable, Sendable {
     let message: String
 }
 
-/// How the giving back of a lease went.
+/// How the release of a lease went.
 enum ReleaseResult: Hashable, Sendable {
-    /// It is free, or left in place until its time is up, as it was wanted.
+    /// The lease is free, or left in place for the requested time.
     case released
-    /// It is left in place for the daemon's longest TTL, which is shorter than was wanted.
+    /// The lease is left in place for the daemon's longest TTL, which is shorter than requested.
     case leftFor(TTL)
-    /// The tenure was over already.
+    /// The tenure was already over.
     case wasOver
     /// The daemon could not be told; the lease ends with its tie, or its TTL.
     case failed(String)
@@ -55,12 +54,12 @@ enum Conclusion: Hashable, Sendable {
     case ended(JobStatus)
     /// The lease was lost and the job was stopped.
     case lost(Loss, JobStatus?)
-    /// The job was stopped at the end of its time.
+    /// The job was stopped at the end of its time (`--at-most`).
     case atMostReached(JobStatus?)
     case notAcquired(Refusal)
-    /// The daemon could not be reached, and that is as good as a run.
+    /// The daemon could not be reached, and that counts as success.
     case skipped(Refusal)
-    /// A signal came before the job.
+    /// A signal arrived before the job started.
     case interrupted(Int32)
     case notStarted(SpawnFailure)
     /// The program of `--on-win` failed, so there was no job.

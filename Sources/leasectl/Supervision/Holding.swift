@@ -1,20 +1,18 @@
 import LeaseCore
 
-/// What `leasectl hold` does when: the decisions alone.
+/// The decisions of `leasectl hold`, as a pure state machine.
 ///
 ///     acquiring ──granted──▶ holding ──signal──▶ releasing ──▶ finished
 ///         │ refused             │ lost                            ▲
 ///         ├─────────────────────┴─────────────────────────────────┤
 ///         └ signal ▶ abandoning ──────────────────────────────────┘
 ///
-/// A lease that was lost is not given back: whoever depends on this process gets the time that is left to stop.
+/// A lost lease is not released: what depends on this process gets the time that is left to stop.
 struct Holding: Hashable, Sendable {
-    /// Where it stands.
     enum Phase: Hashable, Sendable {
         case acquiring, abandoning, holding, releasing, finished
     }
 
-    /// What happens.
     enum Event: Hashable, Sendable {
         case granted(Tenancy.Grant)
         case refused(Refusal)
@@ -23,17 +21,15 @@ struct Holding: Hashable, Sendable {
         case released(ReleaseResult)
     }
 
-    /// What is to be done.
     enum Action: Hashable, Sendable {
-        /// Tell that the lease is held.
+        /// Announce that the lease is held.
         case announce(Tenancy.Grant)
-        /// Stop asking for the lease; `refused` or `released` will tell.
+        /// Stop asking for the lease; `refused` or `released` follows.
         case abandon
         case release
         case finish(Ending)
     }
 
-    /// How it ended.
     enum Ending: Hashable, Sendable {
         /// A signal ended the holding.
         case released(ReleaseResult)
@@ -46,7 +42,7 @@ struct Holding: Hashable, Sendable {
     private(set) var phase: Phase = .acquiring
     private var signal: Int32 = 0
 
-    /// Takes notice of an event and says what to do, in this order.
+    /// Handles an event and returns the actions, in order.
     mutating func handle(_ event: Event) -> [Action] {
         switch (phase, event) {
         case (.acquiring, .granted(let grant)): return enter(.holding, .announce(grant))
@@ -55,9 +51,9 @@ struct Holding: Hashable, Sendable {
             self.signal = signal
             return enter(.abandoning, .abandon)
         case (.abandoning, .refused): return enter(.finished, .finish(.interrupted(signal)))
-        // It was granted when the signal came: others have seen it held.
+        // It was granted when the signal arrived: others have seen it held.
         case (.abandoning, .released(let result)): return enter(.finished, .finish(.released(result)))
-        // The caller is in a hurry, and the daemon does not answer.
+        // A second signal: the caller is in a hurry, and the daemon does not answer.
         case (.abandoning, .signal(let signal)): return enter(.finished, .finish(.interrupted(signal)))
         case (.holding, .signal): return enter(.releasing, .release)
         case (.holding, .lost(let loss)): return enter(.finished, .finish(.lost(loss)))
@@ -75,7 +71,6 @@ struct Holding: Hashable, Sendable {
 }
 
 extension Holding.Ending {
-    /// The exit code.
     var exitStatus: Int32 {
         switch self {
         case .released(.released), .released(.leftFor): ExitStatus.success
@@ -86,7 +81,7 @@ extension Holding.Ending {
         }
     }
 
-    /// The sentence for stderr, or `nil` if there is nothing wrong.
+    /// The sentence for stderr, or `nil` if nothing is wrong.
     func complaint(of name: LeaseName) -> String? {
         switch self {
         case .released(.released), .released(.leftFor), .interrupted: nil

@@ -2,12 +2,12 @@ import LeaseClient
 import LeaseCore
 
 extension Loss {
-    /// A loss that the client library tells.
+    /// A loss as the client library reports it.
     init(_ loss: LeaseLoss) {
         self = loss.reason == .revoked ? .revoked(loss.message) : .expired(loss.message)
     }
 
-    /// What an update means for the tenure with this fence, or `nil` if it goes on.
+    /// What an update means for the tenure with this fence; `nil` if the tenure goes on.
     init?(of fence: Token, in update: LeaseUpdate) {
         switch update {
         case .interrupted: return nil
@@ -19,7 +19,7 @@ extension Loss {
             default: return nil
             }
         case .state(let leases):
-            // Should it be ended by force, the state does not tell why; who renews it is told.
+            // If it is being ended by force, the state does not say why; a refused renewal does.
             guard !leases.contains(where: { $0.fence == fence }) else { return nil }
             self = .expired("the tenure with fence \(fence) is over")
         }

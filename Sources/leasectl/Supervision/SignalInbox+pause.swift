@@ -3,9 +3,9 @@ import Glibc
 import LeaseCore
 
 extension SignalInbox {
-    /// Waits for a time, and returns the signal that ended it early, if one did.
+    /// Waits for a time, and returns the signal that ended it early, if any.
     ///
-    /// Signals that would not end a process are passed over. Children that end meanwhile are for the caller to wait for.
+    /// Signals that would not end a process are ignored. The caller must wait for children that end in the meantime.
     func pause(for duration: Duration) -> Int32? {
         let end = BootClock.now().advanced(by: duration)
         while true {

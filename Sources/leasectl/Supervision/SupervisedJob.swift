@@ -1,19 +1,18 @@
 import LeaseCore
 
-/// What a supervisor starts, and with what, once it is decided whether there is a lease.
+/// What a supervisor starts, and with which environment.
 struct SupervisedJob: Sendable {
     let spawner: JobSpawner
     let command: JobCommand
-    /// The program of `--on-win`, if there is one.
+    /// The program of `--on-win`, if any.
     var onWin: JobCommand?
-    /// The program of `--on-lose`, if there is one.
+    /// The program of `--on-lose`, if any.
     var onLose: JobCommand?
     /// The environment of `leasectl`.
     let inherited: [[UInt8]]
     /// The absolute path of the daemon's socket.
     let socket: String
 
-    /// What runs in a stage.
     func program(of stage: SupervisionStage) -> JobCommand {
         switch stage {
         case .onWin: onWin ?? command
@@ -22,7 +21,7 @@ struct SupervisedJob: Sendable {
         }
     }
 
-    /// What all its programs find in their environment; without a grant they run without a lease.
+    /// The environment of all its programs; without a grant they run without a lease.
     func environment(of grant: Tenancy.Grant?) -> JobEnvironment {
         guard let grant else { return JobEnvironment(withoutLease: inherited) }
         return JobEnvironment(

@@ -18,7 +18,7 @@ extension Supervision {
         case .job:
             conclusion = .notStarted(failure)
             guard policy.hasOnWin, policy.release == .tree else { return conclude(now: now) }
-            // The program before it may have left something running.
+            // The program of `--on-win` may have left something running.
             main = MainProcess(process: 0, status: .exited(failure.exitStatus))
             stragglersAt = now.advanced(by: Self.stragglerPatience)
             return enter(.running, [])
@@ -47,11 +47,11 @@ extension Supervision {
         case .atMostReached: conclusion = .atMostReached(status)
         default: conclusion = .ended(status)
         }
-        // Whoever is being stopped is stopped with all its tree, whatever `--release` says.
+        // Once a stop has begun, the whole tree is stopped, whatever `--release` says.
         return policy.release == .main && stop == nil ? conclude(now: now) : []
     }
 
-    /// The job starts at once after its forerunner, whatever that has left running.
+    /// The job starts as soon as the program of `--on-win` has ended, whatever that has left running.
     private mutating func onWinEnded(_ status: JobStatus, now: BootInstant) -> [Action] {
         var actions: [Action] = []
         if case .lost = conclusion {
@@ -73,17 +73,17 @@ extension Supervision {
         return failure + (policy.release == .main && stop == nil ? release(now: now) : [])
     }
 
-    /// The tree cannot be empty before the main process was waited for; an early word of it is of no meaning.
+    /// The tree cannot be empty before the main process was waited for; an earlier report is ignored.
     mutating func treeIsEmpty(now: BootInstant) -> [Action] {
         main?.status == nil ? [] : conclude(now: now)
     }
 
-    /// The job is over: what is left is to tell so, and to give the lease back.
+    /// The job is over: run the program of `--on-lose`, if any, and then release the lease.
     private mutating func conclude(now: BootInstant) -> [Action] {
         stage != .onLose && policy.hasOnLose && grantedAt != nil ? start(.onLose) : release(now: now)
     }
 
-    /// A job that has ended cannot be stopped any more; its last program has its own limit.
+    /// A job that has ended cannot be stopped; the program of `--on-lose` has its own limit.
     mutating func lost(_ loss: Loss, now: BootInstant) -> [Action] {
         if case .lost = conclusion { return [] }
         guard stage != .onLose else { return [] }
@@ -95,7 +95,7 @@ extension Supervision {
         var actions: [Action] = []
         if let due = atMostAt, now >= due {
             atMostAt = nil
-            // A lost lease is being seen to already.
+            // The job is already being stopped for a lost lease.
             if case .lost = conclusion {
             } else {
                 conclusion = .atMostReached(main?.status)
@@ -114,7 +114,6 @@ extension Supervision {
     }
 }
 
-/// The stopping of the tree.
 extension Supervision {
     /// Begins to stop the tree, unless that has begun.
     mutating func terminate(now: BootInstant) -> [Action] {
@@ -128,7 +127,6 @@ extension Supervision {
         return [.terminateTree]
     }
 
-    /// Begins to kill the tree, at once.
     mutating func kill(now: BootInstant) -> [Action] {
         if stop?.isKilling != true { stragglersAt = now.advanced(by: Self.stragglerPatience) }
         stop = Stop(isKilling: true, killAt: now, nextRound: now.advanced(by: Self.roundInterval))

@@ -3,10 +3,10 @@ import LeaseCore
 
 /// What a signal to `leasectl` means.
 extension Supervision {
-    /// The signals that a job gets when `leasectl` does.
+    /// The signals that are passed on to the job.
     static let forwarded: [Int32] = [SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGCONT, SIGWINCH]
 
-    /// Those that do not end a process which knows nothing of them.
+    /// The signals that do not end a process by default.
     static let harmless: Set<Int32> = [SIGCONT, SIGWINCH]
 
     /// A signal while there is no lease yet: `leasectl` ends as if the signal had ended it.
@@ -16,18 +16,18 @@ extension Supervision {
         return enter(.abandoning, [.abandon])
     }
 
-    /// Another one: the caller is in a hurry, and the daemon does not answer.
+    /// A second signal: the caller is in a hurry, and the daemon does not answer.
     mutating func abandonAtOnce(_ signal: Int32) -> [Action] {
         Self.harmless.contains(signal) ? [] : finish(.interrupted(signal))
     }
 
-    /// A signal while the job, or a program beside it, runs.
+    /// A signal while the job, or the program of another stage, runs.
     ///
-    /// What the terminal sends has reached the job already, and a person who types Ctrl-C to a job twice means the job;
-    /// so neither is it forwarded nor does it count. Once the job's main process has ended there is only `leasectl` to
-    /// type an interrupt to: what is left behind in other groups, which the terminal does not reach, gets it then. A
-    /// second TERM or INT by other means, or by that, kills the tree. The program of `--on-lose` tells others that the
-    /// lease is being given back, so it gets nothing but that.
+    /// A signal from the terminal has already reached the job, and a person who types Ctrl-C twice means the job: it is
+    /// neither forwarded nor counted. Once the job's main process has ended, a typed INT or QUIT is meant for
+    /// `leasectl`: it is sent to what the job left in other process groups, which the terminal does not reach, and an
+    /// INT counts. A second TERM or INT that counts kills the tree. The program of `--on-lose` tells others that the
+    /// lease is being released, so nothing but that KILL is sent to it.
     mutating func received(_ signal: Int32, fromTerminal: Bool, now: BootInstant) -> [Action] {
         if isStop(signal) { stopSignal = signal }
         let isTyped = fromTerminal && policy.hasTerminal && !isUnsharedHangUp(signal)
@@ -41,20 +41,22 @@ extension Supervision {
         return [main?.status == nil ? .forward(signal) : .forwardToTree(signal)]
     }
 
-    /// A signal while nothing can be sent on, as before the job's start or after its end: no other term follows.
+    /// A signal while there is nothing to forward it to, before the job's start or after its end.
+    ///
+    /// A stop signal prevents another term.
     mutating func remember(_ signal: Int32) -> [Action] {
         if isStop(signal) { stopSignal = signal }
         return []
     }
 
-    /// Whether the signal tells that what was begun is not wanted any more.
+    /// Whether the signal means that the run should stop.
     ///
-    /// A hang-up does so only where there is a terminal: services take it as "read your configuration again".
+    /// A hang-up does so only if there is a terminal: services take it as "reload the configuration".
     private func isStop(_ signal: Int32) -> Bool {
         [SIGTERM, SIGINT, SIGQUIT].contains(signal) || signal == SIGHUP && policy.hasTerminal
     }
 
-    /// When a terminal goes away the kernel tells the leader of the session, and nobody else.
+    /// When a terminal goes away, the kernel signals only the session leader.
     private func isUnsharedHangUp(_ signal: Int32) -> Bool {
         signal == SIGHUP && policy.isSessionLeader
     }

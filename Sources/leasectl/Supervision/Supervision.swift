@@ -1,36 +1,36 @@
 import LeaseCore
 
-/// What `leasectl run` does when: the decisions alone, without a process, a signal or a clock of its own.
+/// The decisions of `leasectl run`, as a state machine without processes, signals or a clock.
 ///
 ///     acquiring ──granted──▶ starting ⇄ running ──all stages ended──▶ releasing ──▶ finished
 ///         │ refused              │                                        ▲
 ///         ├────────▶ finished    └─ the job could not be started ─────────┤
 ///         └ signal ▶ abandoning ──────────────────────────────────────────┘
 ///
-/// Under the lease run up to three programs, one after another, its *stages*: the one of `--on-win`, the job, the one of
-/// `--on-lose`. `starting` and `running` are those of the present stage.
+/// Up to three programs run under the lease, one after another, its *stages*: that of `--on-win`, the job, that of
+/// `--on-lose`. `starting` and `running` refer to the present stage.
 ///
-/// While it is running the job may have to stop, in two steps: *terminating* (TERM to the whole tree as it is then; what it
-/// starts to clean up is left alone) and, after the grace, *killing* (KILL to the whole tree, again until it is empty). Either
-/// is repeated at each ``roundInterval``, since processes can be started faster than a list of them can be read.
+/// A running job may have to stop, in two steps: *terminating* (TERM to the whole tree as it is then; processes that it
+/// starts to clean up are left alone) and, after the grace, *killing* (KILL to the whole tree until it is empty). Each
+/// step is repeated at every ``roundInterval``, because processes can be started faster than they can be listed.
 ///
-/// Invariants: the lease is given back only when no process is left that must be gone, and once; `finish` comes once and
-/// last; what the job is stopped for decides the conclusion, and a lost lease weighs more than a time that is up.
+/// Invariants: the lease is released once, and only when no process is left that must be gone; `finish` comes once and
+/// last; the reason for the stop decides the conclusion, and a lost lease takes precedence over `--at-most`.
 struct Supervision: Sendable {
     typealias Stage = SupervisionStage
 
-    /// How long a stopped tree may take before it is looked at again.
+    /// How long after a round of stopping the tree the next one follows.
     static let roundInterval: Duration = .milliseconds(100)
-    /// How long stragglers are waited for in silence.
+    /// How long to wait for stragglers before naming them.
     static let stragglerPatience: Duration = .seconds(10)
 
     let policy: SupervisionPolicy
     private(set) var phase: Phase = .acquiring
     var stage: Stage = .job
-    /// The signal that asked `leasectl` itself to stop, if one did.
+    /// The signal that asked `leasectl` itself to stop, if any.
     var stopSignal: Int32?
 
-    /// The conclusion that stands while the lease is given back.
+    /// The conclusion so far; it stands while the lease is released.
     var conclusion: Conclusion = .internalError("the job was never started")
     /// The process of the present stage.
     var main: MainProcess?
@@ -40,25 +40,23 @@ struct Supervision: Sendable {
     var stragglersAt: BootInstant?
     /// Until when the program of `--on-lose` may run.
     var onLoseLimit: BootInstant?
-    /// When the lease was granted; `nil` also while the job runs without one.
+    /// When the lease was granted; also `nil` while the job runs without one.
     private(set) var grantedAt: BootInstant?
 
     init(policy: SupervisionPolicy) {
         self.policy = policy
     }
 
-    /// Where a run stands.
     enum Phase: Hashable, Sendable {
         case acquiring, abandoning, starting, running, releasing, finished
     }
 
-    /// The process that was started, and how it ended if it has.
+    /// The process that was started, and how it ended, if it has.
     struct MainProcess: Hashable, Sendable {
         let process: Int32
         var status: JobStatus?
     }
 
-    /// The stopping of the tree.
     struct Stop: Hashable, Sendable {
         var isKilling: Bool
         var killAt: BootInstant
@@ -71,7 +69,7 @@ struct Supervision: Sendable {
             .compactMap(\.self).min()
     }
 
-    /// Takes notice of an event and says what to do, in this order.
+    /// Handles an event and returns the actions, in order.
     mutating func handle(_ event: Event, now: BootInstant) -> [Action] {
         switch (phase, event) {
         case (.finished, _): []
@@ -107,7 +105,7 @@ struct Supervision: Sendable {
         }
     }
 
-    /// Begins a stage; nothing of the one before matters any more.
+    /// Begins a stage; nothing of the previous one matters any more.
     mutating func start(_ stage: Stage) -> [Action] {
         self.stage = stage
         main = nil
@@ -120,7 +118,7 @@ struct Supervision: Sendable {
         return actions
     }
 
-    /// Gives the lease back, or leaves it in place for the rest of `--at-least`.
+    /// Releases the lease, or leaves it in place for the rest of `--at-least`.
     mutating func release(now: BootInstant) -> [Action] {
         forgetTimers()
         guard let grantedAt else { return finish(conclusion) }

@@ -1,6 +1,6 @@
-/// What a run is told to do with its job, from its options and its surroundings.
+/// How a run treats its job, from its options and its environment.
 struct SupervisionPolicy: Hashable, Sendable {
-    /// When the lease is given back.
+    /// When the lease is released.
     enum Release: String, Hashable, Sendable, CaseIterable {
         /// When no descendant of the job is left.
         case tree
@@ -10,7 +10,7 @@ struct SupervisionPolicy: Hashable, Sendable {
 
     /// What to do if the daemon cannot be reached when the lease is asked for.
     enum Unreachable: String, Hashable, Sendable, CaseIterable {
-        /// Run nothing, and say so by the exit code.
+        /// Run nothing, and report that in the exit code.
         case fail
         /// Run the job without a lease.
         case run
@@ -18,25 +18,25 @@ struct SupervisionPolicy: Hashable, Sendable {
         case skip
     }
 
-    /// From TERM to KILL.
+    /// The time between TERM and KILL.
     var grace: Duration
-    /// How long after the grant the lease stays, also if the job ends sooner.
+    /// How long after the grant the lease stays, even if the job ends sooner.
     var atLeast: Duration?
     /// How long the job may run, if there is a limit.
     var atMost: Duration?
     var release: Release = .tree
     var ifUnreachable: Unreachable = .fail
-    /// There is a program to run between the grant and the job.
+    /// Whether a program runs between the grant and the job.
     var hasOnWin = false
-    /// There is a program to run between the end of the job and the giving back.
+    /// Whether a program runs between the end of the job and the release.
     var hasOnLose = false
-    /// The job shares the process group and the terminal of `leasectl`: what the terminal sends reaches both.
+    /// Whether the job shares the process group and the terminal of `leasectl`: signals from the terminal reach both.
     var hasTerminal = false
-    /// The terminal tells its hang-up to the leader of the session alone.
+    /// Whether this process leads its session: the terminal's hang-up is sent to the leader alone.
     var isSessionLeader = false
 }
 
-/// What runs under the lease, one after another.
+/// The programs that run under the lease, one after another.
 enum SupervisionStage: Hashable, Sendable {
     case onWin, job, onLose
 

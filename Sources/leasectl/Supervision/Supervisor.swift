@@ -2,10 +2,10 @@ import CLinux
 import Glibc
 import LeaseCore
 
-/// Performs what ``Supervision`` decides: the processes, the signals and the waiting of `leasectl run`.
+/// Carries out what ``Supervision`` decides: the processes, signals and waiting of `leasectl run`.
 ///
 /// It belongs to the main thread, which lives as long as `leasectl`: the job dies with the thread that spawned it. It
-/// waits in poll(2) for signals, for the events of the task that keeps the lease, and for the machine's next timer.
+/// waits in poll(2) for signals, for events of the task that keeps the lease, and for the state machine's next timer.
 struct Supervisor: ~Copyable {
     private var machine: Supervision
     private let job: SupervisedJob
@@ -21,7 +21,7 @@ struct Supervisor: ~Copyable {
     private(set) var grantedAt: BootInstant?
     private(set) var releasedAt: BootInstant?
 
-    /// The signal that asked `leasectl` itself to stop, if one did.
+    /// The signal that asked `leasectl` itself to stop, if any.
     var stopSignal: Int32? { machine.stopSignal }
 
     /// Creates a supervisor; `keeping` is the task that posts into the mailbox.
@@ -41,14 +41,14 @@ struct Supervisor: ~Copyable {
         self.tree = tree
     }
 
-    /// Runs to the end, and returns how it ended.
+    /// Runs to the end and returns the conclusion.
     ///
-    /// The lease was given back, or nobody could be told.
+    /// By then the lease is released, or the daemon could not be told.
     mutating func run() -> Conclusion {
         defer { announcer.finish() }
         while true {
             wait()
-            // What a signal asks of the job is passed on at once; what comes of that may take a while.
+            // Signals are forwarded at once; the rest may take a while.
             if let conclusion = handle(inbox.take()) ?? handle(inbox.takeWithinWindow()) { return conclusion }
             for event in mailbox.take() {
                 if let event = translate(event), let conclusion = handle(event) { return conclusion }
@@ -57,8 +57,8 @@ struct Supervisor: ~Copyable {
         }
     }
 
-    /// Waits for a signal, an event or the next timer; at most a minute, so that a suspended machine,
-    /// whose poll(2) does not count the time, is late by no more than that.
+    /// Waits for a signal, an event or the next timer; at most a minute: poll(2) does not count the time of a suspend,
+    /// so a timer is late by no more than that.
     private func wait() {
         var descriptors = [
             pollfd(fd: inbox.descriptor, events: Int16(POLLIN), revents: 0),
@@ -79,7 +79,7 @@ struct Supervisor: ~Copyable {
         }
     }
 
-    /// Takes notice of what the keeping task tells, and says what it means for the machine.
+    /// Handles an event of the keeping task, and translates it for the state machine.
     private mutating func translate(_ event: Tenancy.Event) -> Supervision.Event? {
         switch event {
         case .granted(let grant, let number):
@@ -99,7 +99,7 @@ struct Supervisor: ~Copyable {
         }
     }
 
-    /// Waits for every child that has ended, and sees whether the tree is empty.
+    /// Waits for every child that has ended, and checks whether the tree is empty.
     private mutating func reap() -> Conclusion? {
         var status: Int32 = 0
         while true {
@@ -115,7 +115,7 @@ struct Supervisor: ~Copyable {
     }
 
     private mutating func handle(_ signals: [SignalInbox.Signal]) -> Conclusion? {
-        // SIGCHLD only wakes: children are looked for each time.
+        // SIGCHLD only wakes the loop: children are checked each time.
         for signal in signals where signal.number != SIGCHLD {
             let event = Supervision.Event.signal(signal.number, fromTerminal: signal.isFromKernel)
             if let conclusion = handle(event) { return conclusion }
@@ -166,7 +166,7 @@ struct Supervisor: ~Copyable {
 
     /// Sends a signal to the job.
     ///
-    /// Its number cannot be another's: it is a child that was not waited for.
+    /// The number cannot have been reused: it belongs to a child that was not waited for.
     private func forward(_ signal: Int32) {
         guard let process = machine.main?.process, process > 0 else { return }
         guard job.spawner.leadsGroup else { return _ = kill(process, signal) }
@@ -190,7 +190,7 @@ struct Supervisor: ~Copyable {
                 "the lease stays in place for \(ttl) only, the daemon's longest TTL, and not for --at-least"
             )
         case .wasOver:
-            // A loss was announced; without one, the end of the tenure was not noticed until now.
+            // A loss was announced already; without one, the end of the tenure is noticed only now.
             if case .lost = machine.conclusion { return }
             announcer.say("the lease was over before the job had ended and it could be released")
         case .failed(let reason):

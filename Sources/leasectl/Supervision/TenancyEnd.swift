@@ -1,17 +1,17 @@
 import LeaseClient
 import LeaseCore
 
-/// The end of a tenancy: its lease is given back, or left in place for a time, also by a daemon that comes back soon.
+/// The end of a tenancy: releases its lease, or leaves it in place for a time, even if the daemon is away for a moment.
 struct TenancyEnd: Sendable {
-    /// How long it is tried when the daemon is away.
+    /// How long to try while the daemon is away or hangs.
     private static let patience: Duration = .seconds(5)
-    /// Between two tries.
+    /// The pause between two attempts.
     private static let pause: Duration = .milliseconds(200)
 
     let client: LeaseClient
     let lease: Lease
 
-    /// Does what was ordered; a daemon that hangs is not waited for any longer than for one that is away.
+    /// Carries out an order, within `patience`.
     func carryOut(_ order: Tenancy.Order) async -> ReleaseResult {
         await withTaskGroup(of: ReleaseResult?.self) { group in
             group.addTask { await tried(order) }
@@ -21,7 +21,7 @@ struct TenancyEnd: Sendable {
             }
             var result = await group.next() ?? nil
             group.cancelAll()
-            // The other one ends at once: with the reason why it could not be done, if the time was up.
+            // The other task ends at once; if the time was up, with the reason for the failure.
             for await other in group { result = result ?? other }
             return result ?? .failed("the daemon does not answer")
         }
@@ -46,7 +46,7 @@ struct TenancyEnd: Sendable {
                     guard let newest = await newestToken(), newest != token else { return .wasOver }
                     token = newest
                 case .revoked:
-                    // It does not go on by time any more, and nobody needs it.
+                    // The tenure can no longer go on by time, and nobody needs it.
                     order = .release
                 case .badTTL:
                     guard case .leave(let rest) = order, let longest = await longestTTL(), longest.duration < rest
@@ -66,13 +66,13 @@ struct TenancyEnd: Sendable {
         return .failed(reason)
     }
 
-    /// The token that the lease's own tenure has now, or `nil` if that is over: the job may have renewed by itself.
+    /// The newest token of the lease's own tenure, or `nil` if that is over: the job may have renewed.
     private func newestToken() async -> Token? {
         guard let status = try? await client.holder(of: lease.name), status.fence == lease.fence else { return nil }
         return status.token
     }
 
-    /// The longest TTL that the daemon grants, or `nil` if it does not tell.
+    /// The longest TTL that the daemon grants, or `nil` if it does not say.
     private func longestTTL() async -> TTL? {
         let fields = (try? await client.info())?.flatMap(\.fields) ?? []
         guard let text = fields.first(where: { $0.name == "longest_ttl_ms" })?.value, let count = Int64(text) else {
@@ -81,7 +81,7 @@ struct TenancyEnd: Sendable {
         return try? TTL(.milliseconds(count))
     }
 
-    /// The rest of `--at-least` as a TTL, which is a second at least.
+    /// The rest of `--at-least` as a TTL of at least a second.
     private static func ttl(_ rest: Duration) -> TTL {
         (try? TTL(max(rest + .milliseconds(1), .seconds(1)))) ?? .max
     }

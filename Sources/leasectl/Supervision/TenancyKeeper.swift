@@ -1,22 +1,21 @@
 import LeaseClient
 import LeaseCore
 
-/// Acquires a lease, ties it, keeps it, and gives it back: the part of `leasectl run` and `hold` that talks to the
-/// daemon.
+/// Acquires a lease, ties it, keeps it and releases it: the part of `leasectl run` and `hold` that talks to the daemon.
 ///
-/// It is told what to do by orders and by the cancellation of its task, and tells what happens by ``post``, in the
-/// order of ``Tenancy/Event``.
+/// It is controlled by orders and by the cancellation of its task, and reports events by ``post``, in the order of
+/// ``Tenancy/Event``.
 struct TenancyKeeper: Sendable {
-    /// Between two tries of what cannot be done just now.
+    /// The pause between two attempts at something that fails for the moment.
     private static let pause: Duration = .milliseconds(200)
-    /// Between two attempts to watch a daemon that refuses it.
+    /// The pause between two attempts to watch, if the daemon refuses.
     private static let watchPause: Duration = .seconds(5)
 
     let client: LeaseClient
     let request: Tenancy.Request
     let post: @Sendable (Tenancy.Event) -> Void
 
-    /// Runs until the lease is given back, or was never granted.
+    /// Runs until the lease is released, or was never granted.
     func run(orders: AsyncStream<Tenancy.Order>) async {
         let lease: Lease
         let tie: LeaseTie?
@@ -37,7 +36,7 @@ struct TenancyKeeper: Sendable {
 
         let held = HeldLease(lease, attachment: tie.map { .tie($0) } ?? .none)
         let order = await keep(held, until: orders)
-        // A task of its own, since a cancelled one asks nothing more of the daemon; it ends within its patience.
+        // A separate task, because a cancelled one cannot ask the daemon any more; it ends within its patience.
         let result = await Task { await TenancyEnd(client: client, lease: held.lease).carryOut(order) }.value
         post(.released(result))
     }
@@ -48,11 +47,11 @@ struct TenancyKeeper: Sendable {
 
     // MARK: - Getting it
 
-    /// Acquires, and ties if that is wanted: no job runs under a lease that is not tied.
+    /// Acquires, and ties if requested: no job runs under a lease that is not tied.
     ///
-    /// A grant that came too late to be used (the process was stopped while it waited, say) is none: it asks again,
-    /// with the whole of its wait. A label that nobody typed is cut rather than refused: the daemon has done nothing
-    /// then.
+    /// A grant that expired before it could be used (because the process was stopped while it waited, say) does not
+    /// count: it asks again, with the whole wait. A default label that is too long for the daemon is shortened; the
+    /// refused command had no effect.
     private func acquire() async throws(LeaseClientError) -> (Lease, LeaseTie?, owner: String) {
         var owner = request.owner
         while true {
@@ -74,12 +73,12 @@ struct TenancyKeeper: Sendable {
         }
     }
 
-    /// Ties what was just granted; if that cannot be done, it is given back.
+    /// Ties a lease that was just granted; if that fails, releases it.
     ///
-    /// A daemon that goes away in between keeps the lease for this caller when it comes back, so it is tried for as
-    /// long as the lease lasts. A limit that is reached ends it at once, as it does when a lease is acquired.
+    /// A daemon that goes away in between still has the lease when it comes back, so the tie is retried until the
+    /// lease's deadline. A reached limit fails at once, as when a lease is acquired.
     private func tie(_ lease: Lease) async throws(LeaseClientError) -> LeaseTie {
-        /// What the daemon last said against it.
+        /// The daemon's last refusal, if any.
         var refusal: LeaseClientError?
         while true {
             let tie: LeaseTie
@@ -89,7 +88,7 @@ struct TenancyKeeper: Sendable {
                 let mayPass = error.isPassing && error.code != .busy && !error.isOwnShortage
                 guard mayPass, !Task.isCancelled, .now < lease.deadline else {
                     if error.code != .expired { await giveBack(lease) }
-                    // It was refused for as long as the lease lasted: another grant would fare no better.
+                    // It was refused for as long as the lease lasted: another grant would not help.
                     throw error.code == .expired ? refusal ?? error : error
                 }
                 refusal = error.code.answer == nil ? nil : error
@@ -108,7 +107,7 @@ struct TenancyKeeper: Sendable {
 
     // MARK: - Keeping it
 
-    /// Keeps the lease until it is told what is to become of it; a cancelled task gives it back.
+    /// Keeps the lease until an order arrives; a cancelled task releases it.
     private func keep(_ held: HeldLease, until orders: AsyncStream<Tenancy.Order>) async -> Tenancy.Order {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await renew(held) }
@@ -125,7 +124,7 @@ struct TenancyKeeper: Sendable {
 
     /// Renews the lease until it is lost, and ties it again after a restart of the daemon.
     ///
-    /// A tied lease does not end by time. Any other is lost when it could not be renewed in time, also if the daemon is
+    /// A tied lease does not end by time. Any other is lost if it could not be renewed in time, even if the daemon is
     /// only away.
     private func renew(_ held: HeldLease) async {
         let keeper = LeaseKeeper(
@@ -134,14 +133,14 @@ struct TenancyKeeper: Sendable {
             grace: request.grace,
             isLostAtDeadline: !request.isTied
         ) { [post] attachment in
-            // What is started from now on inherits this one: the one before is dead.
+            // Programs started from now on inherit this tie; the previous one is dead.
             guard case .tie(let tie) = attachment, let number = TieDescriptor.copy(of: tie.descriptor) else { return }
             post(.tiedAnew(number))
         }
         if let loss = await keeper.run() { post(.lost(Loss(loss))) }
     }
 
-    /// Hears at once that the tenure is over or is being ended by force; the renewals find out later.
+    /// Reports at once that the tenure is over or is being ended by force; renewals would find out later.
     private func watch(_ held: HeldLease) async {
         while !Task.isCancelled {
             do throws(LeaseClientError) {
@@ -149,7 +148,7 @@ struct TenancyKeeper: Sendable {
                     if let loss = Loss(of: held.fence, in: update) { return post(.lost(loss)) }
                 }
             } catch {
-                // There are too many watchers, say: the renewals must do.
+                // Too many watchers, for example: the renewals suffice.
             }
             try? await Task.sleep(for: Self.watchPause)
         }
@@ -157,7 +156,7 @@ struct TenancyKeeper: Sendable {
 }
 
 extension LeaseClientError {
-    /// Whether the same may be answered otherwise in a moment.
+    /// Whether the same call may succeed in a moment.
     var isPassing: Bool {
         switch code {
         case .connectionFailed, .connectionClosed, .clientClosed, .noAnswer, .busy, .ioError, .unavailable: true

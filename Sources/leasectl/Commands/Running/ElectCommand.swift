@@ -32,7 +32,7 @@ struct ElectCommand: ParsableCommand {
             """
     )
 
-    /// What `--ttl` and `--grace` are if they are not given.
+    /// The defaults of `--ttl` and `--grace`.
     private static let usual = (ttl: Duration.seconds(15), grace: Duration.seconds(5))
 
     @OptionGroup var connection: ConnectionOptions
@@ -79,7 +79,7 @@ struct ElectCommand: ParsableCommand {
         }
     }
 
-    /// Campaigns and leads, as often as ``Campaign`` says.
+    /// Campaigns and leads, as ``Campaign`` decides.
     private func campaign(_ run: JobRun) throws(Failure) {
         var run = run
         var campaign = Campaign(backoff: election.backoff ?? .seconds(2), isOnce: election.once)
@@ -97,7 +97,7 @@ struct ElectCommand: ParsableCommand {
                 throw Failure(status, "")
             case .campaign(let pause):
                 if let signal = run.inbox.pause(for: pause) { throw Failure(ExitStatus.signalled(signal), "") }
-                // A daemon that is away at the start may stay away; one that has granted is waited for.
+                // A daemon that is away at the start may stay away; one that has granted a lease is waited for.
                 if campaign.hasLed { run.policy.ifUnreachable = .fail }
             }
         }

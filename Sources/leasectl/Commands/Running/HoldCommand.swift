@@ -30,8 +30,9 @@ struct HoldCommand: ParsableCommand {
             """
     )
 
-    /// The signals that end it: those that end a process, but for KILL and those that tell of a fault in it; with the
-    /// real-time ones, less the two that the C library keeps to itself (signal(7)).
+    /// The signals that end it: those that end a process by default, except KILL and those that report a fault in it.
+    ///
+    /// Real-time signals are included, except the two that the C library reserves (signal(7)).
     private static let signals: [Int32] =
         [
             SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGIO, SIGPWR, SIGSTKFLT,
@@ -75,7 +76,7 @@ struct HoldCommand: ParsableCommand {
         if ending.exitStatus != ExitStatus.success { throw Failure(ending.exitStatus, "") }
     }
 
-    /// Performs what ``Holding`` decides, to the end.
+    /// Carries out what ``Holding`` decides, to the end.
     private func hold(_ keeping: TenancyTask, _ inbox: SignalInbox, _ mailbox: Mailbox<Tenancy.Event>) -> Holding.Ending
     {
         var holding = Holding()
@@ -106,7 +107,7 @@ struct HoldCommand: ParsableCommand {
         }
     }
 
-    /// Tells systemd, if that is wanted; that it does not hear is no reason to give up the lease.
+    /// Notifies systemd, if wanted; a failure to do so is no reason to release the lease.
     private func tell(_ message: (ServiceNotifier) throws(SystemdError) -> Bool) {
         guard notify else { return }
         do throws(SystemdError) { _ = try message(ServiceNotifier()) } catch { Console.complain(error.message) }
@@ -114,7 +115,7 @@ struct HoldCommand: ParsableCommand {
 }
 
 extension Holding.Event {
-    /// What the keeping task tells, as far as it matters.
+    /// The event of the keeping task, or `nil` if it does not matter here.
     init?(_ event: Tenancy.Event) {
         switch event {
         case .granted(let grant, _): self = .granted(grant)

@@ -30,7 +30,7 @@ struct HolderOptions: ParsableArguments {
     )
     var owner: Label?
 
-    /// The times that count.
+    /// The TTL and the grace in effect.
     ///
     /// - Throws: if the holder could not stop, with a little to spare, before another can be granted.
     func times(ttl usual: TTL = .usual, grace usualGrace: Duration = .seconds(10)) throws -> HolderTimes {

@@ -1,7 +1,7 @@
 import ArgumentParser
 import LeaseCore
 
-/// What `run` and `elect` do with a job.
+/// How `run` and `elect` treat a job.
 struct JobOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
@@ -58,7 +58,7 @@ struct JobOptions: ParsableArguments {
         if let atMost, atMost <= .zero { throw ValidationError("--at-most is more than no time; try --at-most 1h") }
     }
 
-    /// What to exit with if another holds the lease.
+    /// The exit code if another holds the lease.
     var notAcquiredStatus: Int32 { skipOk ? ExitStatus.success : notAcquiredCode ?? ExitStatus.notAcquired }
 }
 

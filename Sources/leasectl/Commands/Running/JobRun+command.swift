@@ -7,8 +7,9 @@ extension JobRun {
     /// Prepares the runs of a command: takes over the signals, before there is a second thread.
     ///
     /// - Parameters:
-    ///   - owner: the label that was asked for.
-    ///   - usualOwner: the label if none was; by default the command's. It is cut where the daemon takes only shorter ones.
+    ///   - owner: the requested label.
+    ///   - usualOwner: the default label; if `nil`, the command's. It is shortened if the daemon accepts only shorter
+    ///     ones.
     /// - Throws: ``Failure`` if there is nothing to run, or the machine refuses.
     init(
         of arguments: [String],
@@ -31,7 +32,7 @@ extension JobRun {
                 "/proc is that of another PID namespace, so that the job's processes cannot be told; mount it anew (unshare --mount-proc)"
             )
         }
-        // A reader of our stderr that has gone away must not end us, and the job with us.
+        // If the reader of stderr goes away, that must not end this process, and the job with it.
         clinux_set_signal_ignored(SIGPIPE, 1)
         inbox = try Failure.refused { () throws(SpawnFailure) in
             let standIn = try StandIn.divideIfNeeded(passingOn: Supervision.forwarded, start: .ofThisProcess)
@@ -70,8 +71,9 @@ extension JobRun {
         )
     }
 
-    /// Runs once, says on stderr what is wrong, and writes the report if one is wanted; that it cannot be written does
-    /// not change how the run ended.
+    /// Runs once, prints what is wrong on stderr, and writes the report if one is wanted.
+    ///
+    /// A report that cannot be written does not change the result.
     func runAndTell(_ options: JobOptions) throws(Failure) -> Outcome {
         let outcome = try Failure.refused { () throws(SpawnFailure) in try run() }
         let program = job.command.programText
@@ -84,7 +86,9 @@ extension JobRun {
         return outcome
     }
 
-    /// Prepares and does runs; if the machine does not give what that needs, the report says so, as of any other end.
+    /// Runs `body`.
+    ///
+    /// If the machine refuses a resource that it needs, the report says so, as for any other end.
     static func reporting(to path: String?, _ body: () throws(Failure) -> Void) throws(Failure) {
         do throws(Failure) {
             try body()
@@ -102,7 +106,7 @@ extension JobRun {
         }
     }
 
-    /// Whether there is a terminal that Ctrl-C and job control come from.
+    /// Whether there is a controlling terminal, which sends Ctrl-C and job-control signals.
     private static var hasControllingTerminal: Bool {
         let terminal = clinux_open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC, 0)
         guard terminal >= 0 else { return false }
@@ -112,7 +116,7 @@ extension JobRun {
 }
 
 extension Failure {
-    /// Does something for which the machine must give a descriptor or the like.
+    /// Does something that needs a resource of the machine, such as a descriptor.
     static func refused<Value: ~Copyable>(
         _ body: () throws(SpawnFailure) -> Value
     ) throws(Failure) -> Value {

@@ -2,7 +2,7 @@ import Glibc
 import LeaseClient
 import LeaseCore
 
-/// One run of a job under a lease, from the asking to the giving back: `run` does one, `elect` one for each term.
+/// One run of a job under a lease, from acquiring to releasing: `run` does one, `elect` one for each term.
 struct JobRun {
     let client: LeaseClient
     let inbox: SignalInbox
@@ -10,20 +10,19 @@ struct JobRun {
     var policy: SupervisionPolicy
     let job: SupervisedJob
 
-    /// How it went.
+    /// The outcome of a run.
     struct Outcome {
         let report: RunReport
-        /// The signal that asked `leasectl` itself to stop, if one did.
+        /// The signal that asked `leasectl` itself to stop, if any.
         let stopSignal: Int32?
 
         var conclusion: Conclusion { report.conclusion }
-        /// Whether the lease was granted.
         var wasGranted: Bool { report.fence != nil }
     }
 
-    /// Runs the job, and returns when the lease was given back, or nobody could be told.
+    /// Runs the job; returns when the lease is released, or the daemon could not be told.
     ///
-    /// To be called on the main thread, since the job dies with the thread that spawned it.
+    /// Must be called on the main thread: the job dies with the thread that spawned it.
     func run() throws(SpawnFailure) -> Outcome {
         let startedAt = BootClock.now()
         let mailbox = try Mailbox<Tenancy.Event>()

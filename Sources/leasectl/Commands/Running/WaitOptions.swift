@@ -19,6 +19,6 @@ struct WaitOptions: ParsableArguments {
         if triesOnce, wait != nil { throw ValidationError("--wait and --try exclude each other; give one of them") }
     }
 
-    /// As the client library takes it.
+    /// The wait as the client library takes it.
     var leaseWait: LeaseWait { triesOnce || wait == .zero ? .none : wait.map { .upTo($0) } ?? .forever }
 }

@@ -5,7 +5,8 @@ import LeaseStore
 
 /// `leasectl backup FILE`: a copy of the live store.
 ///
-/// The one command that reads the store's file itself: no socket gives it out. So it is for root and the daemon's user.
+/// The only command that reads the store's file itself: no socket gives it out. So it is for root and the daemon's
+/// user.
 struct BackupCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "backup",
@@ -51,7 +52,7 @@ struct BackupCommand: ParsableCommand {
         }
     }
 
-    /// The path that the daemon tells.
+    /// The path that the daemon reports.
     private func storeOfTheDaemon() throws(Failure) -> String {
         let sections: [InfoSection]
         do throws(Failure) {
@@ -68,7 +69,7 @@ struct BackupCommand: ParsableCommand {
 }
 
 extension Failure {
-    /// How a command ends that could not copy a store.
+    /// The failure of a command that could not copy a store.
     init(_ error: StoreError) {
         let status =
             switch error.code {

@@ -19,7 +19,7 @@ struct ExportCommand: ParsableCommand {
             """
     )
 
-    /// Bytes that are written at once.
+    /// The number of bytes written at once.
     private static let pieceSize = 64 << 10
 
     @OptionGroup var connection: ConnectionOptions
@@ -50,7 +50,7 @@ struct ExportCommand: ParsableCommand {
             while var entry = try await Failure.mapped({ () throws(LeaseClientError) in try await entries.next() }) {
                 if !leases {
                     entry.lease = nil
-                    // A key that has nothing else is none of the dump's.
+                    // A key that has only a lease is left out.
                     guard entry.value != nil || !entry.children.isEmpty else { continue }
                 }
                 piece += writer.line(entry)

@@ -50,7 +50,7 @@ struct ImportCommand: ParsableCommand {
 
     /// Reads stdin to its end.
     ///
-    /// - Throws: ``Failure`` if it is not a whole dump.
+    /// - Throws: ``Failure`` if it is not a complete dump.
     private static func checked() throws(Failure) -> (DumpSource, DumpReader.Summary) {
         var reader = DumpReader()
         var progress = Progress("checked")

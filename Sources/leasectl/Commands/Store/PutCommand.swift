@@ -21,7 +21,7 @@ struct PutCommand: ParsableCommand {
             """
     )
 
-    /// The most bytes that are read from stdin; the daemon's own limit is lower.
+    /// The most bytes read from stdin; the daemon's own limit is lower.
     private static let mostInput = 16 << 20
 
     @OptionGroup var connection: ConnectionOptions
@@ -45,7 +45,7 @@ struct PutCommand: ParsableCommand {
                 try await client.put(key, value, if: condition.condition)
             } catch {
                 guard isInput, error.code == .tooBig else { throw Failure(error) }
-                // Not the command is wrong, but what it was given to read.
+                // The input is at fault, not the command.
                 let message = "the value on stdin has \(value.count) bytes: \(error.message)"
                 throw Failure(ExitStatus.dataError, message)
             }
@@ -55,8 +55,8 @@ struct PutCommand: ParsableCommand {
 
     /// The value on stdin.
     ///
-    /// - Throws: ``Failure`` if it cannot be read, is too big, or is not the digits that it should be: not the command is
-    ///   wrong, but what it was given to read.
+    /// - Throws: ``Failure`` if it cannot be read, is too big, or is not the required digits: the input is at fault,
+    ///   not the command.
     private func readInput() throws(Failure) -> [UInt8] {
         let bytes = try StandardInput.readAll(atMost: Self.mostInput)
         do {
