@@ -2,16 +2,16 @@ import CLinux
 import Glibc
 public import LeaseCore
 
-/// Where a store's shell reads the time.
+/// Where a store reads the time.
 ///
-/// What decides about leases is handed a `Moment` and never asks. Tests drive a clock of their own.
+/// Code that decides about leases is handed a `Moment` and never reads a clock. Tests bring their own clock.
 public protocol LeaseClock: Sendable {
     /// One reading of both clocks.
     func now() -> Moment
 
-    /// What names the boot whose clock ``now()`` reads.
+    /// Identifies the boot whose clock ``now()`` reads.
     ///
-    /// Deadlines on CLOCK_BOOTTIME mean something only while this text is the same.
+    /// Deadlines on CLOCK_BOOTTIME are valid only while this text is the same.
     var bootIdentity: String { get }
 }
 
@@ -19,8 +19,8 @@ public protocol LeaseClock: Sendable {
 public struct SystemLeaseClock: LeaseClock {
     /// The kernel's boot id and the time namespace.
     ///
-    /// A time namespace (time_namespaces(7)) has a boot clock of its own: another namespace is another boot, and so is
-    /// another offset.
+    /// A time namespace (time_namespaces(7)) has its own boot clock: another namespace counts as another boot, and so
+    /// does another offset.
     public let bootIdentity: String
 
     /// Creates the clock of this process.

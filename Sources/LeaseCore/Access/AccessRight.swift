@@ -2,7 +2,7 @@
 package enum AccessRight: String, Hashable, Sendable, CaseIterable {
     /// To acquire a lease, and to see who holds it.
     ///
-    /// What has been granted stays its holder's to renew, tie and release, whatever the rules say later.
+    /// A holder may renew, tie and release what it was granted, whatever the rules say later.
     case acquire
     /// To see leases, values, children and keys.
     case read

@@ -1,4 +1,4 @@
-/// One line of the configuration's access rules: who may, or may not, do what with the names that begin in one way.
+/// One access rule of the configuration: who may, or may not, do what with the names that begin with a prefix.
 package struct AccessRule: Hashable, Sendable {
     /// Whether the rule allows or denies.
     package enum Effect: String, Hashable, Sendable {
@@ -6,24 +6,24 @@ package struct AccessRule: Hashable, Sendable {
         case deny
     }
 
-    /// Whom the rule is about.
+    /// Whom the rule applies to.
     package enum Subject: Hashable, Sendable {
         case everyone
         /// The user, by number.
         case user(UInt32)
-        /// The members of the group, by number: whoever has it as its own group, or as a supplementary one.
+        /// The members of the group, by number, be it their primary or a supplementary group.
         case group(UInt32)
     }
 
     /// Whether the rule allows or denies.
     package let effect: Effect
-    /// Whom it is about.
+    /// Whom the rule applies to.
     package let subject: Subject
     /// The rights that it allows or denies.
     package let rights: Set<AccessRight>
-    /// How the names begin that it is about; empty for all names.
+    /// The prefix of the names that the rule applies to; empty for all names.
     package let prefix: [UInt8]
-    /// What a refusal calls it: its number and its text.
+    /// How a refusal refers to the rule: its number and its text.
     package let label: String
 
     /// Creates a rule.
@@ -35,7 +35,7 @@ package struct AccessRule: Hashable, Sendable {
         self.label = label
     }
 
-    /// Whether the rule is about this user.
+    /// Whether the rule applies to this user.
     func concerns(uid: UInt32, groups: some Sequence<UInt32>) -> Bool {
         switch subject {
         case .everyone: true

@@ -1,8 +1,8 @@
-/// What the access rules allow a caller. Administrators may do everything, so that no rule can lock them out.
+/// What the access rules allow a caller; administrators may do everything, so no rule can lock them out.
 extension Caller {
     /// Refuses what the caller has no right to.
     ///
-    /// - Parameter other: A right that will do as well.
+    /// - Parameter other: A right that suffices as well.
     /// - Throws: ``LeaseError/Code/denied``, naming the rule.
     package func permit(
         _ right: AccessRight,

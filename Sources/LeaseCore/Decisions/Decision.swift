@@ -1,13 +1,13 @@
-/// What is to be done about a request: events to make durable, in order, and then the answer.
+/// What to do about a request: events to make durable, in order, and then the answer.
 ///
-/// At most two things happen. A tenure that the request found past its end has ended, and that comes first, also when the
-/// request itself is refused: no reply or grant may show an end that is not durable. Then what was asked for.
+/// There are at most two events. If the request found a tenure past its end, that end comes first, even if the request
+/// is refused: no reply or grant may show an end that is not durable. Then comes what was asked for.
 package struct Decision: Hashable, Sendable {
-    /// How the tenure that the request found had ended by time, if it had.
+    /// How the tenure that the request found ended by time, if it did.
     package let ended: TenureEnd?
     /// What the request does.
     package let event: TenureEvent?
-    /// What it answers once the events are durable.
+    /// The answer, to be given once the events are durable.
     package let answer: Result<LeaseAnswer, LeaseError>
 
     init(ended: TenureEnd?, event: TenureEvent? = nil, answer: Result<LeaseAnswer, LeaseError>) {
@@ -16,7 +16,7 @@ package struct Decision: Hashable, Sendable {
         self.answer = answer
     }
 
-    /// The decision that refuses what this one would have granted; a tenure that had ended has ended all the same.
+    /// The decision that refuses what this one would have granted; an end by time remains.
     package func refused(_ error: LeaseError) -> Decision {
         Decision(ended: ended, answer: .failure(error))
     }

@@ -1,14 +1,14 @@
-/// What is asked of one lease.
+/// A request about one lease.
 package enum LeaseRequest: Hashable, Sendable {
-    /// Grants the lease if it is free; with `binds`, bound to the connection that asks.
+    /// Grants the lease if it is free; with `binds`, the tenure is bound to the requesting connection.
     case acquire(ttl: TTL, owner: Label, request: RequestID?, binds: Bool = false)
-    /// Moves the deadline and issues a new token, given the newest one.
+    /// Moves the deadline and issues a new token; needs the newest one.
     case renew(token: Token, ttl: TTL, request: RequestID?, binding: Binding = .keep)
-    /// Ties the tenure to the connection that asks, given its newest token.
+    /// Ties the tenure to the requesting connection; needs its newest token.
     case tie(token: Token)
-    /// Ends the tenure, given its newest token.
+    /// Ends the tenure; needs its newest token.
     case release(token: Token)
-    /// Tells whether the token is a tenure's, and what is left.
+    /// Tells whether the token is the tenure's, and the time left.
     case check(token: Token)
     /// Tells who holds the lease.
     case holder
@@ -16,8 +16,8 @@ package enum LeaseRequest: Hashable, Sendable {
     ///
     /// Without a time, a tied tenure has ``LeaseRules/revocationGrace``, and any other ends at once.
     case revoke(after: Duration?, reason: Label)
-    /// Ends the tenure with this fence, since the connection or tie that it hung on is gone.
+    /// Ends the tenure with this fence, since the connection or tie that it depends on is gone.
     ///
-    /// No client asks for it: whoever sees the connection close does.
+    /// Clients do not send it: it follows from the close of a connection.
     case lose(fence: Token)
 }

@@ -1,20 +1,20 @@
-/// The rules for a lease that comes with an imported entry.
+/// The rules for a lease in an imported entry.
 extension LeaseRules {
-    /// Decides what becomes of an imported lease: the tenure that it is, or `nil` if it is past.
+    /// Decides what becomes of an imported lease: its tenure, or `nil` if it is past.
     ///
-    /// A tenure in force with another fence is in its way; over the same fence it replaces. What the entry does not say is
-    /// filled in: the fence is the token, the user is the importer, the TTL is what is left. What no entry carries stays as it
-    /// is over the same fence, such as a tie; otherwise the group and the process are the importer's.
+    /// A tenure in force with another fence is a conflict; one with the same fence is replaced. Missing fields are
+    /// filled in: the fence is the token, the user is the importer, the TTL is the time left. If the fence is the same,
+    /// what no entry carries, such as a tie, stays as it is; otherwise the group and the process are the importer's.
     ///
     /// - Parameters:
     ///   - lease: The lease as the entry has it.
     ///   - name: The lease's name.
     ///   - tenure: The lease's tenure as it is stored, or `nil` if the lease is free.
-    ///   - caller: Who imports.
+    ///   - caller: The importer.
     ///   - now: The instant of the decision, on both clocks.
-    ///   - lastToken: The last token that the store has issued, if it has issued any.
-    /// - Throws: ``LeaseError/Code/denied`` unless an administrator imports, or if one of some leases alone would move the
-    ///   store's tokens ahead of time; ``LeaseError/Code/invalidRequest`` if the numbers do not fit;
+    ///   - lastToken: The last token that the store has issued, if any.
+    /// - Throws: ``LeaseError/Code/denied`` unless an administrator imports, or if an administrator of only some leases
+    ///   would move the store's tokens ahead of time; ``LeaseError/Code/invalidRequest`` if the numbers do not fit;
     ///   ``LeaseError/Code/conflict`` if another tenure is in force.
     package static func admit(
         _ lease: EntryLease,
@@ -36,7 +36,7 @@ extension LeaseRules {
                 "the token \(lease.token) of lease '\(name)' is over \(EntryLease.highestToken); the store's own tokens would run out"
             )
         }
-        // The tokens are everybody's: who may administer some leases moves them no further than time does.
+        // All leases share the tokens: an administrator of only some leases moves them no further than time does.
         let reached = max(now.wall.microseconds, lastToken?.rawValue ?? 0)
         guard caller.isAdministrator || lease.token.rawValue <= reached else {
             throw LeaseError(

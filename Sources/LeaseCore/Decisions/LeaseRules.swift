@@ -1,9 +1,9 @@
-/// The rules of leases: pure functions from (tenure or none, request, now) to a decision.
+/// The rules of leases: pure functions from a tenure or none, a request and `now` to a decision.
 ///
-/// They read no clock and touch nothing. The order of refusals is the protocol's: the token (`EXPIRED`), then a running
+/// They read no clock and change nothing. Refusals come in the protocol's order: the token (`EXPIRED`), then a running
 /// revocation (`REVOKED`), then the user (`DENIED`).
 package enum LeaseRules {
-    /// How long a tied tenure that is revoked has to end, unless the revocation says otherwise.
+    /// How long a revoked tied tenure has to end, unless the revocation says otherwise.
     package static let revocationGrace = Duration.seconds(30)
 
     /// Decides a request on the lease `name`.
@@ -12,9 +12,9 @@ package enum LeaseRules {
     ///   - request: What is asked.
     ///   - name: The lease, for messages.
     ///   - tenure: The lease's tenure as it is stored, or `nil` if the lease is free.
-    ///   - caller: Who asks.
+    /// - caller: The requester.
     ///   - now: The instant of the decision, on both clocks.
-    ///   - tokens: The store's token sequence; it moves on only if a token was issued.
+    /// - tokens: The store's token sequence; it advances only if a token is issued.
     package static func decide(
         _ request: LeaseRequest,
         on name: LeaseName,
@@ -35,7 +35,7 @@ package enum LeaseRules {
 }
 
 extension LeaseRules {
-    /// One request's surroundings: the tenure here is in force.
+    /// The context of one request; its tenure is in force.
     struct Context {
         let name: LeaseName
         let tenure: Tenure?
@@ -123,7 +123,7 @@ extension LeaseRules {
             return (.renewed(renewal), .token(renewal.token))
         }
 
-        /// What binds a tenure that is bound elsewhere, or not at all, to the connection that repeats its request.
+        /// The event that binds a tenure whose request is repeated, or `nil` if it is bound already.
         private func rebinding(_ tenure: Tenure) -> TenureEvent? {
             tenure.attachment == .bound ? nil : .attached(.bound)
         }
@@ -154,7 +154,7 @@ extension LeaseRules {
 
         private func revoke(after: Duration?, reason: Label) throws(LeaseError) -> Step {
             if tenure?.holder.uid != caller.uid, !caller.mayAdminister(name) {
-                // Whether a lease is held, and by whom, is not for those who may not see it.
+                // A caller that may not see the lease must not learn whether it is held, and by whom.
                 try caller.permit(.read, or: .acquire, on: name)
             }
             guard let tenure else { return (nil, .revoked(false)) }
@@ -168,9 +168,9 @@ extension LeaseRules {
             return (.revoking(Revocation(end: end, reason: reason, revoker: revoker)), .revoked(true))
         }
 
-        /// Whose a revocation is that begins, or takes the place of one that is running.
+        /// The user of a revocation that begins, or replaces a running one.
         ///
-        /// A user whose tenure an administrator is ending may have it end sooner, and not later.
+        /// A user whose tenure an administrator is ending may make it end sooner, but not later.
         private func revoker(of tenure: Tenure, until end: Moment) throws(LeaseError) -> UInt32 {
             guard let running = tenure.revocation, let revoker = running.revoker, revoker != caller.uid,
                 !caller.mayAdminister(name)
@@ -205,7 +205,7 @@ extension LeaseRules {
         }
 
         private func revoked(_ revocation: Revocation, _ tenure: Tenure) -> LeaseError {
-            // The nearer end; a tied tenure has no other than this.
+            // The earlier end; a tied tenure has only this one.
             let left = max(now.boot.duration(to: tenure.end ?? revocation.end.boot), .zero).wholeMilliseconds
             let reason = revocation.reason.text.isEmpty ? "" : " (\(revocation.reason))"
             return LeaseError(

@@ -1,10 +1,10 @@
-/// How many of something there may be: in all, and of one user.
+/// How many of something there may be: in all, and per user.
 ///
-/// The last places of all are for administrators, who have no limit of their own, so that one can always look and revoke.
+/// The last places are reserved for administrators, who have no limit per user, so that one can always look and revoke.
 package struct Quota: Hashable, Sendable {
     /// How many there may be in all.
     package var total: Int
-    /// How many of one user who is no administrator.
+    /// How many each user who is not an administrator may have.
     package var perUser: Int
     /// Places of the total that only administrators get.
     package var reservedForAdministrators: Int
@@ -16,18 +16,18 @@ package struct Quota: Hashable, Sendable {
         self.reservedForAdministrators = reservedForAdministrators
     }
 
-    /// Which of the two is too small.
+    /// The limit that is exceeded.
     package enum Overrun: Hashable, Sendable {
         case total
         case user
     }
 
-    /// How many there may be in all once a caller has been given what it asks for.
+    /// How many there may be in all, for a request of this caller.
     package func total(for caller: Caller) -> Int {
         caller.isAdministrator ? total : total - reservedForAdministrators
     }
 
-    /// Which limit `more` of a caller's are over, with `counts` there already, or `nil` if there is room for them.
+    /// The limit that `more` of a caller's would exceed, on top of `counts`, or `nil` if there is room for them.
     package func overrun(by more: Int = 1, of caller: Caller, _ counts: UserCounts) -> Overrun? {
         if counts.total > total(for: caller) - more { return .total }
         if !caller.isAdministrator, counts[caller.uid] > perUser - more { return .user }

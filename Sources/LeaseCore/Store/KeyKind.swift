@@ -1,4 +1,4 @@
-/// What a key may have: each kind lives its own life beside the others.
+/// The kinds of things that a key may have, independent of each other.
 public enum KeyKind: String, Hashable, Sendable, CaseIterable {
     /// A simple value.
     case simple

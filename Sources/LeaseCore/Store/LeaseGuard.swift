@@ -1,7 +1,7 @@
 /// The condition of a write that only a lease's holder may make: `IF lease token`.
 ///
 /// It holds while the lease's tenure is in force and the token is its fence or its newest token. It is checked in the
-/// transaction of the write, so that no write of a holder whose tenure is over is ever there, whoever was delayed where.
+/// transaction of the write, so a holder whose tenure is over never writes, whatever was delayed.
 public struct LeaseGuard: Hashable, Sendable {
     /// The lease.
     public let lease: LeaseName

@@ -1,4 +1,4 @@
-/// An element of a list of keys: a key, and which kinds of value it has.
+/// An element of a list of keys: a key and its kinds.
 public struct ListedKey: Hashable, Sendable {
     /// The key.
     public let key: Key

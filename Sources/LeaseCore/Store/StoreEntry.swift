@@ -1,6 +1,6 @@
-/// All that one key has, as it is exported and imported.
+/// Everything that one key has, as it is exported and imported.
 ///
-/// Lists of entries carry keys from store to store. A key that has nothing is an entry of its own, too, with nothing in it.
+/// Lists of entries carry keys from store to store. A key that has nothing is an empty entry.
 public struct StoreEntry: Hashable, Sendable {
     /// The key.
     public var key: Key
@@ -22,22 +22,22 @@ public struct StoreEntry: Hashable, Sendable {
 
 /// A tenure as an entry carries it.
 ///
-/// Of a tenure in force an export gives every field. An import fills in what is missing.
+/// An export gives every field of a tenure in force. An import fills in what is missing.
 public struct EntryLease: Hashable, Sendable {
-    /// The highest token that an import takes, 2^52: the store's own tokens have to go on after it.
+    /// The highest token that an import accepts, 2^52: the store's own tokens must continue after it.
     public static let highestToken: Int64 = 1 << 52
 
     /// The newest token.
     public var token: Token
     /// When the tenure ends, on the wall clock, the one clock that two machines share; to the millisecond on the wire.
     public var expiresAt: WallInstant
-    /// The fence, never above the token; without one, the token.
+    /// The fence, at most the token; if missing, the token.
     public var fence: Token?
-    /// The TTL; without one, what is left.
+    /// The TTL; if missing, the time left.
     public var ttl: TTL?
-    /// The user who holds it; without one, the user who imports.
+    /// The user who holds it; if missing, the importer.
     public var uid: UInt32?
-    /// What the holder calls itself; without one, nothing.
+    /// What the holder calls itself; if missing, nothing.
     public var owner: Label?
 
     /// Creates a lease for an entry.

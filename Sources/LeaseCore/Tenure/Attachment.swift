@@ -1,13 +1,14 @@
-/// What a tenure hangs on beside its time: how its holder's death is known.
+/// What a tenure depends on besides its time: how its holder's death is detected.
 ///
-/// A tenure has at most one; the last that was given counts. Which connection it is only the daemon knows, and only as
-/// long as it runs.
+/// A tenure has at most one; the last one given counts. Only the daemon knows which connection it is, and only while it
+/// runs.
 public enum Attachment: Int64, Hashable, Sendable, CaseIterable {
-    /// Nothing: the tenure goes by time alone.
+    /// Nothing: only time counts.
     case nothing = 0
-    /// A connection of its holder: the tenure ends with it, or by time, whichever comes first.
+    /// A connection of its holder: the tenure ends with it or by time, whichever comes first.
     case bound = 1
-    /// A tie, which a process tree inherits: the tenure ends when the last process that holds it is gone, and not by time.
+    /// A tie, which a process tree inherits: the tenure ends when the last process that holds the tie is gone, not by
+    /// time.
     case tied = 2
 }
 
@@ -17,6 +18,6 @@ package enum Binding: Hashable, Sendable {
     case keep
     /// The tenure is bound to the connection that renews.
     case bind
-    /// The tenure goes on by time alone.
+    /// The tenure depends on time alone.
     case unbind
 }

@@ -1,6 +1,6 @@
-/// Who holds a lease: the credentials of the peer that acquired it (socket(7), SO_PEERCRED), and its label.
+/// The holder of a lease: the credentials of the peer that acquired it (socket(7), SO_PEERCRED), and its label.
 public struct Holder: Hashable, Sendable {
-    /// The user who was granted the lease, and who alone, beside administrators, may renew and release it.
+    /// The user who was granted the lease; only this user and administrators may renew and release it.
     public let uid: UInt32
     /// The group of the process that acquired, for display.
     public let gid: UInt32
@@ -18,7 +18,7 @@ public struct Holder: Hashable, Sendable {
     }
 }
 
-/// Who asks: the credentials that a request came with.
+/// The requester: the credentials that a request came with.
 package struct Caller: Hashable, Sendable {
     /// The user.
     package let uid: UInt32
@@ -26,9 +26,9 @@ package struct Caller: Hashable, Sendable {
     package let gid: UInt32
     /// The process.
     package let pid: Int32
-    /// Whether the caller may do everything: end other users' tenures, and renew and release for them.
+    /// Whether the caller may do everything, including ending, renewing and releasing other users' tenures.
     package let isAdministrator: Bool
-    /// What the access rules say about a caller that is no administrator.
+    /// What the access rules say about a caller that is not an administrator.
     package let access: Access
 
     /// Creates a caller.

@@ -1,12 +1,12 @@
-/// How a tenure goes on when its store is opened again.
+/// How a tenure continues when its store is opened again.
 package struct Resumption: Hashable, Sendable {
     /// The deadline from now on.
     package let deadline: Moment
-    /// The end of a running revocation from now on, if it has moved.
+    /// The new end of a running revocation, if it has moved.
     package let revocationEnd: Moment?
-    /// Whether this used up the one extension that a grant or renewal has.
+    /// Whether this uses up the one extension that a grant, renewal, binding or tie gives.
     package let isExtension: Bool
-    /// Whether the tenure goes on by time alone, since what it hung on is gone.
+    /// Whether the tenure depends on time alone from now on, since its connection or tie is gone.
     package let isDetached: Bool
 
     /// Creates a resumption.
@@ -22,16 +22,17 @@ extension Tenure {
     /// The longest time that a restart gives a holder to come back.
     package static let restartGrace = Duration.seconds(10)
 
-    /// The tenure after a restart in the same boot, or `nil` if nothing changes.
+    /// How the tenure continues after a restart in the same boot, or `nil` if nothing changes.
     ///
-    /// While the daemon was down nobody could be granted, so a restart takes no lease away: the deadline becomes
-    /// max(deadline, restart + min(TTL, 10 s)), once for each grant or renewal, and for each binding or tie by which its holder
-    /// has come back since. A running revocation gets no such grace.
+    /// While the daemon was down, nobody could acquire the lease, so a restart takes none away: the deadline becomes
+    /// max(deadline, restart + min(TTL, 10 s)), once for each grant or renewal, and for each later binding or tie,
+    /// which shows that the holder is back. A running revocation is not extended.
     ///
-    /// What it hung on is gone, unless its tie was kept: it goes on by time until its holder binds or ties again.
+    /// A binding is gone, and so is a tie unless it was kept: the tenure then depends on time until its holder binds or
+    /// ties it again.
     package func resumptionAfterRestart(at now: Moment, isTieKept: Bool = false) -> Resumption? {
         let isDetached = attachment == .bound || (attachment == .tied && !isTieKept)
-        // Most have more time left than a restart gives, and there may be a million of them.
+        // Most tenures have more time left than a restart gives, and there may be a million of them.
         guard isDetached || deadline.boot < now.boot.advanced(by: Self.restartGrace) else { return nil }
         let extended = now.advanced(by: min(ttl.duration, Self.restartGrace))
         let isExtension = !isExtended && extended.boot > deadline.boot
@@ -44,12 +45,12 @@ extension Tenure {
         )
     }
 
-    /// The tenure after a reboot, or in another time namespace, where the old boot clock means nothing.
+    /// How the tenure continues after a reboot, or in another time namespace, where the old boot clock means nothing.
     ///
-    /// What is left is taken from the wall clock: at least nothing and at most the TTL, so that a clock that was set back
+    /// The time left is taken from the wall clock: at least zero and at most the TTL, so that a clock that was set back
     /// cannot make a lease last longer than it was granted for.
     ///
-    /// Only for a tenure that goes by time alone: a bound or tied one is over, since its holder is.
+    /// Only for a tenure that depends on time alone: a bound or tied one is over, since its holder is gone.
     package func resumptionAfterReboot(at now: Moment) -> Resumption {
         func rebased(_ wall: WallInstant, atMost limit: Duration) -> Moment {
             now.advanced(by: min(max(now.wall.duration(to: wall), .zero), limit))

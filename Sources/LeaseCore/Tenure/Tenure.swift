@@ -6,15 +6,14 @@
 ///       └ deadline ───────┴─ moved ────────┴─ moved             released, expired, revoked, lost
 ///
 /// The *fence* is the grant's token and stays the same for the whole tenure: the number that a resource compares. The
-/// *token* is the newest one and is a compare-and-swap: only it renews and releases, so that of two who renew with the
-/// same token one wins. `CHECK` and `IF` take either.
+/// *token* is the newest one and works as a compare-and-swap: only it renews and releases, so of two clients that renew
+/// with the same token one wins. `CHECK` and `IF` accept either.
 ///
-/// A tenure is a value and knows no clock. Whether it has ended by time is asked with a `now` in hand, in one place:
-/// ``ending(at:)``.
+/// A tenure is a value and has no clock. Only ``ending(at:)``, given a `now`, says whether it has ended by time.
 ///
-/// Whoever refers to the same state of a tenure shares it: a copy costs a reference. A change makes a new state.
+/// Copies share their state: a copy costs a reference. A change makes a new state.
 public struct Tenure: Hashable, Sendable {
-    /// What is known of it.
+    /// Everything known about the tenure.
     private struct State: Hashable, Sendable {
         let fence: Token
         var token: Token
@@ -44,7 +43,7 @@ public struct Tenure: Hashable, Sendable {
     public var fence: Token { box.state.fence }
     /// The token of the grant or of the last renewal.
     public var token: Token { box.state.token }
-    /// Who was granted.
+    /// The holder of the lease.
     public var holder: Holder { box.state.holder }
     /// The TTL of the grant or of the last renewal.
     public var ttl: TTL { box.state.ttl }
@@ -58,18 +57,19 @@ public struct Tenure: Hashable, Sendable {
     public var renewals: Int64 { box.state.renewals }
     /// The request id that the grant or the last renewal carried, if it carried one.
     package var request: RequestRecord? { box.state.request }
-    /// The end by force that is under way, if one is.
+    /// The running revocation, if any.
     public var revocation: Revocation? { box.state.revocation }
-    /// Whether a restart of the daemon has already given its holder more time to come back.
+    /// Whether a restart of the daemon has already given the holder more time to come back.
     ///
-    /// It does so once for each grant, renewal, binding or tie: each is a sign of life, and without one the lease ends.
+    /// That happens once for each grant, renewal, binding or tie: each is a sign of life, and without a new one the
+    /// lease ends.
     package var isExtended: Bool { box.state.isExtended }
-    /// What the tenure hangs on beside its time.
+    /// What the tenure depends on besides its time.
     public var attachment: Attachment { box.state.attachment }
-    /// Whether it has been noted that the tenure is overdue, since its grant or last renewal.
+    /// Whether the tenure has been noted as overdue since its grant or last renewal.
     package var isOverdueNoted: Bool { box.state.isOverdueNoted }
 
-    /// Creates a tenure from all that is known of it, as a store does when it reads one.
+    /// Creates a tenure from everything known about it, as a store does when it reads one.
     package init(
         fence: Token,
         token: Token,
@@ -126,17 +126,17 @@ public struct Tenure: Hashable, Sendable {
         )
     }
 
-    /// Whether `candidate` belongs to this tenure: it is the fence or the newest token, and no other.
+    /// Whether `candidate` is the tenure's fence or its newest token.
     public func isCurrent(_ candidate: Token) -> Bool {
         candidate == token || candidate == fence
     }
 
-    /// Compares what is known of both.
+    /// Compares everything known about both.
     public static func == (left: Tenure, right: Tenure) -> Bool {
         left.box === right.box || left.box.state == right.box.state
     }
 
-    /// Hashes what is known of it.
+    /// Hashes everything known about it.
     public func hash(into hasher: inout Hasher) {
         hasher.combine(box.state)
     }
@@ -162,10 +162,10 @@ public struct Tenure: Hashable, Sendable {
         }
     }
 
-    /// Takes over what an import says of the tenure: tokens, time, user and label.
+    /// Replaces what an import carries: tokens, time, user and label.
     ///
-    /// What no entry tells stays as it is: since when it is held and how often it was renewed, what it hangs on, an end by
-    /// force that is under way.
+    /// Everything else stays as it is: when it was acquired and how often renewed, its attachment, and a running
+    /// revocation.
     mutating func replace(by imported: Tenure) {
         let (old, new) = (box.state, imported.box.state)
         let isSameUser = old.holder.uid == new.holder.uid
@@ -180,7 +180,7 @@ public struct Tenure: Hashable, Sendable {
                 deadline: new.deadline,
                 acquiredAt: old.acquiredAt,
                 renewals: old.renewals,
-                // A repetition of it is answered with the token.
+                // A repetition of it is answered with the token, which must be the same.
                 request: old.token == new.token ? old.request : nil,
                 revocation: old.revocation,
                 isExtended: old.isExtended,
@@ -193,7 +193,7 @@ public struct Tenure: Hashable, Sendable {
     mutating func attach(_ attachment: Attachment) {
         change { state in
             state.attachment = attachment
-            // Its holder has come back, and so has whatever a restart may take from it.
+            // The holder has come back, so a restart may extend the tenure again.
             if attachment != .nothing { state.isExtended = false }
         }
     }
@@ -216,7 +216,7 @@ public struct Tenure: Hashable, Sendable {
             if resumption.isDetached {
                 state.attachment = .nothing
             }
-            // With more time it may become overdue anew.
+            // With more time it may become overdue again.
             state.isOverdueNoted = state.isOverdueNoted && !resumption.isExtension && !resumption.isDetached
         }
     }
@@ -232,7 +232,7 @@ package struct Renewal: Hashable, Sendable {
     package let deadline: Moment
     /// The request id that the renewal carried, if it carried one.
     package let request: RequestRecord?
-    /// What the tenure hangs on from now on, or `nil` if that stays as it is.
+    /// The tenure's attachment from now on, or `nil` if it stays as it is.
     package let attachment: Attachment?
 
     /// Creates a renewal.
@@ -251,15 +251,16 @@ package struct Renewal: Hashable, Sendable {
     }
 }
 
-/// An end by force that is under way: until it comes, the tenure is held, but cannot be renewed.
+/// A running end by force: until then the tenure is held, but cannot be renewed.
 public struct Revocation: Hashable, Sendable {
-    /// When it comes, on both clocks.
+    /// When the tenure ends, on both clocks.
     public internal(set) var end: Moment
     /// Why, for people; may be empty.
     public let reason: Label
-    /// The user who may put the end off, beside administrators: whoever began it, or an administrator who moved it.
+    /// The user who, besides administrators, may postpone the end: the one who began the revocation, or an
+    /// administrator who moved it.
     ///
-    /// `nil` if that is not known, as of one that an earlier release has stored.
+    /// `nil` if it is unknown, as in a revocation that an earlier release has stored.
     public let revoker: UInt32?
 
     /// Creates a revocation.
@@ -270,7 +271,7 @@ public struct Revocation: Hashable, Sendable {
     }
 }
 
-/// The request id of a tenure's latest grant or renewal, with what makes a repetition the same request.
+/// The request id of a tenure's latest grant or renewal, with what identifies a repetition.
 package struct RequestRecord: Hashable, Sendable {
     /// What was asked.
     package enum Verb: Int64, Hashable, Sendable {
@@ -284,7 +285,7 @@ package struct RequestRecord: Hashable, Sendable {
     package let id: RequestID
     /// What was asked.
     package let verb: Verb
-    /// Who asked.
+    /// The user that asked.
     package let uid: UInt32
     /// The token that a renewal replaced.
     package let replaced: Token?
@@ -297,7 +298,7 @@ package struct RequestRecord: Hashable, Sendable {
         self.replaced = replaced
     }
 
-    /// Whether `id`, brought by `caller` with `verb`, repeats this request.
+    /// Whether a request with `id` and `verb` by `caller` repeats this one.
     func isRepeated(by id: RequestID?, verb: Verb, caller: Caller) -> Bool {
         id == self.id && verb == self.verb && caller.uid == uid
     }

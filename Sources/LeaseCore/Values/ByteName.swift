@@ -1,7 +1,7 @@
-/// A name that is made of bytes: of a lease (``LeaseName``), of a key or of a child (``Key``).
+/// A name made of bytes: of a lease (``LeaseName``), of a key or of a child (``Key``).
 ///
-/// 1 to 1024 arbitrary bytes. Two names are the same when their bytes are the same; nothing is folded or normalised. They
-/// order by their bytes, unsigned, as SQLite orders blobs.
+/// 1 to 1024 arbitrary bytes. Two names are the same if their bytes are the same; nothing is folded or normalised. They
+/// are ordered by their bytes, unsigned, as SQLite orders blobs.
 public protocol ByteName: Hashable, Comparable, Sendable, CustomStringConvertible {
     /// The bytes of the name.
     var bytes: [UInt8] { get }
@@ -14,7 +14,7 @@ public protocol ByteName: Hashable, Comparable, Sendable, CustomStringConvertibl
 }
 
 extension ByteName {
-    /// The most bytes that any configuration allows a name, a key or a child to have.
+    /// The most bytes that any configuration allows in a name, a key or a child.
     public static var maximumLength: Int { 1024 }
 
     /// Creates a name from a string's UTF-8 bytes.
@@ -57,11 +57,11 @@ extension ByteName {
         bytes.withUnsafeBytes { hasher.combine(bytes: $0) }
     }
 
-    /// The name for people: printable ASCII as it is, every other byte as `\xHH`, so that no name can harm a terminal
-    /// or a log.
+    /// The name for people: printable ASCII as it is, a backslash doubled, every other byte as `\xHH`, so that no name
+    /// can harm a terminal or a log.
     public var description: String { EscapedBytes.text(bytes) }
 
-    /// The bytes, if they are neither too few nor too many.
+    /// The bytes, if there are neither too few nor too many.
     ///
     /// - Parameter noun: What the name is called in the refusal.
     static func checked(_ bytes: some Sequence<UInt8>, _ noun: String) throws(LeaseError) -> [UInt8] {

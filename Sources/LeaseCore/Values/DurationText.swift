@@ -1,8 +1,7 @@
 /// Durations as people and the protocol write them: `500ms`, `30s`, `1m30s`, `2h`, `7d`.
 ///
-/// Integers with a unit, which may be joined, each unit at most once and the greater ones first. A bare number is
-/// refused, since nobody can know its unit. There is no upper bound here but the range of 64 bits of milliseconds;
-/// whoever takes a duration states its own limits.
+/// One or more integers with a unit, each unit at most once and greater ones first. A bare number is refused, since
+/// nobody can know its unit. The only upper bound is 64 bits of milliseconds; callers set their own limits.
 package enum DurationText {
     /// The units, greatest first, in milliseconds.
     private static let units: [(name: String, word: UInt32, milliseconds: Int64)] = [
@@ -11,8 +10,8 @@ package enum DurationText {
 
     /// Reads a duration.
     ///
-    /// A value that does not fit into 64 bits of milliseconds is the greatest duration that does: it is over every
-    /// limit, and is refused by whoever states one.
+    /// A value that does not fit into 64 bits of milliseconds becomes the greatest duration that does, which exceeds
+    /// every limit that a caller sets.
     ///
     /// - Throws: ``LeaseError/Code/invalidRequest`` if it is not of the form; the message quotes it.
     package static func parse(_ text: some StringProtocol) throws(LeaseError) -> Duration {
@@ -39,10 +38,10 @@ package enum DurationText {
                 count = sum
                 next = bytes.next()
             }
-            // A unit of two letters at most, as a number: "ms" is 0x6D73.
+            // A unit of at most two letters, as a number: "ms" is 0x6D73.
             var name: UInt32 = 0
             while let byte = next, !(0x30...0x39).contains(byte) {
-                // A byte of zero would leave no trace in it.
+                // A zero byte would leave no trace in it.
                 guard byte != 0, name < 0x100 else { return nil }
                 name = name << 8 | UInt32(byte)
                 next = bytes.next()
@@ -72,7 +71,7 @@ package enum DurationText {
 
     private static func malformed(_ text: some StringProtocol) -> LeaseError {
         let isBareNumber = !text.isEmpty && text.allSatisfy { $0.isASCII && $0.isNumber }
-        // A message is one line, and these end one for some readers.
+        // A message is one line, and some readers take these for the end of one.
         let shown = Label(sanitizing: text.utf8.prefix(64)).text.map { "\u{2028}\u{2029}".contains($0) ? "?" : $0 }
         let quoted = String(shown)
         return LeaseError(

@@ -13,7 +13,7 @@ package enum EscapedBytes {
         return text
     }
 
-    /// The bytes of a text with `\xHH` and a doubled backslash in it; `nil` if a backslash stands before anything else.
+    /// The bytes of an escaped text, or `nil` if a backslash precedes anything but `xHH` or another backslash.
     package static func parse(_ text: some StringProtocol) -> [UInt8]? {
         var bytes: [UInt8] = []
         var rest = Array(text.utf8)[...]

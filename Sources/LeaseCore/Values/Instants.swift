@@ -1,7 +1,7 @@
 /// An instant on CLOCK_BOOTTIME: nanoseconds since the machine booted, suspend included.
 ///
-/// Deadlines are of this kind, because no clock step moves it and it does not stop while the machine sleeps
-/// (clock_gettime(2)). It means nothing on another boot.
+/// Used for deadlines, because no clock step moves it and it does not stop while the machine sleeps (clock_gettime(2)).
+/// It means nothing in another boot.
 public struct BootInstant: InstantProtocol, Hashable, Sendable {
     /// Nanoseconds since boot.
     public let nanoseconds: Int64
@@ -11,7 +11,7 @@ public struct BootInstant: InstantProtocol, Hashable, Sendable {
         self.nanoseconds = nanoseconds
     }
 
-    /// The instant `duration` later; past the clock's range it is the last instant there is.
+    /// The instant `duration` later, limited to the clock's range.
     public func advanced(by duration: Duration) -> BootInstant {
         let (sum, overflow) = nanoseconds.addingReportingOverflow(duration.wholeNanoseconds)
         guard overflow else { return BootInstant(nanoseconds: sum) }
@@ -32,7 +32,7 @@ public struct BootInstant: InstantProtocol, Hashable, Sendable {
 
 /// An instant on CLOCK_REALTIME: microseconds since 1970.
 ///
-/// It is for tokens, for display, and for what is left of a lease after a reboot. It may step, in either direction.
+/// Used for tokens, for display, and for the time left of a lease after a reboot. It may step in either direction.
 public struct WallInstant: InstantProtocol, Hashable, Sendable {
     /// Microseconds since 1970.
     public let microseconds: Int64
@@ -42,7 +42,7 @@ public struct WallInstant: InstantProtocol, Hashable, Sendable {
         self.microseconds = microseconds
     }
 
-    /// Creates an instant from milliseconds since 1970; past the range it is the last instant there is.
+    /// Creates an instant from milliseconds since 1970, limited to the range.
     public init(milliseconds: Int64) {
         let (product, overflow) = milliseconds.multipliedReportingOverflow(by: 1000)
         self.microseconds = overflow ? (milliseconds < 0 ? .min : .max) : product
@@ -50,7 +50,7 @@ public struct WallInstant: InstantProtocol, Hashable, Sendable {
 
     /// Milliseconds since 1970, rounded down.
     public var milliseconds: Int64 {
-        // Subtracting first would leave the range at its lower end.
+        // Subtracting first would overflow at the lower end.
         microseconds / 1000 - (microseconds % 1000 < 0 ? 1 : 0)
     }
 
@@ -59,7 +59,7 @@ public struct WallInstant: InstantProtocol, Hashable, Sendable {
         WallInstant(milliseconds: advanced(by: .microseconds(500)).milliseconds)
     }
 
-    /// The instant `duration` later; past the range it is the last instant there is.
+    /// The instant `duration` later, limited to the range.
     public func advanced(by duration: Duration) -> WallInstant {
         let (sum, overflow) = microseconds.addingReportingOverflow(duration.wholeNanoseconds / 1000)
         guard overflow else { return WallInstant(microseconds: sum) }
@@ -78,7 +78,7 @@ public struct WallInstant: InstantProtocol, Hashable, Sendable {
     }
 }
 
-/// One reading of both clocks: the `now` that a decision is handed.
+/// One reading of both clocks: the `now` that a decision is given.
 public struct Moment: Hashable, Sendable {
     /// CLOCK_BOOTTIME, which decides.
     public let boot: BootInstant

@@ -1,4 +1,4 @@
-/// A JSON value for machines to read: written in one line, its keys in the order in which they are given.
+/// A JSON value written in one line, with its keys in the given order.
 package enum JSONText: Hashable, Sendable {
     case null
     case bool(Bool)
@@ -18,7 +18,7 @@ package enum JSONText: Hashable, Sendable {
         }
     }
 
-    /// The text of the value, as RFC 8259 has it.
+    /// The text of the value, by RFC 8259.
     package var text: String {
         switch self {
         case .null: "null"
@@ -31,8 +31,8 @@ package enum JSONText: Hashable, Sendable {
         }
     }
 
-    /// Control and format characters are escaped, those above ASCII too: the line is one line, and a terminal shows it in
-    /// the order in which it is written.
+    /// Escapes control and format characters, even those above ASCII: the text is one line, and a terminal shows it in the
+    /// order in which it is written.
     private static func quoted(_ string: String) -> String {
         var text = "\""
         for scalar in string.unicodeScalars {

@@ -1,7 +1,8 @@
-/// Text that people read beside a lease: an owner label, or the reason of a revocation.
+/// Text that people read about a lease: an owner label, or the reason of a revocation.
 ///
-/// At most 256 bytes of UTF-8 without control characters, so that it can stand in an error reply as it is. It may be empty.
-/// It may hold what turns the direction of writing or is not seen: whoever shows it to people writes that out.
+/// At most 256 bytes of UTF-8 without control characters, so that it fits into an error reply as it is. It may be
+/// empty. It may contain invisible characters or change the writing direction: code that shows it to people must escape
+/// these.
 public struct Label: Hashable, Sendable, CustomStringConvertible {
     /// The most bytes of UTF-8.
     public static let maximumLength = 256
@@ -9,7 +10,7 @@ public struct Label: Hashable, Sendable, CustomStringConvertible {
     /// The empty label.
     public static let empty = Label(unchecked: "")
 
-    /// The reason of a revocation by the removal of a key.
+    /// The reason of a revocation that removed a key.
     static let removed = Label(unchecked: "removed")
 
     /// The text.
@@ -29,8 +30,8 @@ public struct Label: Hashable, Sendable, CustomStringConvertible {
         self.text = text
     }
 
-    /// Creates a label from bytes that nobody has checked, such as a command name: bytes that are not UTF-8 and control
-    /// characters become `?`, and what is over the limit is cut off.
+    /// Creates a label from unchecked bytes, such as a command name: invalid UTF-8 and control characters become `?`,
+    /// and what exceeds the limit is cut off.
     public init(sanitizing bytes: some Sequence<UInt8>) {
         var text = ""
         for scalar in String(decoding: Array(bytes), as: UTF8.self).unicodeScalars {
@@ -48,7 +49,8 @@ public struct Label: Hashable, Sendable, CustomStringConvertible {
     /// The text.
     public var description: String { text }
 
-    /// Whether it is printable ASCII, which most labels are: asking for properties of characters costs more than all else.
+    /// Whether it is printable ASCII, as most labels are: looking up characters' properties costs more than everything
+    /// else.
     private static func isPlainASCII(_ text: String) -> Bool {
         text.utf8.allSatisfy { (0x20...0x7E).contains($0) }
     }

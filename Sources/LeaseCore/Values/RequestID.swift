@@ -1,8 +1,8 @@
-/// The id of one attempt of a caller, so that it can be repeated after a lost reply without being done twice.
+/// The id of one attempt of a caller, so that repeating it after a lost reply has no second effect.
 ///
-/// 16 to 128 bytes, random, and new for each attempt: two callers that share an id would be taken for one.
+/// 16 to 128 random bytes, new for each attempt: two callers with the same id would be taken for one.
 public struct RequestID: Hashable, Sendable {
-    /// The fewest and the most bytes.
+    /// The permitted numbers of bytes.
     public static let lengths = 16...128
 
     /// The bytes.

@@ -8,7 +8,7 @@ public struct TTL: Hashable, Comparable, Sendable, CustomStringConvertible {
     /// The TTL in milliseconds.
     public let milliseconds: Int64
 
-    /// Creates a TTL, cut to the millisecond.
+    /// Creates a TTL, truncated to the millisecond.
     ///
     /// - Throws: ``LeaseError/Code/badTTL`` if it is under ``min`` or over ``max``. It is never clamped.
     public init(_ duration: Duration) throws(LeaseError) {

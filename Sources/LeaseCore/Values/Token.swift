@@ -1,7 +1,7 @@
-/// A fencing token: a number that a store issues once and never again, each greater than all before it.
+/// A fencing token: a number that a store issues only once, greater than all before it.
 ///
-/// A token is between 1 and 2^53 − 1, so that it is exact in every language, those whose numbers are doubles included.
-/// The number that a grant answers is the tenure's *fence*; a renewal issues a newer token for the same tenure.
+/// A token is between 1 and 2^53 − 1, so that it is exact in every language, even where numbers are doubles. A grant's
+/// token is the tenure's *fence*; a renewal issues a newer token for the same tenure.
 public struct Token: RawRepresentable, Hashable, Comparable, Sendable, CustomStringConvertible {
     /// The least token.
     public static let min = Token(unchecked: 1)
@@ -17,7 +17,7 @@ public struct Token: RawRepresentable, Hashable, Comparable, Sendable, CustomStr
         self.rawValue = rawValue
     }
 
-    /// Creates a token from its decimal digits, or `nil` if they are not a token: no sign, no blanks.
+    /// Creates a token from its decimal digits without sign or blanks, or `nil` if they are not a token.
     public init?(_ text: some StringProtocol) {
         guard let digit = text.utf8.first, (0x30...0x39).contains(digit), let value = Int64(text) else { return nil }
         self.init(rawValue: value)

@@ -1,11 +1,11 @@
-/// XXH64 with seed 0: fast, stable over releases and machines, and well spread.
+/// XXH64 with seed 0: fast, stable across releases and machines, and well spread.
 ///
-/// It gives keys their places on the ring, and tells whether a dump is whole. It guards against accidents, not against
-/// attackers: anybody can make bytes of a given hash.
+/// It gives keys their places on the ring, and tells whether a dump is complete. It protects against accidents, not
+/// against attackers: anybody can make bytes with a given hash.
 ///
-/// Written from the specification "xxHash fast digest algorithm", version 0.1.1 (XXH64). Input is taken in stripes of 32
-/// bytes on four lanes; what is left over is mixed in by 8, 4 and 1 bytes. A value of this type is a hash under way: it
-/// holds the lanes, and up to 31 bytes of a stripe that is not complete.
+/// Written from the specification "xxHash fast digest algorithm", version 0.1.1 (XXH64). Input is processed in stripes
+/// of 32 bytes on four lanes; the remainder is mixed in by 8, 4 and 1 bytes. A value of this type is a hash in
+/// progress: it holds the lanes, and up to 31 bytes of an incomplete stripe.
 package struct XXH64: Sendable {
     private static let prime1: UInt64 = 0x9E37_79B1_85EB_CA87
     private static let prime2: UInt64 = 0xC2B2_AE3D_27D4_EB4F
@@ -32,7 +32,7 @@ package struct XXH64: Sendable {
         }
     }
 
-    /// Goes on with more bytes.
+    /// Adds more bytes.
     package mutating func update(_ bytes: some Collection<UInt8>) {
         rest.append(contentsOf: bytes)
         count += bytes.count
@@ -45,7 +45,7 @@ package struct XXH64: Sendable {
         rest.withUnsafeBytes { finish($0) }
     }
 
-    /// Takes the whole stripes and returns how many bytes they have.
+    /// Processes the whole stripes and returns how many bytes they have.
     private mutating func takeStripes(_ bytes: UnsafeRawBufferPointer) -> Int {
         var offset = 0
         while offset + Self.stripe <= bytes.count {
@@ -58,7 +58,7 @@ package struct XXH64: Sendable {
         return offset
     }
 
-    /// Mixes the lanes and what is behind the last whole stripe.
+    /// Mixes the lanes and the bytes after the last whole stripe.
     private func finish(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
         var hash = Self.prime5
         if count >= Self.stripe {

@@ -1,15 +1,15 @@
-/// The waiting lines of all leases: who waits for what, strictly first come, first served.
+/// The waiters on all leases, strictly first come, first served.
 ///
-/// A pure state machine without a clock. ``join(_:limits:)``, ``leave(_:)`` and ``first(for:)`` are all that happens; who
-/// calls them sees to it that a waiter whose time is up or whose connection is gone has left before anybody is granted.
-/// A request joins only while its lease is held, or while others wait for it.
+/// A pure state machine without a clock, driven by ``join(_:limits:)``, ``leave(_:)`` and ``first(for:)``. The caller
+/// must remove waiters whose time is up or whose connection is gone before it grants anything. A request joins only
+/// while its lease is held, or while others wait for it.
 ///
-/// At most one waiter has a given user and request id on a lease: one that comes with the same pair takes the place of
-/// the one that is there, since it is the same caller who has lost its connection.
+/// At most one waiter per lease has a given user and request id: a new one takes the place of the old one, since it is
+/// the same caller, which has lost its connection.
 package struct WaitLines: Sendable {
     /// How many may wait.
     package struct Limits: Hashable, Sendable {
-        /// For one lease, whoever they are.
+        /// For one lease, over all users.
         package var perLease: Int
         /// For all leases.
         package var quota: Quota
@@ -34,7 +34,7 @@ package struct WaitLines: Sendable {
 
     package init() {}
 
-    /// How many wait, for all leases together.
+    /// How many wait, for all leases.
     package var count: Int { counts.total }
 
     /// How many wait for a lease.
@@ -42,7 +42,7 @@ package struct WaitLines: Sendable {
         lines[name]?.count ?? 0
     }
 
-    /// How many wait for each lease that anybody waits for.
+    /// How many wait for each lease that has waiters.
     package var countsByLease: [LeaseName: Int] {
         lines.mapValues(\.count)
     }
@@ -52,14 +52,14 @@ package struct WaitLines: Sendable {
         waiters[id]
     }
 
-    /// Who is the next to be granted the lease, or `nil` if nobody waits for it.
+    /// The next waiter to be granted the lease, or `nil` if there is none.
     package func first(for name: LeaseName) -> WaiterID? {
         lines[name]?.first
     }
 
-    /// Has a request wait behind all who wait for its lease already.
+    /// Adds a request at the end of its lease's line.
     ///
-    /// - Returns: Its number, and the waiter whose place it has taken, if it is a repetition of that one's request.
+    /// - Returns: Its id, and the waiter whose place it has taken, if it repeats that one's request.
     /// - Throws: ``LeaseError/Code/busy`` if a limit is reached; nothing has changed then.
     package mutating func join(
         _ waiter: Waiter,
@@ -85,9 +85,9 @@ package struct WaitLines: Sendable {
         return (id, replaced)
     }
 
-    /// Takes a waiter out of its line: it was granted, its time is up, or it is gone.
+    /// Removes a waiter from its line: it was granted, its time is up, or it is gone.
     ///
-    /// - Returns: The waiter, or `nil` if it had left before.
+    /// - Returns: The waiter, or `nil` if it had left already.
     @discardableResult
     package mutating func leave(_ id: WaiterID) -> Waiter? {
         guard let waiter = waiters.removeValue(forKey: id) else { return nil }

@@ -1,4 +1,4 @@
-/// The number of a waiter: later ones are greater, and none is given twice while a line lives.
+/// The id of a waiter: later ones are greater, and none is given twice by the same ``WaitLines``.
 package struct WaiterID: Hashable, Comparable, Sendable {
     package let rawValue: Int64
 
@@ -9,17 +9,17 @@ package struct WaiterID: Hashable, Comparable, Sendable {
 package struct Waiter: Hashable, Sendable {
     /// The lease.
     package let name: LeaseName
-    /// Who asks.
+    /// The requester.
     package let caller: Caller
     /// The TTL of the grant, counted from the grant.
     package let ttl: TTL
-    /// What the holder will call itself.
+    /// The owner label of the grant.
     package let owner: Label
-    /// The id of the attempt, if it has one.
+    /// The request id, if there is one.
     package let request: RequestID?
-    /// Whether the tenure will be bound to the connection that waits.
+    /// Whether the tenure will be bound to the waiting connection.
     package let binds: Bool
-    /// When the wait ends in vain, or `nil` if it does not.
+    /// When the wait times out, or `nil` if it does not.
     package let end: BootInstant?
 
     package init(
@@ -40,7 +40,7 @@ package struct Waiter: Hashable, Sendable {
         self.end = end
     }
 
-    /// What is asked of the lease when it is free.
+    /// The request to make once the lease is free.
     package var acquisition: LeaseRequest {
         .acquire(ttl: ttl, owner: owner, request: request, binds: binds)
     }

@@ -1,29 +1,29 @@
-/// What whoever watches a lease is told: something that has happened to it, and is durable.
+/// What watchers of a lease are told: something that has happened to it and is durable.
 ///
-/// Announcements are made of the events of leases, in their order. A renewal is none, and neither is what a tenure
-/// hangs on, or what a restart does to it: the holder stays the same.
+/// Announcements are made of the events of leases, in their order. Renewals, changes of the attachment, and what a
+/// restart does are not announced: the holder stays the same.
 package struct Announcement: Hashable, Sendable {
     /// What has happened.
     package enum Event: Hashable, Sendable {
-        /// A tenure began, for so long unless it is renewed.
+        /// A tenure began, with this TTL.
         case acquired(ttl: TTL)
         /// Its holder gave the lease back.
         case released
-        /// The tenure's deadline came.
+        /// The tenure ended at its deadline.
         case expired
-        /// The tenure's deadline came, and it goes on, since its holder is alive.
+        /// The tenure is past its deadline and stays in force, since its holder is alive.
         case overdue
-        /// The tenure is being ended by force: at the latest after this time.
+        /// The tenure is being ended by force, at the latest after this time.
         case revoking(reason: Label, after: Duration)
         /// The tenure was ended by force.
         case revoked(reason: Label)
-        /// The connection that it was bound or tied to has ended, or its holder could not be told of the grant.
+        /// The connection that it was bound or tied to is gone, or its holder could not be told of the grant.
         case lost
     }
 
     /// The lease.
     package let name: LeaseName
-    /// Whose tenure it is about.
+    /// The fence of the tenure that it is about.
     package let fence: Token
     /// What the tenure's holder calls itself.
     package let owner: Label
@@ -41,7 +41,7 @@ package struct Announcement: Hashable, Sendable {
         self.event = event
     }
 
-    /// What is told of an event, or `nil` if nobody is told of it.
+    /// Creates the announcement of an event, or `nil` if it is not announced.
     ///
     /// - Parameters:
     ///   - event: What has happened to the lease.
@@ -60,7 +60,7 @@ extension Announcement.Event {
         case .granted(let granted):
             self = .acquired(ttl: granted.ttl)
         case .imported(let imported):
-            // Over the tenure with its own fence nobody new holds the lease.
+            // An import over the tenure with its own fence does not change the holder.
             guard tenure == nil else { return nil }
             self = .acquired(ttl: imported.ttl)
         case .renewed, .attached, .resumed:
@@ -85,7 +85,7 @@ extension Announcement.Event {
 }
 
 extension TenureEvent {
-    /// The tenure that the event has begun, if it has.
+    /// The tenure that the event began, if any.
     fileprivate var begun: Tenure? {
         switch self {
         case .granted(let tenure), .imported(let tenure): tenure

@@ -4,19 +4,20 @@ import GRDB
 import Glibc
 import LeaseCore
 
-/// The store that a restored one takes the place of: kept beside it, whole, under a name of its own.
+/// The store that a restored one replaces: kept beside it, whole, under another name.
 ///
-/// A log that lies beside a database is taken for its own by SQLite, whatever made it: the old store's log beside the
-/// restored file would be replayed into it. So the old log goes first, in an order that leaves a whole store at every step:
+/// SQLite takes a log that lies beside a database for that database's own, whatever made it: the old store's log would
+/// be replayed into the restored file. So the old log goes first, in an order that leaves a whole store at every step:
 ///
-///     1  the log is carried into the file, as at any orderly stop       the old store, whole
-///     2  the file gets a second name                                    the old store, whole, under both names
-///     3  a log that could not be carried follows to that name           a damaged store, whole under its second name alone
-///     4  the restored file takes the first name                         the restored store
+///     1  the log is written into the file, as at any orderly stop   the old store, whole
+///     2  the file gets a second name                                the old store, whole, under both names
+///     3  a log that could not be written follows to that name       a damaged store, whole under its second name alone
+///     4  the restored file takes the first name                     the restored store
 enum ReplacedStore {
     private static let logs = ["-wal", "-journal"]
 
-    /// Gives the store at `path` a second name and leaves nothing beside the first that a new file there must not meet.
+    /// Gives the store at `path` a second name, and leaves nothing beside the first that SQLite would apply to a new
+    /// file.
     ///
     /// - Returns: The second name, or `nil` if there is no store.
     static func setAside(_ path: String, at time: WallInstant) throws(StoreError) -> String? {
@@ -32,13 +33,13 @@ enum ReplacedStore {
                 throw .failed("rename to", name + log, errno)
             }
         }
-        // The index of the log is made anew by whoever opens the file.
+        // The WAL index is rebuilt when the file is opened.
         guard unlink(path + "-shm") == 0 || errno == ENOENT else { throw .failed("unlink of", path + "-shm", errno) }
         try Folder.sync(of: path)
         return name
     }
 
-    /// Has SQLite carry the log into the file and remove it; a store that is too damaged for that is kept as it is.
+    /// Makes SQLite write the log into the file and remove it; a store too damaged for that is kept as it is.
     private static func carryLog(of path: String) {
         guard logs.contains(where: { access(path + $0, F_OK) == 0 }) else { return }
         do {
@@ -46,7 +47,7 @@ enum ReplacedStore {
             try queue.writeWithoutTransaction { _ = try $0.checkpoint(.truncate) }
             try queue.close()
         } catch {
-            // It is kept with its log.
+            // The store is kept with its log.
         }
     }
 

@@ -3,14 +3,14 @@ import GRDB
 import Glibc
 import LeaseCore
 
-/// What a backup says of itself, read before anything is changed.
+/// What a backup says about itself, read before anything is changed.
 struct BackupFacts {
     /// When it was made.
     let time: WallInstant
     /// The last token that it knows.
     let lastToken: Token?
 
-    /// Reads a file that has to be a backup of a store with this key hash.
+    /// Reads a file that must be a backup of a store with this key hash.
     init(of backup: StoreCopy, keyHash: KeyHash) throws(StoreError) {
         let path = backup.path
         self = try backup.read { database in
@@ -27,7 +27,7 @@ struct BackupFacts {
         self.lastToken = lastToken
     }
 
-    /// Requires a minimum where the wall clock does not tell one.
+    /// Requires a minimum if the backup's last token is ahead of the wall clock, and none that is too high.
     func requireMinimum(_ minimum: Token?, now: Moment) throws(StoreError) {
         if let minimum, minimum.rawValue > EntryLease.highestToken {
             throw StoreError(
@@ -43,9 +43,8 @@ struct BackupFacts {
     }
 }
 
-/// A copy of a backup, being made into a store.
+/// A copy of a backup that is being made into a store.
 struct Restoration {
-    /// What became of the tenures and tokens.
     struct Result {
         let kept: Int
         let dropped: Int
@@ -55,12 +54,11 @@ struct Restoration {
 
     private let path: String
     private let keyHash: KeyHash
-    /// The tenures that the backup has.
     private let tenures: [Tenure]
 
-    /// Checks the copy whole, takes the mark off it, and makes of an older release's what this one reads.
+    /// Checks the copy completely, removes its mark, and migrates it to this release's schema.
     ///
-    /// - Parameter backup: The backup's name for the message.
+    /// - Parameter backup: The backup's name, for messages.
     init(_ path: String, of backup: String, keyHash: KeyHash) throws(StoreError) {
         self.path = path
         self.keyHash = keyHash
@@ -73,7 +71,7 @@ struct Restoration {
                     let detail = verdict.split(separator: "\n").last.map { String($0) } ?? verdict
                     throw DatabaseError(resultCode: .SQLITE_CORRUPT, message: detail)
                 }
-                // Without a boot the deadlines' clock is that of another one.
+                // Without a boot identity, the deadlines count as those of another boot.
                 try database.execute(
                     sql: "DELETE FROM meta WHERE name IN (?, ?)",
                     arguments: [Meta.backup, Meta.bootIdentity]
@@ -89,11 +87,12 @@ struct Restoration {
         }
     }
 
-    /// Does what a reboot does, ends what cannot go on, raises the tokens, and folds and closes the store.
+    /// Treats the tenures as after a reboot, ends what cannot continue, raises the tokens, then folds and closes the
+    /// store.
     func finish(minimumToken: Token?, clock: any LeaseClock) throws(StoreError) -> Result {
         var configuration = LedgerConfiguration()
         configuration.keyHash = keyHash
-        // What is kept of the history is for the daemon to say.
+        // How much of the history is kept is for the daemon to say.
         configuration.historyAge = .seconds(Int64.max / 1_000_000_000)
         configuration.historyRows = .max
         let ledger = try Ledger(path: path, configuration: configuration, clock: clock)
@@ -105,7 +104,7 @@ struct Restoration {
             throw error.storeError
         }
         try ledger.close()
-        // SQLite does not say that the last of the log could not be carried over.
+        // SQLite does not report that the rest of the WAL could not be checkpointed.
         guard access(path + "-wal", F_OK) != 0 else {
             throw StoreError(.ioError, "the log of \(path) could not be carried into it; is the disk full?")
         }
@@ -113,7 +112,7 @@ struct Restoration {
     }
 
     private func settle(_ ledger: Ledger, minimumToken: Token?, now: Moment) throws(CommitFailure) -> Result {
-        // Opening it was a reboot: what hung on a connection is over, as are those who held it.
+        // Opening it counted as a reboot: bound and tied tenures are over, as are their holders.
         let dropped = tenures.count { $0.endsWithItsHolder }
         while ledger.expire(now: now, limit: .max) {}
         let last = ledger.raiseTokens(to: minimumToken, now: now)
@@ -124,12 +123,12 @@ struct Restoration {
 }
 
 extension Tenure {
-    /// Whether the tenure is over with its holder's connection or process tree, which a restored store cannot know of.
+    /// Whether the tenure ends with its holder's connection or process tree, of which a restored store cannot know.
     fileprivate var endsWithItsHolder: Bool { attachment != .nothing }
 }
 
 extension Ledger {
-    /// Has tokens go on after the highest of the last one, the wall clock and a minimum; returns it.
+    /// Makes tokens continue after the highest of the last one, the wall clock and a minimum; returns it.
     fileprivate func raiseTokens(to minimum: Token?, now: Moment) -> Token {
         let wall = min(max(now.wall.microseconds, 1), TokenSequence.highestWallMicroseconds)
         let wallToken = now.wall.microseconds > wall ? nil : Token(rawValue: wall)

@@ -4,14 +4,13 @@ import GRDB
 import Glibc
 import LeaseCore
 
-/// A store's file as a copy sees it: looked at without changing it, and copied page by page.
+/// A store's file as the source of a copy: read without changing it, and copied page by page.
 struct StoreCopy {
-    /// The file that is copied.
     let path: String
     private let queue: DatabaseQueue
     private let file: DatabaseDescriptors.File
 
-    /// Opens a file for reading alone; whoever else has it open goes on.
+    /// Opens a file read-only; a process that has it open continues.
     init(of path: String) throws(StoreError) {
         self.path = path
         var information = stat()
@@ -40,7 +39,7 @@ struct StoreCopy {
         }
     }
 
-    /// The log that lies beside a file and has something in it, if one does: SQLite takes it for the file's own.
+    /// The log that lies beside a file and is not empty, if there is one: SQLite takes it for the file's own.
     static func log(beside path: String) -> String? {
         ["-wal", "-journal"].map { resolvedPath(path) + $0 }.first {
             var information = stat()
@@ -52,7 +51,6 @@ struct StoreCopy {
         StoreError(.denied, "\(path) may not be read: \(systemMessage(errno)); do this as root, or as its owner")
     }
 
-    /// Runs `body` in one snapshot of the file.
     func read<Value>(_ body: (Database) throws -> Value) throws(StoreError) -> Value {
         do {
             return try queue.read { database in
@@ -67,13 +65,13 @@ struct StoreCopy {
         }
     }
 
-    /// Copies the file as one snapshot has it.
+    /// Copies the file as of one snapshot.
     ///
-    /// The snapshot is held from the first page to the last. Without it, each commit of whoever writes meanwhile would
-    /// make SQLite begin again (sqlite.org/c3ref/backup_finish.html), and a busy store would never be copied. While it is
-    /// held, the writer's log grows.
+    /// The snapshot is held from the first page to the last. Without it, each commit of a writer would make SQLite
+    /// start again (sqlite.org/c3ref/backup_finish.html), and a busy store would never be copied. While it is held, the
+    /// writer's WAL grows.
     ///
-    /// - Parameter progress: Called after each step with how many pages are copied, and how many there are.
+    /// - Parameter progress: Called after each step with the number of pages copied and their total.
     func write(to file: String, progress: (_ copied: Int, _ total: Int) -> Void) throws(StoreError) {
         try read { source in
             let copy = try DatabaseQueue(path: file)
@@ -83,7 +81,7 @@ struct StoreCopy {
                         progress($0.completedPageCount, $0.totalPageCount)
                     }
                 }
-                // One file, without a log beside it.
+                // One file, without a WAL beside it.
                 guard try String.fetchOne(destination, sql: "PRAGMA journal_mode = DELETE") == "delete" else {
                     throw StoreError(.ioError, "the log of \(file) could not be carried into it; is the disk full?")
                 }
@@ -92,9 +90,9 @@ struct StoreCopy {
         }
     }
 
-    /// Demands that a file ends where its last page does.
+    /// Requires that a file ends where its last page does.
     ///
-    /// SQLite takes zeros for what is missing of a last page, and leaves alone what comes behind it.
+    /// SQLite reads a missing part of the last page as zeros, and ignores what follows the last page.
     func requireWhole() throws(StoreError) {
         let size = try read { database in
             (
@@ -112,7 +110,7 @@ struct StoreCopy {
         }
     }
 
-    /// An error of SQLite's, for whoever wanted to copy the file.
+    /// SQLite's error, as that of a copy.
     static func failure(_ error: any Error, path: String) -> StoreError {
         if let error = error as? DatabaseError, error.resultCode == .SQLITE_FULL {
             // The file itself is only read.
@@ -141,7 +139,7 @@ struct StoreCopy {
         DatabaseDescriptors.endReading(file)
     }
 
-    /// When the file was made as a backup, or `nil` if it is none.
+    /// When the file was made as a backup, or `nil` if it is not one.
     static func backupTime(_ database: Database) throws -> WallInstant? {
         try Int64.fetchOne(database, sql: "SELECT value FROM meta WHERE name = ?", arguments: [Meta.backup])
             .map { WallInstant(microseconds: $0) }

@@ -2,20 +2,18 @@ import CLinux
 import Foundation
 import Glibc
 
-/// A folder of this process's own beside a file that is to be made: whatever SQLite puts beside the file while it is made
-/// is in there, and nobody else gets at it (mode 0700).
+/// A private folder beside a file that is being made.
 ///
-/// The finished file is moved out by one rename, on the same file system. What a kill leaves is the folder, under a name
-/// that says what it was; nothing else has happened then.
+/// It also holds whatever SQLite puts beside the file meanwhile, and only this user can enter it (mode 0700). The
+/// finished file is moved out by one rename, on the same file system. A kill leaves the folder, under a name that says
+/// what it was; nothing else has happened then.
 struct WorkFolder: ~Copyable {
-    /// The folder.
     let path: String
-    /// The file that is being made.
     var file: String { path + "/store.db" }
 
     private let target: String
 
-    /// Makes the folder beside `target`, as `TARGET.PURPOSE-XXXXXX`.
+    /// Creates the folder beside `target`, as `TARGET.PURPOSE-XXXXXX`.
     init(beside target: String, purpose: String) throws(StoreError) {
         var template = Array("\(resolvedPath(target)).\(purpose)-XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else {
@@ -26,7 +24,7 @@ struct WorkFolder: ~Copyable {
     }
 
     deinit {
-        // A folder that cannot be removed tells what it was by its name.
+        // If it cannot be removed, its name tells what it was.
         try? FileManager.default.removeItem(atPath: path)
     }
 
@@ -42,9 +40,9 @@ struct WorkFolder: ~Copyable {
         guard fsync(descriptor) == 0 else { throw .failed("fsync of", file, errno) }
     }
 
-    /// Moves the sealed file to where it belongs, over what is there if it may.
+    /// Moves the sealed file to its place, over an existing file if that is allowed.
     ///
-    /// When this returns the move is durable.
+    /// The move is durable when this returns.
     func moveIntoPlace(replacing: Bool) throws(StoreError) {
         guard replacing ? rename(file, target) == 0 : clinux_rename_new(file, target) == 0 else {
             let reason = errno

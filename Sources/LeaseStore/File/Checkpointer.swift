@@ -3,23 +3,21 @@ import GRDB
 import GRDBSQLite
 import Synchronization
 
-/// Carries the log into the file beside the writer, so that no COMMIT has to.
+/// Checkpoints the WAL beside the writer, so that no COMMIT has to.
 ///
-/// A passive checkpoint on a connection of its own copies what is in the log while the writer appends
-/// (sqlite.org/c3ref/wal_checkpoint_v2.html). Under steady writing it never catches up with the writer, and a log that is
-/// not copied to its end is never begun anew, so it would grow, and an append into a growing file syncs at more than
-/// twice the cost. So the last frames are copied by the writer itself between two commits: when they are few, and at the
-/// latest when the log has four times the length at which it is carried over.
+/// A passive checkpoint on its own connection copies frames while the writer appends
+/// (sqlite.org/c3ref/wal_checkpoint_v2.html). Under steady load it never catches up, and a WAL not copied to its end is
+/// never restarted: it grows, and syncs of a growing file cost more than twice as much. So the writer copies the last
+/// frames itself between two commits, when few are left or at four times the threshold.
 ///
-/// No copy goes past the snapshot of a reader (sqlite.org/wal.html, "Avoiding Excessively Large WAL Files"): readers of
-/// which one is always there would let the log grow without end. So once it is overlong, whoever begins a read waits
-/// until none is under way, and carries the log over first (``carryOver(on:)``).
+/// No checkpoint passes a reader's snapshot (sqlite.org/wal.html, "Avoiding Excessively Large WAL Files"). So once the
+/// WAL is overlong, a new read waits until none is running and checkpoints first (``carryOver(on:)``).
 final class Checkpointer: Sendable {
-    /// From this many frames (4 KiB each) the log is carried over.
+    /// From this many frames (4 KiB each) the WAL is checkpointed.
     let threshold: Int32
-    /// Up to this many frames the writer copies itself.
+    /// At most this many remaining frames are copied by the writer itself.
     private var remainder: Int32 { threshold / 16 }
-    /// From this many frames the writer copies whatever is left, in one slow turn.
+    /// From this many frames the writer copies all that is left, in one slow turn.
     private var limit: Int32 { 4 * threshold }
 
     private let connection: DatabaseQueue
@@ -36,9 +34,9 @@ final class Checkpointer: Sendable {
         connection = try DatabaseQueue(path: path, configuration: configuration)
     }
 
-    /// Has SQLite count the log's frames after each commit on the writer's connection.
+    /// Makes SQLite count the WAL's frames after each commit on the writer's connection.
     func observe(_ writer: Database) {
-        // The checkpointer is closed after the writer, and so outlives the pointer that SQLite keeps.
+        // The checkpointer is closed after the writer, so it outlives the pointer that SQLite keeps.
         let context = Unmanaged.passUnretained(self).toOpaque()
         _ = sqlite3_wal_hook(
             writer.sqliteConnection,
@@ -53,25 +51,26 @@ final class Checkpointer: Sendable {
         )
     }
 
-    /// Whether a checkpoint beside the writer is under way.
+    /// Whether a checkpoint beside the writer is running.
     var isRunning: Bool { running.load(ordering: .acquiring) }
 
-    /// SQLite's code of a sync that failed beside the writer, or `nil`: the file is then in doubt as after a failed COMMIT.
+    /// SQLite's code of a sync that failed beside the writer, or `nil`; what the disk holds is then unknown, as after a
+    /// failed COMMIT.
     var failedSyncCode: Int32? {
         let code = failedSync.load(ordering: .acquiring)
         return code == 0 ? nil : code
     }
 
-    /// How many frames the log had after the last commit that wrote any.
+    /// How many frames the WAL had after the last commit that wrote any.
     var walFrames: Int32 { frames.load(ordering: .relaxed) }
 
     /// Whether ``tendWAL(on:)`` has anything to do; asked after each commit.
     var isWALLong: Bool { walFrames >= threshold }
 
-    /// Whether the log is so long that no read may begin beside another.
+    /// Whether the WAL is so long that no read may begin beside another.
     var isWALOverlong: Bool { walFrames >= limit }
 
-    /// Called between two commits: begins a checkpoint, or ends one, if the log has become long.
+    /// Begins or completes a checkpoint, between two commits, if the WAL has become long.
     func tendWAL(on writer: Database) throws {
         let frames = walFrames
         guard frames >= threshold, !isRunning else { return }
@@ -83,14 +82,15 @@ final class Checkpointer: Sendable {
         }
     }
 
-    /// Copies what is left between two commits, unless a checkpoint beside the writer is under way; with no reader
-    /// there that is all, and the log begins anew.
+    /// Copies the remaining frames between two commits, unless a checkpoint beside the writer is running.
+    ///
+    /// Without readers that is all of them, and the WAL restarts.
     func carryOver(on writer: Database) throws {
         guard !isRunning else { return }
         copiedFrames.store(0, ordering: .relaxed)
         let result = try writer.checkpoint(.passive)
         if result.checkpointedFrameCount == result.walFrameCount {
-            // All is in the file: the next frames begin the log anew, and until they come there is nothing to do.
+            // Everything is in the file: the next frames restart the WAL, and until then there is nothing to do.
             frames.store(0, ordering: .relaxed)
         }
     }
@@ -102,7 +102,7 @@ final class Checkpointer: Sendable {
                 let copied = try database.checkpoint(.passive).checkpointedFrameCount
                 copiedFrames.store(Int32(copied), ordering: .releasing)
             } catch {
-                // A checkpoint that was refused, by a full disk or a busy reader, is tried again after the next commit.
+                // A checkpoint refused by a full disk or a busy reader is tried again after the next commit.
                 let code = (error as? DatabaseError)?.extendedResultCode ?? .SQLITE_ERROR
                 if code == .SQLITE_IOERR_FSYNC {
                     failedSync.store(code.rawValue, ordering: .releasing)
@@ -113,7 +113,7 @@ final class Checkpointer: Sendable {
         }
     }
 
-    /// Waits for the checkpoint that is under way, if one is.
+    /// Waits for the running checkpoint, if any.
     func settle() {
         connection.writeWithoutTransaction { _ in }
     }

@@ -2,13 +2,13 @@ import CLinux
 import Glibc
 import Synchronization
 
-/// The database files that this process has open besides what SQLite has of them.
+/// The database files that this process has open outside SQLite.
 ///
-/// SQLite's locks are fcntl(2)'s: they are the process's, and any close of the file gives them back, whichever descriptor
-/// it is. So no file is opened a second time to ask for its lock, and the descriptor that holds one stays open as long as
-/// somebody in this process reads the file.
+/// SQLite's locks are fcntl(2) locks: they belong to the process, and any close of the file releases them, whichever
+/// descriptor is closed. So no file is opened a second time to test its lock, and the descriptor that holds a lock
+/// stays open while anything in this process reads the file.
 enum DatabaseDescriptors {
-    /// A file, by whatever name.
+    /// A file, whatever its name.
     struct File: Hashable, Sendable {
         let device: UInt64
         let inode: UInt64
@@ -17,7 +17,6 @@ enum DatabaseDescriptors {
             (device, inode) = (UInt64(information.st_dev), UInt64(information.st_ino))
         }
 
-        /// The file at a path, or `nil` if there is none.
         init?(at path: String) {
             var information = stat()
             guard stat(path, &information) == 0 else { return nil }
@@ -28,23 +27,21 @@ enum DatabaseDescriptors {
     private struct Use {
         var isLocked = false
         var readers = 0
-        /// Descriptors that wait to be closed.
         var descriptors: [Int32] = []
     }
 
     private static let uses = Mutex<[File: Use]>([:])
 
-    /// Whether this process has the file's lock.
+    /// Whether this process holds the file's lock.
     static func isLocked(_ file: File) -> Bool {
         uses.withLock { $0[file]?.isLocked ?? false }
     }
 
-    /// This process has the file's lock.
     static func noteLock(_ file: File) {
         uses.withLock { $0[file, default: Use()].isLocked = true }
     }
 
-    /// Gives the lock of a descriptor back, and closes it once nobody in this process reads the file.
+    /// Releases a descriptor's lock, and closes the descriptor once nothing in this process reads the file.
     static func unlock(_ file: File, _ descriptor: Int32) {
         uses.withLock { uses in
             flock(descriptor, LOCK_UN)
@@ -54,7 +51,7 @@ enum DatabaseDescriptors {
         }
     }
 
-    /// Closes a descriptor that has no lock, once nobody in this process has the file open otherwise.
+    /// Closes a descriptor without a lock once nothing else in this process has the file open.
     static func close(_ descriptor: Int32, of file: File) {
         uses.withLock { uses in
             uses[file, default: Use()].descriptors.append(descriptor)
@@ -62,12 +59,10 @@ enum DatabaseDescriptors {
         }
     }
 
-    /// Somebody in this process begins to read the file.
     static func beginReading(_ file: File) {
         uses.withLock { $0[file, default: Use()].readers += 1 }
     }
 
-    /// Somebody in this process has read the file, and closed it.
     static func endReading(_ file: File) {
         uses.withLock { uses in
             uses[file]?.readers -= 1

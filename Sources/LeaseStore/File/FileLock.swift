@@ -1,18 +1,18 @@
 import CLinux
 import Glibc
 
-/// A lock file that this process owns for as long as the value lives: flock(2), exclusive, not waited for.
+/// A lock file that this process owns while the value lives: flock(2), exclusive, without waiting.
 ///
-/// A lock on a file beside the thing that it guards, since SQLite's own fcntl locks are dropped by any close of the
-/// database in the process, and a socket's path cannot be locked at all. The file holds its owner's pid, for the
-/// message to whoever comes second, and is never removed: a removed lock file can be locked twice. What has another
-/// name, as by a link, has another file beside it: ``init(of:)`` locks the thing itself.
+/// The file lies beside what it guards: SQLite's own fcntl locks are dropped by any close of the database in the
+/// process, and a socket's path cannot be locked. It holds its owner's pid, for the error message of a second process,
+/// and is never removed: a removed lock file can be locked twice. A thing with several names, such as a link, has
+/// several such files; ``init(of:)`` locks the thing itself.
 package struct FileLock: ~Copyable {
-    /// Why a lock was not had.
+    /// Why a lock could not be taken.
     package enum Failure: Error {
-        /// Another process has it; its pid, if the file tells.
+        /// Another process holds it; its pid, if the file tells.
         case held(by: Int32?)
-        /// The file is none that was made for this: what it is, in words that follow its name.
+        /// The file was not made for this: what it is, in words that follow its name.
         case foreign(String)
         /// A system call failed.
         case failed(call: String, errno: Int32)
@@ -21,13 +21,13 @@ package struct FileLock: ~Copyable {
     /// The lock file.
     package let path: String
     private let descriptor: Int32
-    /// The database that is locked itself, if it is one.
+    /// The database, if a database itself is locked.
     private let database: DatabaseDescriptors.File?
 
-    /// Takes the lock, making its file with mode 0600 if it is missing.
+    /// Takes the lock, creating its file with mode 0600 if it is missing.
     ///
-    /// In a folder that others may write to they could have put something else there. What is no regular file with this
-    /// one name, of this user or root's, is left as it is; root takes those of other users, too, whose stores it
+    /// Others may have put something else into a folder that they may write to. Anything but a regular file with this
+    /// one name, owned by this user or root, is left as it is; root also accepts files of other users, whose stores it
     /// restores.
     package init(path: String) throws(Failure) {
         let descriptor = clinux_open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
@@ -42,7 +42,7 @@ package struct FileLock: ~Copyable {
             throw .foreign(reason)
         }
         let pid = Array("\(getpid())\n".utf8)
-        // The pid is for people; a full disk does not stop whoever has the lock.
+        // The pid is for people; a full disk must not prevent the locking.
         _ = ftruncate(descriptor, 0)
         _ = pwrite(descriptor, pid, pid.count, 0)
         self.path = path
@@ -50,9 +50,9 @@ package struct FileLock: ~Copyable {
         database = nil
     }
 
-    /// Takes the lock of a database, and leaves its content alone.
+    /// Takes the lock of a database itself, and leaves its content alone.
     ///
-    /// It is the file's by whatever name it is reached. It must be had before SQLite opens the file and given back
+    /// The lock holds whatever name the file is reached by. It must be taken before SQLite opens the file and released
     /// after SQLite has closed it (``DatabaseDescriptors``).
     package init(of path: String) throws(Failure) {
         if let file = DatabaseDescriptors.File(at: path), DatabaseDescriptors.isLocked(file) {
@@ -84,9 +84,9 @@ package struct FileLock: ~Copyable {
         close(descriptor)
     }
 
-    /// Gives the lock file to whoever is to take the lock later on.
+    /// Gives the lock file to the user that will take the lock later.
     ///
-    /// If that fails they are told that they may not, and by what name.
+    /// If that fails, that user is then told that it may not, and the file's name.
     func give(to owner: FileOwner) {
         _ = fchown(descriptor, owner.uid, owner.gid)
     }

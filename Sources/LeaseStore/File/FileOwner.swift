@@ -1,14 +1,14 @@
 import CLinux
 import Glibc
 
-/// Who a file belongs to.
+/// The owner of a file.
 struct FileOwner: Equatable {
     let uid: UInt32
     let gid: UInt32
 
-    /// Whom a store at `path` is to belong to if root makes it: the owner of the one that is there, else of its folder.
+    /// The owner that root should give a store at `path`: the owner of the store already there, else of its folder.
     ///
-    /// `nil` if this process is not root: what it makes is its own.
+    /// Returns `nil` if this process is not root: it owns what it makes.
     static func ofStore(at path: String) -> FileOwner? {
         guard geteuid() == 0 else { return nil }
         var information = stat()

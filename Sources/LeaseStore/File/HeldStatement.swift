@@ -4,13 +4,13 @@ import LeaseCore
 
 /// A prepared statement that is kept for the life of its connection and bound without copies.
 ///
-/// GRDB prepares, caches and checks each statement anew, which costs more than the statement itself where one runs for
-/// every request. The few statements of that way are held here, on GRDB's own connection
-/// (`Database.sqliteConnection`), through SQLite's C interface. A held statement is used only where GRDB gives out the
-/// connection, so two threads are never in it.
+/// GRDB prepares, caches and checks each statement anew, which costs more than the statement itself if it runs for
+/// every request. The few such statements are held here, on GRDB's own connection (`Database.sqliteConnection`),
+/// through SQLite's C interface. They are used only while GRDB lends out the connection, so two threads are never in
+/// one.
 ///
-/// Values in arrays are bound as SQLITE_STATIC: their bytes stay where they are until the statement has run, which is
-/// why each call takes its values with it. A ``StatementBinder`` has SQLite copy the few bytes of a label.
+/// Values in arrays are bound as SQLITE_STATIC: their bytes stay in place until the statement has run, which is why
+/// each call takes its values with it. A ``StatementBinder`` makes SQLite copy the few bytes of a label.
 final class HeldStatement {
     private let connection: OpaquePointer
     private var statement: OpaquePointer?
@@ -30,8 +30,8 @@ final class HeldStatement {
 
     /// Frees the statement, so that its connection can be closed; nothing may be called on it afterwards.
     ///
-    /// A statement that is let go is freed as well, as when an opening fails halfway: the connection then lives on
-    /// until the last one is (sqlite.org/c3ref/close.html, `sqlite3_close_v2`).
+    /// Deallocation frees it, too, for example when opening fails halfway: the connection then lives until its last
+    /// statement is freed (sqlite.org/c3ref/close.html, `sqlite3_close_v2`).
     func finalize() {
         sqlite3_finalize(statement)
         statement = nil
@@ -45,16 +45,16 @@ final class HeldStatement {
         }
     }
 
-    /// Runs the statement to its end with what `bind` binds; what it leaves out is NULL.
+    /// Runs the statement to its end with what `bind` binds; anything else is NULL.
     ///
-    /// The way of each request: nothing is put into an array first.
+    /// Used for each request: nothing is put into an array first.
     @inline(__always)
     func run(binding bind: (inout StatementBinder) -> Void) throws {
         defer { sqlite3_clear_bindings(statement) }
         try runWhole(binding: bind)
     }
 
-    /// The same for a `bind` that binds every place each time, so that nothing of the last one has to be cleared away.
+    /// Like ``run(binding:)``, for a `bind` that always binds every parameter, so that nothing has to be cleared.
     @inline(__always)
     func runWhole(binding bind: (inout StatementBinder) -> Void) throws {
         var binder = StatementBinder(statement: statement)
@@ -65,14 +65,14 @@ final class HeldStatement {
         guard code == SQLITE_DONE || code == SQLITE_ROW else { throw Self.error(code, on: connection) }
     }
 
-    /// Goes to the first row and stays there, until ``reset()``; tells whether there is one.
+    /// Steps to the first row and stays there until ``reset()``; returns whether there is one.
     func stand() -> Bool {
         if sqlite3_step(statement) == SQLITE_ROW { return true }
         sqlite3_reset(statement)
         return false
     }
 
-    /// Leaves the row that the statement stands on.
+    /// Leaves the current row.
     func reset() {
         sqlite3_reset(statement)
     }
@@ -87,7 +87,7 @@ final class HeldStatement {
         }
     }
 
-    /// Binds the values and tells whether there is a row.
+    /// Binds the values and returns whether there is a row.
     func hasRow(_ values: SQLValue...) throws -> Bool {
         var isThere = false
         try withBound(values[...]) {
@@ -99,12 +99,11 @@ final class HeldStatement {
         return isThere
     }
 
-    /// Binds the values and hands each row to `body`, until there are no more or `body` answers `false`.
+    /// Binds the values and hands each row to `body`, until there are no more or `body` returns `false`.
     func scan(_ values: SQLValue..., while body: (SQLRow) throws -> Bool) throws {
         try scan(values, while: body)
     }
 
-    /// The same with the values in an array.
     func scan(_ values: [SQLValue], while body: (SQLRow) throws -> Bool) throws {
         try withBound(values[...]) { try scan(body) }
     }
@@ -120,7 +119,7 @@ final class HeldStatement {
     }
 
     private func withBound(_ values: ArraySlice<SQLValue>, index: Int32 = 1, _ body: () throws -> Void) throws {
-        // The bytes of each blob must outlive the step, so that binding them nests.
+        // The bytes of each blob must outlive the step, so binding nests.
         guard let value = values.first else {
             defer {
                 sqlite3_reset(statement)
@@ -144,7 +143,6 @@ final class HeldStatement {
         }
     }
 
-    /// What SQLite says of a step that has just failed.
     private static func error(_ code: Int32, on connection: OpaquePointer) -> DatabaseError {
         DatabaseError(
             resultCode: ResultCode(rawValue: sqlite3_extended_errcode(connection)),
@@ -153,7 +151,6 @@ final class HeldStatement {
     }
 }
 
-/// A value to bind.
 enum SQLValue {
     case integer(Int64)
     case blob([UInt8])

@@ -2,12 +2,12 @@ import GRDB
 
 /// A read transaction on the writer's connection that outlives its commits.
 ///
-/// SQLite takes a read mark in the log's index before each transaction and gives it back behind it: four calls of fcntl(2)
-/// for every `BEGIN IMMEDIATE` and `COMMIT`, and for every look at a table (sqlite.org/walformat.html, "WAL Locks"). While a
-/// statement stands on a row, the connection keeps its mark, and its own commits move what it sees along.
+/// SQLite takes a read mark in the WAL index before each transaction and releases it afterwards: four calls of fcntl(2)
+/// for every `BEGIN IMMEDIATE` and `COMMIT`, and for every read of a table (sqlite.org/walformat.html, "WAL Locks").
+/// While a statement stands on a row, the connection keeps its mark, and its own commits advance what it sees.
 ///
-/// The price is that no checkpoint passes the mark, and that the log cannot begin anew. So whoever carries the log over
-/// ends the snapshot first. So does whoever meets an error: SQLite gets over one only when nobody reads any more.
+/// The price: no checkpoint passes the mark, and the WAL cannot restart. So the snapshot must end before a checkpoint,
+/// and after an error: SQLite recovers from one only when the connection no longer reads.
 final class KeptSnapshot {
     private let statement: HeldStatement
     private var isKept = false
@@ -18,13 +18,13 @@ final class KeptSnapshot {
 
     /// Keeps what the connection reads from now on, until ``end()``.
     ///
-    /// If SQLite refuses, nothing is kept, and each transaction takes its own mark as ever.
+    /// If SQLite refuses, nothing is kept, and each transaction takes its own mark as usual.
     func begin() {
         guard !isKept else { return }
         isKept = statement.stand()
     }
 
-    /// Keeps nothing any more.
+    /// Ends what is kept.
     func end() {
         guard isKept else { return }
         statement.reset()

@@ -8,6 +8,6 @@ enum Meta {
     static let bootIdentity = "boot_identity"
     /// The name of the function that hashes keys.
     static let keyHash = "key_hash"
-    /// When the file was made as a backup, in microseconds since 1970; a store has none.
+    /// When the file was made as a backup, in microseconds since 1970; absent in a store.
     static let backup = "backup_us"
 }

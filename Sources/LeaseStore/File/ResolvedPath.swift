@@ -1,12 +1,11 @@
 import Foundation
 import Glibc
 
-/// A file by its one absolute path, without links.
+/// The one absolute path of a file, without links.
 ///
-/// It is taken once, before anything is opened: SQLite looks for a log beside the file that a link leads to, opens further
+/// It is determined once, before anything is opened. SQLite looks for a WAL beside a link's target, opens more
 /// connections later, when the process may be in another folder, and takes a name that begins with `file:` for a URI
-/// (sqlite.org/uri.html). An absolute path has none of that. A file that is not there yet has the absolute path of its
-/// folder.
+/// (sqlite.org/uri.html); none of that affects an absolute path. A missing file gets the absolute path of its folder.
 func resolvedPath(_ path: String) -> String {
     if let resolved = realPath(path) { return resolved }
     let folder = Folder.path(of: path)

@@ -1,6 +1,6 @@
 import LeaseCore
 
-/// LeaseCore's values out of columns; `nil` where a column is NULL or holds what the type does not allow.
+/// LeaseCore's values from columns; `nil` if a column is NULL or holds what the type does not allow.
 extension SQLRow {
     func token(_ column: Int32) -> Token? {
         integer(column).flatMap(Token.init(rawValue:))

@@ -20,18 +20,17 @@ struct SQLRow {
         value(column).map { String(decoding: Self.bytes(of: $0), as: UTF8.self) }
     }
 
-    /// What stands in a column, or `nil` if that is NULL.
+    /// The value of a column, or `nil` if it is NULL.
     ///
-    /// The column is looked up once, and its type and its value are asked of it. SQLite lets a value be asked from the
-    /// thread that steps the statement alone (sqlite.org/c3ref/value.html), and no other has it: GRDB gives a
-    /// connection to one at a time.
+    /// The column is looked up once for both its type and its value. SQLite allows access to a value only from the
+    /// thread that steps the statement (sqlite.org/c3ref/value.html): GRDB gives a connection to one thread at a time.
     private func value(_ column: Int32) -> OpaquePointer? {
         let value = sqlite3_column_value(statement, column)
         return sqlite3_value_type(value) == SQLITE_NULL ? nil : value
     }
 
     private static func bytes(of value: OpaquePointer) -> UnsafeRawBufferPointer {
-        // None for no bytes.
+        // The address of an empty blob is null.
         guard let address = sqlite3_value_blob(value) else { return UnsafeRawBufferPointer(start: nil, count: 0) }
         return UnsafeRawBufferPointer(start: address, count: Int(sqlite3_value_bytes(value)))
     }

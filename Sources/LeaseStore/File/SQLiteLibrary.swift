@@ -2,10 +2,10 @@ internal import CSQLite
 
 /// The SQLite library of the process.
 package enum SQLiteLibrary {
-    /// Has SQLite keep no count of its memory, which costs a lock for each allocation and nobody asks for.
+    /// Makes SQLite stop counting its memory, which costs a lock for each allocation and which nobody asks for.
     ///
-    /// For a program that is its process's only user of SQLite, before its first use: later it changes nothing. It is not
-    /// for a library to do.
+    /// For a program that is its process's only user of SQLite, before the first use: later it has no effect. A library
+    /// must not call it.
     package static func leaveMemoryUncounted() {
         _ = csqlite_count_memory(0)
     }

@@ -1,14 +1,14 @@
 import GRDB
 
-/// The tables of a store, and how an older file becomes a newer one.
+/// The tables of a store, and its migrations.
 ///
 /// `lease_journal` is the promise: one row for each thing that happened, in order. `leases` and `key_trackers` are what
 /// the journal's rows up to `meta.folded_through` amount to. `simple_entries`, with `large_values`, and
-/// `prefix_entries` are written at once, in the transaction of their batch, and the bits of `key_trackers.kinds` that
-/// speak of them, too. Wall clock columns are microseconds since 1970 (`…_us`), boot clock columns nanoseconds on
+/// `prefix_entries` are written at once, in the transaction of their batch, together with their bits in
+/// `key_trackers.kinds`. Wall clock columns are microseconds since 1970 (`…_us`), boot clock columns nanoseconds on
 /// CLOCK_BOOTTIME (`…_ns`) of the boot that `meta.boot_identity` names.
 enum Schema {
-    /// `PRAGMA application_id`, so that file(1) and this library know a store: "LSED".
+    /// `PRAGMA application_id`, by which file(1) and this library recognise a store: "LSED".
     static let applicationID: Int32 = 0x4C53_4544
 
     static var migrator: DatabaseMigrator {
@@ -101,11 +101,11 @@ enum Schema {
         ALTER TABLE leases ADD COLUMN is_overdue INTEGER NOT NULL DEFAULT 0;
         """
 
-    /// Has large values stand apart from their keys.
+    /// Moves large values away from their keys.
     ///
-    /// In a table without row ids a search reads each key that it passes together with all that stands beside it, so
-    /// that a few large values would make every key slow to find (sqlite.org/withoutrowid.html). Those of an older file
-    /// stay where they are until they are written anew.
+    /// In a table without row ids, a search reads each key that it passes with everything beside it, so a few large
+    /// values would make every key slow to find (sqlite.org/withoutrowid.html). Large values of an older file stay in
+    /// place until they are written again.
     private static let addLargeValues = """
         CREATE TABLE large_values (
             id    INTEGER NOT NULL PRIMARY KEY,

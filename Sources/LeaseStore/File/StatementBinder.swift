@@ -2,10 +2,9 @@ import GRDB
 import GRDBSQLite
 import LeaseCore
 
-/// Binds values to a statement by their places, from 1 on.
+/// Binds values to a statement's parameters, which count from 1.
 ///
-/// A statement whose values were not all bound, for want of memory, is not run: it would write NULL in the place of
-/// what is missing.
+/// If a value was not bound, for lack of memory, the statement is not run: it would write NULL instead.
 struct StatementBinder {
     private let statement: OpaquePointer?
     /// The code of the last binding that failed.
@@ -19,16 +18,15 @@ struct StatementBinder {
         if code != SQLITE_OK { self.code = code }
     }
 
-    /// Requires that all values were bound.
     func requireBound() throws {
         guard code == SQLITE_OK else {
             throw DatabaseError(resultCode: ResultCode(rawValue: code), message: "a value was not bound")
         }
     }
 
-    /// SQLite's mark for bytes that it is to copy: all ones in place of a function (sqlite.org/c3ref/c_static.html).
+    /// SQLite's marker for bytes that it must copy: all ones in place of a function (sqlite.org/c3ref/c_static.html).
     ///
-    /// It is no function, and sound as one: SQLite compares it, and never calls it.
+    /// The cast is sound although it is not a function: SQLite compares it, and never calls it.
     private static let copied = unsafeBitCast(-1, to: sqlite3_destructor_type.self)
 
     mutating func integer(_ index: Int32, _ number: Int64) {
@@ -39,7 +37,7 @@ struct StatementBinder {
         if let number { integer(index, number) }
     }
 
-    /// Bytes that stay where they are until the statement has run.
+    /// Binds bytes that stay in place until the statement has run.
     mutating func blob(_ index: Int32, inPlace bytes: UnsafeRawBufferPointer) {
         blob(index, bytes, nil)
     }
@@ -60,7 +58,7 @@ struct StatementBinder {
 
     mutating func text(_ index: Int32, _ text: String) {
         guard !text.isEmpty else {
-            // Most reasons are: there is nothing to copy, and a null address would be bound as NULL.
+            // Most reasons are empty: there is nothing to copy, and a null address would be bound as NULL.
             note(sqlite3_bind_text(statement, index, UnsafePointer(bitPattern: 1), 0, nil))
             return
         }
@@ -71,20 +69,20 @@ struct StatementBinder {
         }
     }
 
-    /// Two places: the boot clock's nanoseconds and the wall clock's microseconds.
+    /// Two parameters: the boot clock's nanoseconds and the wall clock's microseconds.
     mutating func moment(_ index: Int32, _ moment: Moment) {
         integer(index, moment.boot.nanoseconds)
         integer(index + 1, moment.wall.microseconds)
     }
 
-    /// Three places: request id, its user, the token that it replaced.
+    /// Three parameters: request id, its user, the token that it replaced.
     mutating func request(_ index: Int32, _ request: RequestRecord) {
         blob(index, request.id.bytes)
         integer(index + 1, Int64(request.uid))
         integer(index + 2, request.replaced?.rawValue)
     }
 
-    /// Four places: uid, gid, pid, owner label.
+    /// Four parameters: uid, gid, pid, owner label.
     mutating func holder(_ index: Int32, _ holder: Holder) {
         integer(index, Int64(holder.uid))
         integer(index + 1, Int64(holder.gid))

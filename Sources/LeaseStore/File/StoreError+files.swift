@@ -1,7 +1,6 @@
 import Glibc
 
 extension StoreError {
-    /// A system call on a file failed.
     static func failed(_ what: String, _ path: String, _ number: Int32) -> StoreError {
         let code: Code =
             switch number {
@@ -12,7 +11,6 @@ extension StoreError {
         return StoreError(code, "\(what) \(path): \(systemMessage(number))")
     }
 
-    /// A file is in the way.
     static func isThere(_ path: String) -> StoreError {
         StoreError(.exists, "\(path) is there already; name another file, or have it replaced")
     }

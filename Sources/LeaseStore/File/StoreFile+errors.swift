@@ -1,7 +1,7 @@
 import Foundation
 import GRDB
 
-/// What SQLite and the system say, as the store's errors: each names the file and what to do.
+/// Errors of SQLite and the system, as store errors that name the file and say what to do.
 extension StoreFile {
     static func syncFailed(_ path: String, _ error: any Error) -> StoreError {
         let code = (error as? DatabaseError).map { " (SQLite \($0.extendedResultCode.rawValue))" } ?? ""
@@ -19,7 +19,7 @@ extension StoreFile {
         )
     }
 
-    /// Whether a check could not read a page, which says nothing of what the page holds: it names SQLite's code.
+    /// Whether a check could not read a page, which says nothing about its content: the verdict then has SQLite's code.
     static func isUnreadable(_ verdict: String) -> Bool {
         let tails = verdict.split(separator: "error code=").dropFirst()
         let codes = tails.compactMap { Int32($0.prefix(while: \.isNumber)) }
@@ -33,7 +33,7 @@ extension StoreFile {
         )
     }
 
-    /// SQLite's error as the store's, with the file named.
+    /// SQLite's error as a store error that names the file.
     static func translate(_ error: any Error, path: String) -> StoreError {
         switch error {
         case let error as StoreError: return error
@@ -64,7 +64,7 @@ extension StoreFile {
         case .SQLITE_READONLY, .SQLITE_PERM, .SQLITE_AUTH:
             return StoreError(.denied, "the store \(path) may not be written", underlying: error)
         case .SQLITE_MISUSE:
-            // What GRDB says of a connection that it has closed.
+            // GRDB's error for a connection that it has closed.
             return StoreError(.closed, "the store \(path) has been closed; open it again", underlying: error)
         case .SQLITE_BUSY, .SQLITE_LOCKED:
             return StoreError(

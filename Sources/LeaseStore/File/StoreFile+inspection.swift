@@ -3,9 +3,9 @@ import Foundation
 import GRDB
 import Glibc
 
-/// The look at a file before the first write: is it ours, whole, and of a release that we know?
+/// The inspection of a file before the first write: is it ours, whole, and of a known release?
 extension StoreFile {
-    /// Demands a regular file that may be read and written; returns its size.
+    /// Requires a regular file that can be read and written; returns its size.
     static func requireRegularFile(_ path: String) throws(StoreError) -> Int {
         guard access(path, R_OK | W_OK) == 0 else {
             throw StoreError(.denied, "the store \(path) may not be read and written: \(systemMessage(errno))")
@@ -17,9 +17,9 @@ extension StoreFile {
         return information.st_size
     }
 
-    /// Looks at an existing file without changing it.
+    /// Inspects an existing file without changing it.
     ///
-    /// Returns the connection that it used and has closed, if it used one.
+    /// Returns the closed connection that it used, if any.
     static func inspect(_ path: String, size: Int, keyHash: KeyHash) throws -> DatabaseQueue? {
         guard size > 0 else {
             try requireNoLog(of: path, "it is empty, and its log is not")
@@ -29,20 +29,19 @@ extension StoreFile {
         do {
             return try inspect(path, keyHash: keyHash, isChecked: isChecked, isReadOnly: true)
         } catch let error as DatabaseError where error.extendedResultCode == .SQLITE_READONLY_ROLLBACK {
-            // A transaction of the time before its log was cut short: a store in the making. What it holds can be seen
-            // once SQLite has rolled that back, as it does for whoever opens the file.
+            // A transaction from before the file had a WAL was cut short: a store in the making. Its content is visible
+            // once SQLite has rolled that back, as it does for anything that opens the file for writing.
             return try inspect(path, keyHash: keyHash, isChecked: isChecked, isReadOnly: false)
         } catch {
             guard translate(error, path: path).code == .damaged else { throw error }
-            // SQLite says the same of a page that the disk did not give (SQLITE_IOERR_CORRUPTFS), and the file may be
-            // whole.
+            // SQLite says the same of a page that the disk did not deliver (SQLITE_IOERR_CORRUPTFS), and the file may
+            // be whole.
             try requireReadable(path)
             return try inspect(path, keyHash: keyHash, isChecked: isChecked, isReadOnly: true)
         }
     }
 
-    /// Requires that an empty file, or a missing one, has no log: SQLite would take it for a new database, and remove
-    /// the log of what it was.
+    /// Requires that an empty or missing file has no WAL: SQLite would take it for a new database, and remove the WAL.
     static func requireNoLog(of path: String, _ detail: String) throws(StoreError) {
         var log = stat()
         guard stat(path + "-wal", &log) != 0 || log.st_size == 0 else { throw damaged(path, detail) }
@@ -75,14 +74,14 @@ extension StoreFile {
     ) throws -> DatabaseQueue {
         var configuration = Configuration()
         configuration.readonly = isReadOnly
-        // Whoever reads the file just now, as a backup does, has its log's index made first after a crash.
+        // After a crash, another reader of the file, such as a backup, may be rebuilding the WAL index.
         configuration.busyMode = .timeout(5)
         let queue = try DatabaseQueue(path: path, configuration: configuration)
         defer { try? queue.close() }
         try queue.read { database in
             let applicationID = try Int32.fetchOne(database, sql: "PRAGMA application_id")
             guard applicationID == Schema.applicationID else {
-                // A file whose making was cut short has no table yet, or only the one that GRDB makes before ours.
+                // A file whose creation was cut short has no table, or only the one that GRDB makes before ours.
                 let tables =
                     try Int.fetchOne(
                         database,
@@ -136,6 +135,6 @@ extension StoreFile {
         }
     }
 
-    /// Up to this size a file is checked whole at each start; a larger one as far as it is read.
+    /// Files up to this size are checked entirely at each start, larger ones only where they are read.
     private static let checkedSize: Int64 = 64 << 20
 }

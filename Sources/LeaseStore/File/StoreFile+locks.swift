@@ -1,7 +1,7 @@
 import Foundation
 import Glibc
 
-/// The folder of the store, and the locks that keep other processes from it.
+/// The folder of the store, and the locks that keep other processes out.
 extension StoreFile {
     static func makeFolder(of path: String) throws(StoreError) {
         let folder = Folder.path(of: path)
@@ -12,7 +12,7 @@ extension StoreFile {
 
     /// Takes the lock of the store at `path`.
     ///
-    /// - Parameter owner: Whom the lock file is given to, or `nil` to leave it as it is.
+    /// - Parameter owner: The new owner of the lock file, or `nil` to leave it as it is.
     static func takeLock(beside path: String, owner: FileOwner? = nil) throws(StoreError) -> FileLock {
         let lockPath = path + ".lock"
         do throws(FileLock.Failure) {
@@ -41,7 +41,7 @@ extension StoreFile {
         }
     }
 
-    /// Takes the lock of the store's file itself, or `nil` if there is no file at `path`.
+    /// Takes the lock of the store's file itself; `nil` if there is no file at `path`.
     ///
     /// A daemon that knows the file by another name, through a link or a mount, has another lock beside it.
     static func takeLock(ofExisting path: String) throws(StoreError) -> FileLock? {

@@ -4,33 +4,33 @@ import GRDB
 import Glibc
 import LeaseCore
 
-/// The file: opened, checked and set up so that a COMMIT is a promise.
+/// The store's file: opened, checked and set up so that a COMMIT is a promise.
 ///
-/// The order keeps its hands off a file that is not ours. A lock file beside it first, and a lock on the file itself,
-/// which may have other names, so that one process alone goes on. Then a look through a read-only connection: is it a
-/// database, ours, undamaged, of a release that we know? Only then the writer, the migrations, and a check that the
-/// settings which durability rests on are really in force: GRDB's WAL mode sets `synchronous` to NORMAL after
-/// `prepareDatabase`, which would lose granted leases at a power loss.
+/// The order protects a file that is not ours. First, a lock file beside it and a lock on the file itself, which may
+/// have other names, so that only one process continues. Then an inspection through a read-only connection: is it a
+/// database, ours, undamaged, of a known release? Only then the writer, the migrations, and a check that the settings
+/// on which durability rests are in force: GRDB's WAL mode sets `synchronous` to NORMAL after `prepareDatabase`, which
+/// would lose granted leases in a power loss.
 ///
-/// The writer never checkpoints inside COMMIT (`wal_autocheckpoint = 0`): that would stall a turn for milliseconds. A
-/// ``Checkpointer`` does it beside.
+/// The writer never checkpoints inside COMMIT (`wal_autocheckpoint = 0`), which would stall a turn for milliseconds. A
+/// ``Checkpointer`` does it on another connection.
 final class StoreFile {
     /// The file, by its absolute path.
     let path: String
-    /// Whether there was no file, so that it was made.
+    /// Whether the file was missing and has been created.
     let isNew: Bool
     let pool: DatabasePool
     private let checkpointer: Checkpointer
     let snapshot: KeptSnapshot
     private let walRoom: WALRoom
     private let walIndexRoom = WALIndexRoom()
-    /// The lock beside the file, which is there before it.
+    /// The lock beside the file, taken before the file exists.
     private var lock: FileLock?
-    /// The file's own, by whatever name it is opened.
+    /// The lock on the file itself, whatever name it is opened by.
     private var ownLock: FileLock?
-    /// The closed connection by which the file was looked at first.
+    /// The closed connection that inspected the file.
     ///
-    /// Kept since libdispatch frees a queue on a thread of its shared pool, and wakes every second once that has one.
+    /// Kept because libdispatch frees a queue on a thread of its shared pool, and wakes every second once that has one.
     private var inspection: DatabaseQueue?
 
     init(path: String, keyHash: KeyHash, walFrames: Int32) throws(StoreError) {
@@ -51,9 +51,9 @@ final class StoreFile {
             }
             pool = try DatabasePool(path: path, configuration: Self.writerConfiguration())
             try pool.writeWithoutTransaction { database in
-                // Of KiB, as it is negative: values are read and written by the writer, and the journal needs a few
-                // pages. Deleted content is overwritten where that writes no page more. Debian's library, by default,
-                // also fills pages that have become free with zeros, so that the removal of history writes as much as
+                // The cache size is in KiB, as it is negative: the writer reads and writes values, and the journal
+                // needs a few pages. FAST overwrites deleted content where that writes no additional page. Debian's
+                // library by default also fills freed pages with zeros, so that removing history would write as much as
                 // it removes.
                 try database.execute(
                     sql: "PRAGMA synchronous = FULL; PRAGMA cache_size = -16384; PRAGMA secure_delete = FAST"
@@ -74,13 +74,13 @@ final class StoreFile {
         }
     }
 
-    /// Closes all connections and gives the locks back.
+    /// Closes all connections and releases the locks.
     ///
-    /// The last one to close carries the rest of the log into the file and removes the log.
+    /// The last connection to close checkpoints the rest of the WAL and removes it.
     func close() throws(StoreError) {
         do {
             pool.writeWithoutTransaction { _ in snapshot.finalize() }
-            // The writer first: the checkpointer's connection is the one that the log's counter points to.
+            // The writer first: its WAL hook points to the checkpointer.
             try pool.close()
             try checkpointer.close()
             ownLock = nil
@@ -90,7 +90,7 @@ final class StoreFile {
         }
     }
 
-    /// Runs `body` on the writer's connection, on the calling thread; GRDB's own method forgets the error's type.
+    /// Runs `body` on the writer's connection, on the calling thread; unlike GRDB's method, it keeps the error's type.
     func write<Value>(_ body: (Database) throws(CommitFailure) -> Value) throws(CommitFailure) -> Value {
         let result: Result<Value, CommitFailure> = pool.writeWithoutTransaction { database in
             snapshot.begin()
@@ -101,9 +101,9 @@ final class StoreFile {
         return try result.get()
     }
 
-    /// Sees to the log between two commits.
+    /// Maintains the WAL between two commits: reserves space, and checkpoints.
     ///
-    /// - Throws: ``CommitFailure/unknown(_:)`` if a sync failed beside the writer.
+    /// - Throws: ``CommitFailure/unknown(_:)`` if a sync failed, here or beside the writer.
     func tendWAL() throws(CommitFailure) {
         let frames = checkpointer.walFrames
         if walRoom.isDue(frames: frames) {
@@ -118,10 +118,10 @@ final class StoreFile {
         }
     }
 
-    /// Whether the log is so long that no read may begin beside another.
+    /// Whether the WAL is so long that no read may begin beside another.
     var isWALOverlong: Bool { checkpointer.isWALOverlong }
 
-    /// Carries all of the log over that no reader holds back.
+    /// Checkpoints all of the WAL that no reader holds back.
     ///
     /// - Throws: ``CommitFailure/unknown(_:)`` if a sync failed.
     func checkpointWAL() throws(CommitFailure) {
@@ -134,7 +134,7 @@ final class StoreFile {
             do {
                 try step(database)
             } catch {
-                // What was refused is tried again later; a failed sync is not.
+                // A refused checkpoint is tried again later; a failed sync is not.
                 guard (error as? DatabaseError)?.extendedResultCode == .SQLITE_IOERR_FSYNC else { return }
                 throw .unknown(Self.syncFailed(path, error))
             }
@@ -143,9 +143,9 @@ final class StoreFile {
 
     // MARK: - Opening
 
-    /// Makes the file empty with mode 0600: SQLite gives its log the mode of the file.
+    /// Creates an empty file with mode 0600: SQLite gives its WAL the file's mode.
     ///
-    /// A link to where nothing is makes no file there.
+    /// Does not create the target of a dangling link.
     private static func makeFile(_ path: String) throws(StoreError) {
         let descriptor = clinux_open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard descriptor >= 0 else {
@@ -162,7 +162,7 @@ final class StoreFile {
         configuration.label = "leased.store"
         configuration.busyMode = .timeout(5)
         configuration.maximumReaderCount = readers
-        // A batch that writes values keeps its transaction open from one request to the next, up to its commit.
+        // A batch that writes values keeps its transaction open from one request to the next, until its commit.
         configuration.allowsUnsafeTransactions = true
         configuration.prepareDatabase { database in
             try database.execute(sql: "PRAGMA wal_autocheckpoint = 0; PRAGMA temp_store = MEMORY")
@@ -172,7 +172,7 @@ final class StoreFile {
 
     private static func requireDurability(of database: Database) throws {
         for (pragma, expected) in [("synchronous", "2"), ("journal_mode", "wal"), ("wal_autocheckpoint", "0")] {
-            // A pragma answers a number or a text; a text is what both can be read as.
+            // A pragma answers with a number or a text; both can be read as text.
             let value = try DatabaseValue.fetchOne(database, sql: "PRAGMA \(pragma)").map {
                 "\($0.storage.value ?? "")"
             }

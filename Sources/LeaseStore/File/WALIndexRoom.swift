@@ -1,18 +1,19 @@
 import GRDB
 import GRDBSQLite
 
-/// Room in the index of the log (`-shm`) for the frames to come.
+/// Space in the WAL index (`-shm`) for the frames to come.
 ///
-/// The index has regions of 32 KiB: the first for 4062 frames, each further one for 4096 (sqlite.org/walformat.html).
-/// SQLite makes the next one when a commit's frames are in the log and synced, and then it is too late to refuse them:
-/// a disk that is full just then would end the daemon. So one region more than the log needs is there before.
+/// The index consists of regions of 32 KiB: the first for 4062 frames, each further one for 4096
+/// (sqlite.org/walformat.html). SQLite creates the next region only after a commit's frames are in the WAL and synced,
+/// too late to refuse them: a disk that is full just then would end the daemon. So one region more than the WAL needs
+/// is created in advance.
 final class WALIndexRoom {
     private static let regionSize: Int32 = 32_768
     private static let framesOfRegion = 4096
-    /// How many fewer the first has.
+    /// How many fewer frames the first region holds.
     private static let framesOfHeader = 34
 
-    /// How many regions there are, as far as this has seen to them.
+    /// How many regions are known to exist.
     private var regions = 0
 
     private static func regions(for frames: Int32) -> Int {
@@ -22,9 +23,9 @@ final class WALIndexRoom {
     /// Whether ``extend(on:frames:)`` has anything to do.
     func isDue(frames: Int32) -> Bool { frames >= WALRoom.fewestFrames && regions < Self.regions(for: frames) }
 
-    /// Has SQLite make the regions, between two commits; what the disk refuses is tried again after the next.
+    /// Makes SQLite create the regions, between two commits; what the disk refuses is tried again after the next.
     ///
-    /// - Parameter frames: how many the log has.
+    /// - Parameter frames: How many frames the WAL has.
     func extend(on writer: Database, frames: Int32) {
         var file: UnsafeMutablePointer<sqlite3_file>?
         let code = sqlite3_file_control(writer.sqliteConnection, "main", SQLITE_FCNTL_FILE_POINTER, &file)

@@ -1,18 +1,18 @@
 import GRDB
 import GRDBSQLite
 
-/// Room in the log's file for the frames to come: zeros, up to the length at which the log is carried over.
+/// Space in the WAL's file for the frames to come: zeros, up to the length at which the WAL is checkpointed.
 ///
-/// A log that has begun anew overwrites its file and keeps its length. Until then each commit makes the file longer, and
-/// a sync that has to write a new length, too, takes a quarter longer. That is thousands of commits, and on most machines
-/// months. So once a store is written to, its log is given that length, in parts between two commits; whatever comes behind the
-/// last frame means nothing to SQLite (sqlite.org/fileformat2.html#walformat).
+/// A restarted WAL overwrites its file and keeps its length. Before the first restart, for thousands of commits and on
+/// most machines for months, each commit makes the file longer, and a sync that also writes a new length takes a
+/// quarter longer. So once a store is written to, its WAL is extended to that length, in parts between two commits;
+/// SQLite ignores whatever follows the last frame (sqlite.org/fileformat2.html#walformat).
 ///
-/// A disk that is full meanwhile gets all of it back.
+/// If the disk becomes full meanwhile, all of it is given back.
 final class WALRoom {
-    /// From this many frames on: a store that is hardly written to needs no room.
+    /// From this many frames on, space is reserved: a store that is hardly written to needs none.
     static let fewestFrames: Int32 = 64
-    /// What one commit's sync has to write besides: so many writes of so many bytes.
+    /// What one part adds to the next commit's sync: this many writes of this many bytes.
     ///
     /// SQLite takes less than 128 KiB at once.
     private static let part = (writes: 4, bytes: 64 << 10)
@@ -21,12 +21,12 @@ final class WALRoom {
 
     private let frame: Int64
     private let length: Int64
-    /// Whether there is nothing to be done until the store is opened again.
+    /// Whether there is nothing left to do until the store is opened again.
     private var isDone = false
 
     /// - Parameters:
-    ///   - frames: the number at which the log is carried over.
-    ///   - pageSize: of the store, in bytes.
+    ///   - frames: The number of frames at which the WAL is checkpointed.
+    ///   - pageSize: The store's page size, in bytes.
     init(frames: Int32, pageSize: Int64) {
         frame = Self.frameHeader + pageSize
         length = Self.header + Int64(frames) * frame
@@ -35,9 +35,9 @@ final class WALRoom {
     /// Whether ``extend(on:frames:)`` has anything to do.
     func isDue(frames: Int32) -> Bool { !isDone && frames >= Self.fewestFrames }
 
-    /// Makes the file longer by a part, between two commits.
+    /// Extends the file by one part, between two commits.
     ///
-    /// - Parameter frames: how many the log has.
+    /// - Parameter frames: How many frames the WAL has.
     func extend(on writer: Database, frames: Int32) {
         guard let log = Self.log(of: writer), let methods = log.pointee.pMethods?.pointee else { return isDone = true }
         var size: Int64 = 0
@@ -57,7 +57,8 @@ final class WALRoom {
         _ = methods.xTruncate(log, Self.header + Int64(frames) * frame)
     }
 
-    /// SQLite's own file of the log (sqlite.org/c3ref/c_fcntl_begin_atomic_write.html, SQLITE_FCNTL_JOURNAL_POINTER).
+    /// SQLite's own file handle of the WAL (sqlite.org/c3ref/c_fcntl_begin_atomic_write.html,
+    /// SQLITE_FCNTL_JOURNAL_POINTER).
     private static func log(of writer: Database) -> UnsafeMutablePointer<sqlite3_file>? {
         var file: UnsafeMutablePointer<sqlite3_file>?
         let code = sqlite3_file_control(writer.sqliteConnection, "main", SQLITE_FCNTL_JOURNAL_POINTER, &file)
@@ -66,7 +67,7 @@ final class WALRoom {
 }
 
 extension Database {
-    /// How many bytes each of the file's pages has.
+    /// The size of the database's pages, in bytes.
     func pageSize() throws -> Int64 {
         guard let size = try Int64.fetchOne(self, sql: "PRAGMA page_size") else {
             throw DatabaseError(resultCode: .SQLITE_INTERNAL, message: "PRAGMA page_size answers nothing")

@@ -1,8 +1,8 @@
 import GRDB
 
-/// The table `key_trackers`, as the writer keeps it: a row for each key that has anything.
+/// The table `key_trackers`, as the writer uses it: a row for each key that has anything.
 ///
-/// The hash is computed when a key gets its tracker, and never again while it has one.
+/// A key's hash is computed when it gets its tracker, and not again while it has one.
 struct TrackerTable {
     private let select: HeldStatement
     private let insert: HeldStatement
@@ -34,7 +34,7 @@ struct TrackerTable {
         return kinds
     }
 
-    /// Notes that the key has these kinds, too.
+    /// Adds kinds to the key's tracker, creating it if it is missing.
     func add(_ kinds: KeyKinds, to key: [UInt8]) throws {
         let present = try self.kinds(of: key)
         if present.isEmpty {
@@ -44,7 +44,7 @@ struct TrackerTable {
         }
     }
 
-    /// Notes that the key has these kinds no longer; with the last one its tracker goes.
+    /// Removes kinds from the key's tracker; the tracker goes with the last one.
     func remove(_ kinds: KeyKinds, from key: [UInt8]) throws {
         let present = try self.kinds(of: key)
         let rest = present.subtracting(kinds)

@@ -4,6 +4,6 @@ package import LeaseCore
 package struct FreedLease: Hashable, Sendable {
     /// The lease.
     package let name: LeaseName
-    /// When: at the end by time, if that has ended it, and otherwise when its end was decided.
+    /// When it became free: at its end by time, if that ended it, otherwise when its end was decided.
     package let instant: BootInstant
 }

@@ -1,8 +1,8 @@
 import LeaseCore
 
-/// How an entry stands in the table `lease_journal`.
+/// How an entry is stored in the table `lease_journal`.
 ///
-/// The column `event` says which other columns mean something:
+/// The column `event` says which other columns are used:
 ///
 ///     1 granted   fence = token, uid, gid, pid, owner, ttl, deadline, request_id, request_uid, detail = the attachment
 ///     2 renewed   token, ttl, deadline, request_id, request_uid, replaced_token, detail = a new attachment
@@ -26,10 +26,10 @@ extension JournalEntry {
         case overdue = 9
     }
 
-    /// The columns, as ``selection`` gives them and ``insertion`` takes them.
+    /// The columns, in the order of ``selection`` and ``insertion``.
     ///
-    /// A deadline, a revocation's end, a holder and a request have several, of which the first is named where they are
-    /// read and written together.
+    /// A deadline, a revocation's end, a holder and a request take several columns, read and written together under the
+    /// name of the first.
     private enum Column: Int32 {
         case sequence, event, at, name, slot, fence, token
         case uid, gid, pid, owner
@@ -40,7 +40,7 @@ extension JournalEntry {
         case reason
         case detail
 
-        /// Its place among what is bound, which is counted from 1.
+        /// The index of its parameter, counted from 1.
         var place: Int32 { rawValue + 1 }
     }
 
@@ -50,20 +50,20 @@ extension JournalEntry {
         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         """
 
-    /// A grant by itself, of a request without an id: a third of the columns means nothing to it.
+    /// A grant whose request has no id: it leaves a third of the columns unused.
     static let insertionOfGrant = """
         INSERT INTO lease_journal (seq, event, at_us, name, slot, fence, token, uid, gid, pid, owner, ttl_ms,
             deadline_ns, deadline_us, detail)
         VALUES (?1, \(Kind.granted.rawValue), ?2, ?3, 0, ?4, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
         """
 
-    /// A renewal by itself, of a request without an id, that leaves the tenure attached as it was.
+    /// A renewal whose request has no id, and which leaves the attachment as it was.
     static let insertionOfRenewal = """
         INSERT INTO lease_journal (seq, event, at_us, name, slot, fence, token, ttl_ms, deadline_ns, deadline_us)
         VALUES (?, \(Kind.renewed.rawValue), ?, ?, 0, ?, ?, ?, ?, ?)
         """
 
-    /// An end by itself: every grant has one, and most columns mean nothing to it.
+    /// An end: every grant has one, and it leaves most columns unused.
     static let insertionOfEnd = """
         INSERT INTO lease_journal (seq, event, at_us, name, slot, fence, reason, detail)
         VALUES (?, \(Kind.ended.rawValue), ?, ?, 0, ?, ?, ?)
@@ -117,7 +117,8 @@ extension JournalEntry {
         }
     }
 
-    /// Runs a statement that names its own columns: the places 1 to 4 are the same in all of them, `bind` binds the others.
+    /// Runs a statement that names its own columns: parameters 1 to 4 are the same in all of them, and `bind` binds the
+    /// others.
     @inline(__always)
     private func insert(
         _ name: LeaseName,
@@ -178,7 +179,7 @@ extension JournalEntry {
         }
     }
 
-    /// Reads an entry, or `nil` if the row is none that this release writes: the file is damaged.
+    /// Reads an entry, or returns `nil` if this release does not write such a row: the file is damaged.
     init?(_ row: SQLRow) {
         guard let sequence = row.integer(Column.sequence.rawValue),
             let kind = row.integer(Column.event.rawValue).flatMap(Kind.init), let at = row.integer(Column.at.rawValue)
@@ -226,7 +227,7 @@ extension JournalEntry {
             guard let token = row.token(Column.token.rawValue), let ttl = row.ttl(Column.ttl.rawValue), let deadline
             else { return nil }
             let attachment = row.integer(Column.detail.rawValue).flatMap(Attachment.init)
-            // A number that is no attachment is damage; none at all leaves it as it is.
+            // A number that is not an attachment is damage; NULL leaves the attachment as it is.
             guard row.integer(Column.detail.rawValue) == nil || attachment != nil else { return nil }
             return .renewed(
                 Renewal(

@@ -1,12 +1,12 @@
 import GRDB
 
-/// The statements that write rows of the journal.
+/// The statements that insert journal rows.
 struct JournalInsertion {
-    /// For whatever the others have no places for: it has one for each column.
+    /// For all other rows: it has every column.
     let any: HeldStatement
     /// For a grant without a request id.
     let grant: HeldStatement
-    /// For a renewal without a request id, and with the attachment as it was.
+    /// For a renewal without a request id that leaves the attachment as it was.
     let renewal: HeldStatement
     let end: HeldStatement
     let all: [HeldStatement]

@@ -1,12 +1,12 @@
 package import LeaseCore
 
-/// A part of the list of leases, by name.
+/// A page of the list of leases, by name.
 package struct LeasePage: Sendable {
     /// Only names that begin with these bytes.
     package var prefix: [UInt8]
-    /// Only names after this one, which need not be there.
+    /// Only names after this one, which need not exist.
     package var after: LeaseName?
-    /// At most so many.
+    /// At most this many.
     package var count: Int
 
     /// Creates a page.

@@ -6,11 +6,11 @@ import Synchronization
 extension LeaseTable {
     /// Reads every lease into memory.
     ///
-    /// Two threads share the work, since a start waits for it: this one reads the rows, and another one puts those that
-    /// were read before into their places.
+    /// Two threads share the work, since a start waits for it: this one reads rows, and another one inserts those
+    /// already read.
     ///
-    /// - Parameter note: is told of each, on this thread.
-    /// - Throws: ``MalformedRow`` if a row is none that this release writes.
+    /// - Parameter note: Called with each lease, on this thread.
+    /// - Throws: ``MalformedRow`` if this release does not write such a row.
     static func readAll(in database: Database, note: (LeaseName, Tenure) -> Void) throws -> LiveLeases {
         let count = try Int.fetchOne(database, sql: "SELECT count(*) FROM leases") ?? 0
         let statement = try HeldStatement(selectAll, on: database)
@@ -32,7 +32,7 @@ extension LeaseTable {
     }
 }
 
-/// Takes in leases on a thread of its own.
+/// Collects leases on its own thread.
 private final class LeaseIntake: Sendable {
     /// How many leases are handed over at once.
     static let part = 4096
@@ -48,7 +48,7 @@ private final class LeaseIntake: Sendable {
         queue.async { self.leases.withLock { $0.add(part) } }
     }
 
-    /// Waits for what was handed over, and takes all of it out.
+    /// Waits until everything handed over is inserted, and takes it out.
     func finish() -> LiveLeases {
         let all = queue.sync {
             leases.withLock { leases in

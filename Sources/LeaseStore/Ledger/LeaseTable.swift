@@ -1,7 +1,7 @@
 import GRDB
 import LeaseCore
 
-/// The table `leases`, as folding writes and a start reads it.
+/// The table `leases`, which folding writes and a start reads.
 struct LeaseTable {
     private static let columns = """
         name, fence, token, uid, gid, pid, owner, ttl_ms, deadline_ns, deadline_us, acquired_us, renewals, is_extended,
@@ -9,13 +9,11 @@ struct LeaseTable {
         revoker
         """
 
-    /// Every lease, by name.
     static let selectAll = "SELECT \(columns) FROM leases ORDER BY name, slot"
-    /// The leases from one name on, that name included, by name.
+    /// The leases from a name on, inclusive, by name.
     static let selectFrom = "SELECT \(columns) FROM leases WHERE name >= ? ORDER BY name, slot LIMIT ?"
-    /// The leases after one name, by name.
+    /// The leases after a name, by name.
     static let selectAfter = "SELECT \(columns) FROM leases WHERE name > ? ORDER BY name, slot LIMIT ?"
-    /// One lease.
     static let selectOne = "SELECT \(columns) FROM leases WHERE name = ? AND slot = 0"
 
     private let upsert: HeldStatement
@@ -37,9 +35,9 @@ struct LeaseTable {
         }
     }
 
-    /// Makes the table hold `tenure` for `name`, or none; the key's tracker follows.
+    /// Makes the table hold `tenure` for `name`, or nothing for `nil`, and updates the key's tracker.
     ///
-    /// - Parameter isNew: whether the table holds none yet.
+    /// - Parameter isNew: Whether the table does not hold the lease yet.
     func write(_ tenure: Tenure?, for name: LeaseName, isNew: Bool) throws {
         if let tenure {
             try insert(tenure, for: name)
@@ -79,7 +77,7 @@ struct LeaseTable {
 
     /// Reads a row of any of the selections above.
     ///
-    /// - Throws: ``MalformedRow`` if it is none that this release writes: the file is damaged.
+    /// - Throws: ``MalformedRow`` if this release does not write such a row: the file is damaged.
     static func decode(_ row: SQLRow) throws -> (name: LeaseName, tenure: Tenure) {
         guard
             let name = row.bytes(0).flatMap({ try? LeaseName($0) }),
@@ -109,7 +107,7 @@ struct LeaseTable {
     }
 }
 
-/// A row that no release writes: the file was damaged, or changed by hand.
+/// A row that no release writes: the file was damaged or changed by hand.
 struct MalformedRow: Error {
     let table: String
 }

@@ -1,14 +1,14 @@
 package import LeaseCore
 
-/// What whoever watches is told: the events of leases that are durable, in the order of the journal.
+/// What watchers are told: the durable events of leases, in the journal's order.
 extension Ledger {
-    /// Takes what has become durable since the last call, while ``isWatched`` was on.
+    /// Takes what has become durable since the last call while ``isWatched`` was on.
     package func takeAnnouncements() -> [Announcement] {
         defer { announcements = [] }
         return announcements
     }
 
-    /// Notes what is to be told of the batch, which has just become durable.
+    /// Adds the announcements of the batch, which has just become durable.
     func announceBatch() {
         guard isWatched else { return announcements = [] }
         for (entry, row) in zip(batch.entries, batch.rows) {

@@ -1,8 +1,8 @@
 import LeaseCore
 
-/// A part of a batch that is there whole or not at all.
+/// A part of a batch that takes effect entirely or not at all.
 extension Ledger {
-    /// Runs `body`, and if it throws takes back what it has decided and written; the rest of the batch stays.
+    /// Runs `body`; if it throws, undoes what it has decided and written, and keeps the rest of the batch.
     ///
     /// A tenure that it found past its end has ended all the same: the error may tell of it.
     func atomically<Value>(now: Moment, _ body: () throws -> Value) throws -> Value {
@@ -23,7 +23,7 @@ extension Ledger {
     }
 
     private func putBack(to mark: BatchMark, now: Moment) {
-        // A failed write has taken the whole batch's values with it; the commit says so and puts back the leases.
+        // A failed write has rolled back all of the batch's values; the commit reports it and restores the leases.
         guard batch.failure == nil else { return }
         let ended = batch.entries[mark.entries...].compactMap(\.endedLease)
         putBack(batch.rows[mark.entries...])
@@ -32,7 +32,7 @@ extension Ledger {
         tokens = mark.tokens
         lastSequence = mark.lastSequence
         if mark.isInTransaction {
-            // What cannot be taken back is noted as the batch's failure.
+            // If this fails, it is noted as the batch's failure.
             try? write {
                 try statements.rollBackToSavepoint.run()
                 try statements.release.run()
@@ -46,7 +46,7 @@ extension Ledger {
     }
 }
 
-/// A place in a batch to come back to.
+/// A point in a batch to return to.
 private struct BatchMark {
     let entries: Int
     let tokens: TokenSequence
@@ -62,7 +62,7 @@ private struct BatchMark {
 }
 
 extension JournalEntry {
-    /// The lease whose tenure ended, if that is what happened.
+    /// The lease whose tenure the entry ended, if it did.
     fileprivate var endedLease: LeaseName? {
         if case .lease(let name, _, .ended) = content { name } else { nil }
     }

@@ -2,16 +2,16 @@ import DequeModule
 import GRDB
 import LeaseCore
 
-/// The batch: what has been decided since the last commit, with the way back.
+/// The batch: what has been decided since the last commit, and how to undo it.
 ///
-/// The effects on leases are in memory and in `entries`. The effects on values are in the batch's transaction, which the
-/// first request that writes one begins and ``Ledger/commit()`` ends. If a write in it fails, SQLite's transaction is gone
-/// with all of the batch's values, so that the whole batch is refused: `failure` says so until `commit()` is called.
+/// Effects on leases are in memory and in `entries`. Effects on values are in the batch's transaction, which the first
+/// write of a value begins and ``Ledger/commit()`` ends. If a write fails, that transaction is rolled back, and the
+/// whole batch is refused: `failure` holds the reason until `commit()` is called.
 struct Batch {
     var entries: [JournalEntry] = []
-    /// The same as they will be folded, with what each did to its lease.
+    /// The same entries as rows to fold, with what each did to its lease.
     var rows: Deque<Unfolded.Row> = []
-    /// The leases that have become free, for whoever has waiters on them.
+    /// The leases that have become free, so that waiters can be granted them.
     var freed: [FreedLease] = []
     var tokens = TokenSequence()
     var lastSequence: Int64 = 0
@@ -20,13 +20,13 @@ struct Batch {
 }
 
 extension Ledger {
-    /// Whether something was decided that is not durable yet.
+    /// Whether something has been decided that is not yet durable.
     package var hasBatch: Bool { !batch.entries.isEmpty || batch.isInTransaction || batch.failure != nil }
 
-    /// The place of the last row that is on disk.
+    /// The sequence number of the last row on disk.
     package var lastDurableSequence: Int64 { batch.lastSequence }
 
-    /// Notes what has happened, and lets it happen to the leases in memory.
+    /// Adds what has happened to the batch, and applies it to the leases in memory.
     func append(_ content: JournalEntry.Content, _ now: Moment) {
         lastSequence += 1
         takeRoom()
@@ -56,12 +56,12 @@ extension Ledger {
         append(.lease(name, fence: tenure.fence, .ended(end)), now)
     }
 
-    /// Makes the batch durable: when this returns, its rows are on disk.
+    /// Makes the batch durable: its rows are on disk when this returns.
     ///
     /// Costs nothing if nothing was decided.
     package func commit() throws(CommitFailure) {
         guard hasBatch else {
-            // A token that was refused to its caller has not been given out either.
+            // A token issued for a refused request has not been given out.
             tokens = batch.tokens
             return
         }
@@ -87,27 +87,26 @@ extension Ledger {
         try file.tendWAL()
     }
 
-    /// Requires that the batch's transaction, if it has one, is still there.
+    /// Requires that the batch's transaction, if it has one, still exists.
     ///
-    /// SQLite takes it back by itself when it cannot read, or has no memory, also in a statement that has nothing to do
-    /// with the batch (sqlite.org/lang_transaction.html, "Response To Errors Within A Transaction").
+    /// SQLite rolls it back by itself when it cannot read or has no memory, even in an unrelated statement
+    /// (sqlite.org/lang_transaction.html, "Response To Errors Within A Transaction").
     private func requireTransaction() throws(CommitFailure) {
         guard batch.isInTransaction, !statements.isInTransaction else { return }
         throw .refused(LeaseError(.ioError, "the store \(file.path) could not be read; nothing was done, try again"))
     }
 
-    /// The batch's rows are on disk, and the tables lack them.
+    /// Moves the batch's rows, which are now on disk, to the rows to fold.
     func noteDurable() {
-        // Taken out one by one: none is copied.
+        // Popped one by one, so that none is copied.
         while let row = batch.rows.popFirst() {
             unfolded.append(row)
         }
     }
 
-    /// Writes the batch's rows into the journal.
     func insertEntries() throws {
         let insertion = statements.insertEntry
-        // By their places: an iterator would hand out copies.
+        // By index: an iterator would copy the entries.
         try batch.entries.withUnsafeBufferPointer { entries in
             for index in entries.indices {
                 try entries[index].insert(with: insertion)
@@ -115,7 +114,7 @@ extension Ledger {
         }
     }
 
-    /// Begins a batch from what is durable.
+    /// Begins a batch on top of what is durable.
     func beginBatch() {
         let isShort = batch.entries.count < 4096
         batch.entries.removeAll(keepingCapacity: isShort)
@@ -127,7 +126,7 @@ extension Ledger {
         batch.failure = nil
     }
 
-    /// Makes the leases in memory what they were before these rows.
+    /// Restores the leases in memory to what they were before these rows.
     func putBack(_ rows: Slice<Deque<Unfolded.Row>>) {
         for change in rows.reversed().compactMap(\.change) {
             leases.set(change.before, for: change.name)
@@ -143,9 +142,9 @@ extension Ledger {
 
     // MARK: - Values
 
-    /// Runs `body` in the batch's transaction, which begins with the first such call.
+    /// Runs `body` in the batch's transaction, which the first such call begins.
     ///
-    /// - Throws: ``LeaseCore/LeaseError/Code/ioError`` if the file refuses; the whole batch is then refused at its commit.
+    /// - Throws: ``LeaseCore/LeaseError/Code/ioError`` if the file refuses; the commit then refuses the whole batch.
     func write(_ body: () throws -> Void) throws(LeaseError) {
         try onWriter { _ throws(CommitFailure) in
             try requireTransaction()
@@ -157,15 +156,15 @@ extension Ledger {
         }
     }
 
-    /// Reads the tables as the batch has made them so far.
+    /// Reads the tables as the batch has left them so far.
     ///
-    /// - Throws: ``LeaseCore/LeaseError/Code/ioError`` if the file cannot be read. A row that is none refuses whoever
-    ///   looked at it, and nobody else.
+    /// - Throws: ``LeaseCore/LeaseError/Code/ioError`` if the file cannot be read. A malformed row fails only the
+    ///   request that read it.
     func look<Value>(_ body: () throws -> Value) throws(LeaseError) -> Value {
         try onWriter { _ throws(CommitFailure) in try statements.look(body) }
     }
 
-    /// Takes back all that the batch's transaction has written, which then begins anew with the next write.
+    /// Rolls back everything that the batch's transaction has written; the next write begins a new one.
     func dropTransaction() {
         do throws(CommitFailure) {
             try file.write { _ throws(CommitFailure) in try statements.rollBackTransaction() }
@@ -175,7 +174,7 @@ extension Ledger {
         batch.isInTransaction = false
     }
 
-    /// Lists children as the batch has made them so far.
+    /// Lists children as the batch has left them so far.
     func children(of key: Key, after: Key?, count: Int) throws(LeaseError) -> [Key] {
         try onWriter { database throws(CommitFailure) in
             try statements.look {
@@ -190,7 +189,7 @@ extension Ledger {
         do throws(CommitFailure) {
             return try file.write(body)
         } catch {
-            // With the transaction went what the batch had written before.
+            // The rollback took what the batch had written before.
             if batch.isInTransaction && !statements.isInTransaction || error.isUnknown {
                 batch.isInTransaction = false
                 batch.failure = error
@@ -205,7 +204,7 @@ extension CommitFailure {
         if case .unknown = self { true } else { false }
     }
 
-    /// What a request is answered that met it.
+    /// The answer to a request that met the failure.
     fileprivate var refusal: LeaseError {
         switch self {
         case .refused(let refusal): refusal

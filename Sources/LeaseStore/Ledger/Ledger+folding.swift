@@ -1,39 +1,37 @@
 import GRDB
 import LeaseCore
 
-/// Folding: the journal's effects carried into the tables.
+/// Folding: moving the journal's effects into the tables.
 ///
-/// A slice takes the next rows in order, works out what each lease they touch comes to, writes that, removes the rows
-/// that are no history, and moves `folded_through`, all in one transaction. So after a crash at any instant a start finds
-/// tables and journal that fit together, and comes to the same state whichever way it came. A tenure that has ended by now
-/// leaves the tables untouched (``Unfolded``), so that a slice is as long as what it writes allows: where leases are held for
-/// a short time, thousands of rows come to next to nothing. A slice is not synced: the next commit syncs it, or the journal
-/// is folded again.
+/// One slice, one transaction: compute the final state of each lease in the next rows, write it, delete the rows that
+/// are not history, advance `folded_through`. So tables and journal fit together after any crash. Tenures that have
+/// already ended are not written (``Unfolded``), so slices of short leases are long and cheap. Slices are not synced:
+/// the next commit syncs them; if they are lost, the journal is folded again.
 extension Ledger {
-    /// How many rows of the journal the tables lack.
+    /// How many journal rows the tables lack.
     package var foldBacklog: Int64 { lastDurableSequence - foldedThrough }
 
-    /// Folds up to `limit` rows and trims the history; tells whether there is more to do.
+    /// Folds up to `limit` rows and trims the history; returns whether there is more to do.
     ///
-    /// Must not be called with a batch under way.
+    /// Must not be called during a batch.
     ///
-    /// - Parameter isPaced: Whether the slice is cut where it would write more leases than a turn has time for.
+    /// - Parameter isPaced: Whether to shorten a slice that would write more leases than a turn has time for.
     /// - Throws: ``CommitFailure``. After ``CommitFailure/refused(_:)`` the journal is as it was, and nothing is lost.
     package func fold(limit: Int, isPaced: Bool) throws(CommitFailure) -> Bool {
         try fold(limit: limit, writes: isPaced ? foldPace.writes : limit, isPaced: isPaced)
     }
 
-    /// Folds a slice that is paced.
+    /// Folds a paced slice.
     package func fold(limit: Int) throws(CommitFailure) -> Bool {
         try fold(limit: limit, isPaced: true)
     }
 
-    /// Folds all that is left, in slices that are long, since nobody waits for a turn any more.
+    /// Folds everything, in long slices, since no turn waits any more.
     func foldAll() throws(CommitFailure) {
         while try fold(limit: Self.longSlice, writes: Self.longSlice, isPaced: false) {}
     }
 
-    /// A slice when the store is closed: the more leases it writes, the more of them share a page.
+    /// The length of a slice when the store is closed: the more leases it writes, the more of them share a page.
     private static let longSlice = 65_536
 
     private func fold(limit: Int, writes: Int, isPaced: Bool) throws(CommitFailure) -> Bool {
@@ -44,11 +42,11 @@ extension Ledger {
         let historyCount = historyCount + slice.historyCount
         var trim = Trim(ahead: historyAhead)
         let began = clock.now().boot
-        // A slow disk is no hang, whatever is written to it.
+        // A slow disk is not a hang, whatever is written to it.
         commitBegan.start(at: began)
         defer { commitBegan.stop() }
         try file.write { _ throws(CommitFailure) in
-            // Nobody was told of what a slice does: if it is lost, the journal still has it.
+            // Nobody was told of a slice's effects: if they are lost, the journal still has them.
             try statements.withoutSync { () throws(CommitFailure) in
                 try statements.transaction {
                     try unfolded.forEachWrite(slice.rowCount) { name, tenure, isInTable in
@@ -57,7 +55,7 @@ extension Ledger {
                     for sequence in slice.passing {
                         try statements.deleteEntry.run { $0.integer(1, sequence) }
                     }
-                    // More than the slice adds, so that what is over its number becomes less.
+                    // More than the slice adds, so that an excess shrinks.
                     trim = try trimHistory(
                         limit: max(2 * slice.rowCount, Self.fewestRemovedRows),
                         foldedThrough,
@@ -80,12 +78,12 @@ extension Ledger {
         return foldBacklog > 0 || historyIsOver
     }
 
-    /// How many rows of history a slice may remove, however few it folds.
+    /// How many rows of history a slice may remove even if it folds few.
     private static let fewestRemovedRows = 512
-    /// After so many rows it is looked whether a slice is long enough.
+    /// How many rows are added before the length of a slice is checked.
     private static let chunk = 2048
 
-    /// The next slice, of up to `limit` rows; it is cut where it would write more leases than `most`.
+    /// The next slice, of up to `limit` rows, shortened if it would write more than `most` leases.
     private func nextSlice(limit: Int, writes most: Int) -> Unfolded.Slice {
         let limit = min(limit, unfolded.count)
         var slice = Unfolded.Slice()
@@ -98,24 +96,23 @@ extension Ledger {
         return short
     }
 
-    /// What a slice has removed of the history.
     private struct Trim {
         var removed: Int64 = 0
-        /// Whether there may be more that is to go.
+        /// Whether there may be more to remove.
         var isOver = false
-        /// What is to be ``Ledger/historyAhead``.
+        /// The next ``Ledger/historyAhead``.
         var ahead: HistoryAhead
     }
 
-    /// Removes the oldest rows of folded history that are past their time or over their number, up to `limit`.
+    /// Removes up to `limit` of the oldest rows of folded history that are too old or too many.
     private func trimHistory(limit: Int, _ foldedThrough: Int64, _ count: Int64) throws -> Trim {
         var trim = Trim(ahead: historyAhead)
         let limit = Int64(limit)
         var last: Int64 = 0
         let excess = min(max(count - configuration.historyRows, 0), limit)
-        // There may be fewer than were counted, if somebody has removed some by hand.
+        // There may be fewer than counted, if some were removed by hand.
         if excess > 0, let sequence = try historySequence(at: excess - 1, foldedThrough) {
-            // How old these are does not matter.
+            // These go whatever their age.
             (last, trim.removed) = (sequence, excess)
             if excess < trim.ahead.count {
                 trim.ahead.count -= excess
@@ -135,7 +132,7 @@ extension Ledger {
                 }
                 left -= 1
                 if at < oldestKept {
-                    // All before it go with it, in more than one slice if they are many.
+                    // All rows before it go with it, in several slices if they are many.
                     isPastLimit = trim.ahead.count >= limit
                     guard !isPastLimit else { return false }
                     last = sequence
@@ -143,7 +140,7 @@ extension Ledger {
                     trim.ahead = HistoryAhead(through: sequence)
                     return true
                 }
-                // One of a clock that was ahead says nothing of those behind it.
+                // Later rows are younger, unless this one is from a clock that was ahead.
                 guard at > now.microseconds else { return false }
                 trim.ahead = HistoryAhead(through: sequence, count: trim.ahead.count + 1)
                 return true
@@ -153,7 +150,7 @@ extension Ledger {
                 trim.ahead.count -= limit - trim.removed
                 (last, trim.removed, trim.isOver) = (sequence, limit, true)
             } else if isPastLimit {
-                // There are fewer than were counted, here too.
+                // Here too there are fewer than counted.
                 trim.ahead = HistoryAhead()
             }
         } else {
@@ -166,7 +163,7 @@ extension Ledger {
         return trim
     }
 
-    /// The place of the row of folded history that has so many before it, or `nil` if there are no more than that.
+    /// The sequence number of the folded history row with `place` rows before it, or `nil` if there is none.
     private func historySequence(at place: Int64, _ foldedThrough: Int64) throws -> Int64? {
         var sequence: Int64?
         try statements.selectHistoryRow.forEach(.integer(foldedThrough), .integer(place)) { sequence = $0.integer(0) }
@@ -174,10 +171,11 @@ extension Ledger {
     }
 }
 
-/// The oldest rows of history that are kept since a clock that was ahead has written them: those behind them may be
-/// past their time all the same, and then all go.
+/// Rows at the start of the history stamped later than the present clock.
+///
+/// They are kept, but rows after them may have expired; when one has, all before it are deleted with it.
 struct HistoryAhead {
-    /// The last of them that was looked at.
+    /// The sequence number of the last row examined.
     var through: Int64 = 0
     var count: Int64 = 0
 }

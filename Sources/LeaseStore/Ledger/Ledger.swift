@@ -1,75 +1,75 @@
 import GRDB
 package import LeaseCore
 
-/// The ledger: leases decided in memory, made durable by one sequential journal, and values beside them in tables.
+/// The ledger: leases decided in memory and made durable by one sequential journal, and values in tables beside them.
 ///
 ///     perform, perform, issueToken, …      decided at once on the leases in memory, noted in the batch;
 ///                                          values are written at once, in the batch's transaction
 ///     commit                               the batch's rows in one transaction: the promise behind every answer
 ///     fold                                 now and then, the journal's effects into the tables, in slices
 ///
-/// A batch is all that was decided since the last ``commit()``. Answers of a batch may be given out when it has
-/// returned, and not before. If it throws ``CommitFailure/refused(_:)`` nothing of the batch happened: the leases in
-/// memory and the token sequence are as they were before it. If it throws ``CommitFailure/unknown(_:)`` nobody knows
-/// what the disk holds, and the ledger must not be used again.
+/// A batch is everything decided since the last ``commit()``. Its answers may be given out only after `commit()` has
+/// returned. After ``CommitFailure/refused(_:)`` nothing of the batch has happened: the leases in memory and the token
+/// sequence are as before. After ``CommitFailure/unknown(_:)`` what the disk holds is unknown, and the ledger must not
+/// be used again.
 ///
-/// Each row's place, `seq`, is given here, from max(last row, folded_through) + 1. Left to SQLite it would begin at 1
-/// again once retention has emptied the history, and a replay would take a new grant for one that is folded.
+/// The ledger assigns each row's `seq`, from max(last row, folded_through) + 1. SQLite would start at 1 again once
+/// retention has emptied the history, and a replay would take a new grant for a folded one.
 ///
-/// Not thread-safe and without a lock: whoever owns the ledger calls it from one isolation, be it an event loop or an
-/// actor.
+/// Not thread-safe: its owner calls it from one isolation, an event loop or an actor.
 package final class Ledger {
     let file: StoreFile
     private(set) var configuration: LedgerConfiguration
     let clock: any LeaseClock
 
-    /// The leases in force, as decided; moved by the batch.
+    /// The leases in force, as decided; changed by the batch.
     var leases = LiveLeases()
-    /// The tokens that come; moved by deciding.
+    /// The token sequence, as decided.
     var tokens = TokenSequence()
-    /// The place of the last row, durable or not.
+    /// The sequence number of the last row, durable or not.
     var lastSequence: Int64 = 0
-    /// What has been decided and is not durable yet.
+    /// What has been decided and is not yet durable.
     var batch = Batch()
     let statements: Statements
-    /// By how many bytes the file can grow before its size has to be asked for again; zero or less if it has to be.
+    /// How many bytes the file can grow before its size must be checked again; zero or less if it must be now.
     var roomToGrow: Int64 = 0
 
-    /// Whether ``takeAnnouncements()`` is to have what becomes durable; while it is off, that costs nothing.
+    /// Whether ``takeAnnouncements()`` returns what becomes durable; while this is off, that costs nothing.
     package var isWatched = false {
         didSet {
-            // Whoever watches next is told of what happens from then on.
+            // The next watcher is told only of what happens from then on.
             if !isWatched { announcements = [] }
         }
     }
-    /// What has become durable and was not taken yet.
+    /// What has become durable and has not been taken yet.
     var announcements: [Announcement] = []
 
-    /// What is durable and the tables lack; moved by commits and by folding.
+    /// What is durable and the tables lack; changed by commits and by folding.
     var unfolded = Unfolded()
     /// How many leases a slice of folding may write.
     var foldPace = FoldPace()
-    /// How far the tables are; moved by folding.
+    /// The last row that the tables include; changed by folding.
     package internal(set) var foldedThrough: Int64 = 0
-    /// How many rows of history there are; moved by folding.
+    /// How many rows of history there are; changed by folding.
     var historyCount: Int64 = 0
-    /// How much of the history is of a clock that was ahead, as far as it was looked at; moved by folding.
+    /// The examined rows of history from a clock that was ahead; changed by folding.
     var historyAhead = HistoryAhead()
-    /// Whether the last slice left history that is to go.
+    /// Whether the last slice left history that must be removed.
     var historyIsOver = false
 
-    /// When the COMMIT, or the fold, that is under way began.
+    /// When the current COMMIT or fold began.
     ///
-    /// The one thing of a ledger that other threads may read: a watchdog tells a slow disk from a stuck engine by it.
+    /// The only part of a ledger that other threads may read: a watchdog uses it to tell a slow disk from a stuck
+    /// engine.
     package let commitBegan: CommitClock
 
-    /// Opens the store at `path`, making it if it is missing.
+    /// Opens the store at `path`, creating it if it is missing.
     ///
-    /// Tenures go on as the protocol says for a restart or, on another boot, for a reboot; what that changed is durable
-    /// when this returns.
+    /// Tenures continue as the protocol says for a restart or, in another boot, for a reboot; the resulting changes are
+    /// durable when this returns.
     ///
     /// - Parameter keptTies: The fences of the tied tenures whose ties have outlived the last daemon.
-    /// - Throws: ``StoreError``; the file is as it was.
+    /// - Throws: ``StoreError``; what the store holds is as it was.
     package init(
         path: String,
         configuration: LedgerConfiguration,
@@ -92,7 +92,7 @@ package final class Ledger {
         }
     }
 
-    /// Folds what is left, carries the log into the file and closes it.
+    /// Folds the rest, checkpoints the WAL and closes the file.
     ///
     /// - Throws: ``StoreError`` if that failed; every answered request is durable all the same.
     package func close() throws(StoreError) {
@@ -106,17 +106,17 @@ package final class Ledger {
         try file.close()
     }
 
-    /// Closes the file as it is: what is not folded is replayed at the next start.
+    /// Closes the file as it is: the next start replays what is not folded.
     package func abandon() {
         file.pool.writeWithoutTransaction { _ in
-            // A batch that is under way is dropped. If not even that can be done, closing does it.
+            // Drops the current batch. If that fails, closing does it.
             try? statements.rollBackTransaction()
             statements.finalize()
         }
         try? file.close()
     }
 
-    /// Takes over limits and retention for what comes; the key hash stays what the store was opened with.
+    /// Applies limits and retention from now on; the key hash stays the one that the store was opened with.
     package func apply(_ configuration: LedgerConfiguration) {
         let keyHash = self.configuration.keyHash
         self.configuration = configuration
@@ -124,9 +124,9 @@ package final class Ledger {
         roomToGrow = 0
     }
 
-    /// Goes to the file and back on the writer's connection.
+    /// Reads from the file on the writer's connection.
     ///
-    /// - Throws: ``CommitFailure/refused(_:)`` if the file cannot be read just now.
+    /// - Throws: ``CommitFailure/refused(_:)`` if the file cannot be read now.
     package func ping() throws(CommitFailure) {
         try file.write { _ throws(CommitFailure) in
             do {
@@ -139,7 +139,7 @@ package final class Ledger {
 
     // MARK: - Deciding
 
-    /// Decides a request and notes what it does in the batch.
+    /// Decides a request and adds its effects to the batch.
     ///
     /// The answer may be given out once ``commit()`` has returned.
     package func perform(
@@ -180,8 +180,7 @@ package final class Ledger {
         return token
     }
 
-    /// Ends up to `limit` tenures whose time has come, or notes that they are overdue, and tells whether there are
-    /// more.
+    /// Ends up to `limit` tenures whose time has come, or notes that they are overdue; returns whether there are more.
     package func expire(now: Moment, limit: Int) -> Bool {
         for _ in 0..<limit {
             guard let first = leases.earliestDue(), first.instant <= now.boot, let tenure = leases[first.name] else {
@@ -193,7 +192,7 @@ package final class Ledger {
         return leases.earliestDue().map { $0.instant <= now.boot } ?? false
     }
 
-    /// When time next does something to a tenure, or `nil` if it does nothing to any.
+    /// When time next affects a tenure, or `nil` if it never does.
     package func earliestDue() -> BootInstant? {
         leases.earliestDue()?.instant
     }
@@ -218,27 +217,27 @@ package final class Ledger {
         return batch.freed
     }
 
-    /// The last token that was issued or brought in, if one was; it may not be durable yet.
+    /// The last token that was issued or imported, if any; it may not be durable yet.
     package var lastToken: Token? { tokens.last }
 
-    /// Whether there was no file at the store's path, so that it was made.
+    /// Whether the store's file was missing and has been created.
     package var isNew: Bool { file.isNew }
 
     /// How many leases are in force; some may be past their end and not yet ended.
     package var leaseCount: Int { leases.count }
 
-    /// What has ended by time takes no place from new leases: some of it is ended if there is none left.
+    /// Ends some expired tenures if there is no room for `count` new leases.
     func makeRoom(for count: Int, by caller: Caller, now: Moment) {
         guard count > 0, configuration.leaseQuota.overrun(by: count, of: caller, leases.counts) != nil else { return }
         _ = expire(now: now, limit: Self.sweep)
     }
 
-    /// How many tenures are ended at once beside what was asked for.
+    /// The most tenures that are ended along with another request.
     static let sweep = 4096
 
     private func refusalOfGrant(to caller: Caller, instead replaced: Tenure?) -> LeaseError? {
         var counts = leases.counts
-        // A tenure that has just ended makes room for the one that is to follow it.
+        // A tenure that has just ended makes room for its successor.
         if let replaced { counts.remove(replaced.holder.uid) }
         let account: String
         switch configuration.leaseQuota.overrun(of: caller, counts) {
@@ -251,7 +250,7 @@ package final class Ledger {
 
     // MARK: - Opening
 
-    /// Reads the tables and the rows behind them, and returns the leases that a restart may change.
+    /// Reads the tables and the unfolded rows, and returns the leases that a restart may change.
     private func load() throws -> ReturningLeases {
         var returning = ReturningLeases(from: clock.now().boot)
         try file.pool.writeWithoutTransaction { database in
@@ -279,7 +278,7 @@ package final class Ledger {
             var past = PastTenures()
             unfolded.begin(behind: foldedThrough)
             try statements.selectEntries.forEach(.integer(foldedThrough), .integer(Int64.max)) { row in
-                // Rows that are not folded have no gap: a missing one was taken away.
+                // Unfolded rows have no gap: a missing one was removed.
                 guard let entry = JournalEntry(row), entry.sequence == sequence + 1 else {
                     throw MalformedRow(table: "lease_journal")
                 }
@@ -306,7 +305,7 @@ package final class Ledger {
         return returning
     }
 
-    /// Lets every tenure go on after a restart, or over a reboot, and makes that durable.
+    /// Resumes every tenure after a restart or a reboot, and makes that durable.
     private func resume(_ returning: ReturningLeases, at now: Moment, keptTies: Set<Token>) throws {
         let identity = try file.pool.read { database in
             try String.fetchOne(database, sql: "SELECT value FROM meta WHERE name = ?", arguments: [Meta.bootIdentity])
@@ -342,8 +341,9 @@ package final class Ledger {
         beginBatch()
     }
 
-    /// The fences that more than one tied tenure has, which only an import can have given them: of which one a tie is
-    /// nobody knows.
+    /// The fences that several tied tenures share, so that a tie cannot be matched to one of them.
+    ///
+    /// Only an import can lead to that.
     private func sharedFences(among names: [LeaseName]) -> Set<Token> {
         var (fences, shared): (Set<Token>, Set<Token>) = ([], [])
         for tenure in names.lazy.compactMap({ self.leases[$0] })

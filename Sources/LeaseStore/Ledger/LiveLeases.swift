@@ -4,13 +4,11 @@ import LeaseCore
 /// A lease that is held, with its name.
 typealias HeldLease = (name: LeaseName, state: LeaseState)
 
-/// The leases in force, in memory: by name, by the instant at which time next does something to them, and counted by
-/// user.
+/// The leases in force, in memory: by name, by the instant at which time next affects them, and counted by user.
 ///
-/// These instants stand in a heap that is cleaned late. Each tenure that has one has at least one entry at or before
-/// it, so that the heap never shows an instant too late; a renewal, which moves it later, leaves its entry where it is.
-/// An entry that comes up and no longer tells its tenure's instant is thrown away, or moved to it. When more than half
-/// of the heap is such left-overs, it is built anew, so that it stays in proportion to the leases.
+/// These instants are in a lazily cleaned heap. Every tenure with one has at least one entry no later than it, so the
+/// minimum is never too late. A renewal leaves its old entry; a stale entry is dropped or moved when it surfaces, and
+/// the heap is rebuilt when it exceeds twice the leases by 1024 entries.
 struct LiveLeases {
     private struct Due: Comparable {
         let instant: BootInstant
@@ -22,28 +20,26 @@ struct LiveLeases {
 
     private var held: [LeaseName: LeaseState] = [:]
     private var dues = Heap<Due>()
-    /// How many leases each user was granted.
     private(set) var counts = UserCounts()
 
-    /// No lease.
     init() {}
 
-    /// The leases that are held when a store is opened, put in their places while more of them are read.
+    /// Collects the held leases while a store is opened and more of them are read.
     struct Intake {
         private var held: [LeaseName: LeaseState] = [:]
         private var dues: [Due] = []
         private var counts = UserCounts()
 
-        /// None yet; there is room for `count` without moving any.
+        /// Starts empty, with room for `count` leases.
         init(expecting count: Int) {
             held.reserveCapacity(count)
             dues.reserveCapacity(count)
         }
 
-        /// Takes in some; each name comes once.
+        /// Adds leases; each name comes once.
         mutating func add(_ leases: [HeldLease]) {
-            // All that is asked of a tenure is asked while it is at hand: in the dictionary's order each is far from the
-            // one before.
+            // Everything needed from a tenure is read while it is at hand: a later pass in the dictionary's order would
+            // jump through memory.
             for (name, state) in leases {
                 held[name] = state
                 if let due = state.tenure.due { dues.append(Due(instant: due, name: name)) }
@@ -51,7 +47,6 @@ struct LiveLeases {
             }
         }
 
-        /// All that were taken in.
         consuming func finish() -> LiveLeases {
             LiveLeases(held: held, dues: Heap(dues), counts: counts)
         }
@@ -63,13 +58,12 @@ struct LiveLeases {
         self.counts = counts
     }
 
-    /// How many leases are in force.
     var count: Int { held.count }
 
-    /// How many entries the heap has, left-overs included.
+    /// How many entries the heap has, stale ones included.
     var heapCount: Int { dues.count }
 
-    /// All of them, in no order.
+    /// All leases, in no order.
     var all: some Sequence<(name: LeaseName, tenure: Tenure)> {
         held.lazy.map { (name: $0.key, tenure: $0.value.tenure) }
     }
@@ -79,18 +73,18 @@ struct LiveLeases {
         held[name]?.tenure
     }
 
-    /// Puts a state in place of the one there, or makes the lease free with `nil`.
+    /// Sets the state of a lease; `nil` makes it free.
     mutating func set(_ state: LeaseState?, for name: LeaseName) {
         let before = held[name]
         held[name] = state
         note(LeaseChange(name: name, before: before, after: state))
     }
 
-    /// Lets a row of the journal happen to a lease.
+    /// Applies a journal row to a lease.
     ///
     /// - Parameters:
-    ///   - sequence: the row's place.
-    ///   - body: makes of the tenure that is there, or of none, what the row leaves. If it throws, nothing has happened.
+    ///   - sequence: The row's sequence number.
+    ///   - body: Turns the present tenure, if any, into what the row leaves. If it throws, nothing has changed.
     mutating func change(
         _ name: LeaseName,
         by sequence: Int64,
@@ -103,13 +97,12 @@ struct LiveLeases {
             state = tenure.map { LeaseState(tenure: $0, sequence: sequence) }
             return LeaseChange(name: name, before: before, after: state)
         }
-        // The place is looked for once.
+        // One lookup for reading and writing.
         let change = try change(&held[name])
         note(change)
         return change
     }
 
-    /// Brings the heap and the counts up to date.
     private mutating func note(_ change: LeaseChange) {
         let (before, after) = (change.before?.tenure, change.after?.tenure)
         if let due = after?.due, before?.due.map({ due < $0 }) ?? true {
@@ -131,7 +124,7 @@ struct LiveLeases {
         if let previous { counts.remove(previous) }
     }
 
-    /// The lease to which time does something first, with that instant, or `nil` if there is none.
+    /// The lease that time affects first, with that instant, or `nil` if there is none.
     mutating func earliestDue() -> (instant: BootInstant, name: LeaseName)? {
         while let first = dues.min {
             guard let due = held[first.name]?.tenure.due else {

@@ -4,12 +4,12 @@ package import LeaseCore
 
 /// Why a batch was not made durable.
 package enum CommitFailure: Error {
-    /// The store refused before the sync: nothing of the batch is on disk, and memory is as it was before it.
+    /// The store refused before the sync: nothing of the batch is on disk, and memory is as it was before the batch.
     case refused(LeaseError)
-    /// The sync failed, or an error came that does not tell: what the disk holds is unknown.
+    /// The sync failed, or the error leaves it open: what the disk holds is unknown.
     case unknown(StoreError)
 
-    /// The failure as that of the whole store.
+    /// The failure as a store error.
     package var storeError: StoreError {
         switch self {
         case .refused(let refusal): StoreError(.ioError, refusal.message)
@@ -95,7 +95,7 @@ struct Statements {
         trackers.finalize()
     }
 
-    /// How many bytes of the file hold something, as the transaction under way has made it.
+    /// How many bytes of the file are in use, as the current transaction has left it.
     func usedBytes() throws -> Int64 {
         var pages: Int64 = 0
         try pageCount.forEach { pages = $0.integer(0) ?? 0 }
@@ -110,11 +110,11 @@ struct Statements {
         try commitTransaction()
     }
 
-    /// Runs `body`, whose commits write the log and do not sync it.
+    /// Runs `body`, whose commits write the WAL without syncing it.
     ///
-    /// What they have written is on disk with the next commit that syncs. A power loss before that takes it away and
-    /// nothing else, as in SQLite's `synchronous = NORMAL` (sqlite.org/pragma.html#pragma_synchronous). A checkpoint syncs
-    /// the log before it copies anything.
+    /// The next commit that syncs makes them durable. A power loss before that undoes them and nothing else, as in
+    /// SQLite's `synchronous = NORMAL` (sqlite.org/pragma.html#pragma_synchronous). A checkpoint syncs the WAL before
+    /// it copies anything.
     func withoutSync(_ body: () throws(CommitFailure) -> Void) throws(CommitFailure) {
         try step { try setSynchronous("NORMAL") }
         var failure: CommitFailure?
@@ -126,7 +126,7 @@ struct Statements {
         do {
             try setSynchronous("FULL")
         } catch {
-            // The commits that follow would be no promises.
+            // The following commits would not be durable.
             throw unknown(error)
         }
         if let failure { throw failure }
@@ -145,7 +145,7 @@ struct Statements {
         try step { try begin.run() }
     }
 
-    /// Runs `body`; if it throws, what the transaction has done so far is taken back, and the transaction is over.
+    /// Runs `body`; if it throws, rolls the transaction back.
     func step<Value>(_ body: () throws -> Value) throws(CommitFailure) -> Value {
         do {
             return try body()
@@ -154,8 +154,8 @@ struct Statements {
         }
     }
 
-    /// Runs `body`, which reads; a row that no release writes leaves the transaction as it is, any other error ends it
-    /// as in ``step(_:)``.
+    /// Runs `body`, which reads; a malformed row leaves the transaction as it is, and any other error ends it as in
+    /// ``step(_:)``.
     func look<Value>(_ body: () throws -> Value) throws(CommitFailure) -> Value {
         do {
             return try body()
@@ -166,16 +166,15 @@ struct Statements {
         }
     }
 
-    /// Whether a transaction is under way.
     var isInTransaction: Bool { sqlite3_get_autocommit(connection) == 0 }
 
     /// Makes the transaction durable.
     ///
-    /// An error before COMMIT, or of COMMIT before its sync, leaves nothing behind. SQLite writes the log first and syncs
-    /// it last (wal.c), and tells the two apart: SQLITE_FULL and SQLITE_IOERR_WRITE come from the writing,
-    /// SQLITE_IOERR_FSYNC from the sync. Last, after the sync, it enters the frames into the log's index, and to find no
-    /// room or memory for that (SQLITE_IOERR_SHMSIZE, SQLITE_IOERR_SHMMAP, SQLITE_NOMEM) comes too late for a refusal: a
-    /// start would find the rows. Whatever else COMMIT may say is taken for unknown too.
+    /// An error before COMMIT, or in COMMIT before its sync, leaves nothing behind. SQLite writes the WAL first and
+    /// syncs it last (wal.c): SQLITE_BUSY, SQLITE_FULL and SQLITE_IOERR_WRITE come before the sync, SQLITE_IOERR_FSYNC
+    /// from it. Then SQLite enters the frames into the WAL index. A lack of space or memory there
+    /// (SQLITE_IOERR_SHMSIZE, SQLITE_IOERR_SHMMAP, SQLITE_NOMEM) comes too late for a refusal: a start would find the
+    /// rows. Every other error of COMMIT also counts as unknown.
     func commitTransaction() throws(CommitFailure) {
         do {
             try commit.run()
@@ -184,7 +183,6 @@ struct Statements {
         }
     }
 
-    /// Takes back what the transaction under way has done, if one is.
     func rollBackTransaction() throws(CommitFailure) {
         guard isInTransaction else { return }
         do {
@@ -201,7 +199,7 @@ struct Statements {
         } catch {
             return error
         }
-        // A sync can come before COMMIT, when the log begins anew; its failure is no less a failed sync.
+        // SQLite can also sync before COMMIT, when the WAL restarts; a failure there is a failed sync, too.
         if let error = error as? DatabaseError, Self.isSync(error) {
             return unknown(error)
         }

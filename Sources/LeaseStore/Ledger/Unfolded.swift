@@ -1,70 +1,68 @@
 import DequeModule
 import LeaseCore
 
-/// The journal's rows that the tables lack, in memory: what is to be folded.
+/// The durable journal rows that the tables lack, in memory.
 ///
 ///     journal   ─────────── folded_through ┤ row │ row │ row │ … ├ last durable row
 ///     tables    ───────────────────────────┘
 ///
-/// The rows about one tenure are a chain: each knows the one before it and the one behind it. What a slice of rows comes to
-/// is the last state of each chain within it, so that folding reads nothing back.
+/// The rows about one tenure form a chain: each knows the one before and the one after it. A slice of rows amounts to
+/// the last state of each chain within it, so folding reads nothing back.
 ///
-/// A tenure whose end is among the rows, too, is **past**. No slice writes it, also if it begins in the slice and ends
-/// behind it: a start that finds rows about a tenure which the table lacks knows that its end follows (``PastTenures``). If
-/// the table holds it, it stays as it is until the row of its end removes it. So a tenure that was short costs folding next to
-/// nothing, and of its rows next to nothing is kept.
+/// A tenure whose end is among these rows is **past**. No slice inserts it into the table, even if the slice ends
+/// inside it: a start that finds rows of a tenure missing from the table knows that its end follows (``PastTenures``).
+/// If the table already has it, the row stays until its end is folded. So short tenures cost folding almost nothing,
+/// and their rows take little memory.
 ///
-/// Folding begins at a number of rows (`Schedule.foldBacklog`) and pauses the less the more there are
-/// (`Schedule.pauseFolding`); at a start there is what the last daemon left.
+/// The owner of the ledger decides when to fold: once there are many rows, with shorter pauses the more there are. At a
+/// start these are the rows that the last process left.
 struct Unfolded {
-    /// A row of the journal, as far as folding is concerned.
+    /// What folding needs to know of a journal row.
     struct Row {
         let sequence: Int64
         let isHistory: Bool
-        /// The token that it issued or brought in, if it did.
+        /// The token that it issued or imported, if any.
         let token: Token?
-        /// What it did to a lease, if it did something.
+        /// What it did to a lease, if anything.
         let change: LeaseChange?
     }
 
-    /// What is known of each row without a reference to anything.
+    /// What is known of each row, without references.
     private struct Fact {
         let token: Token?
         let isHistory: Bool
-        /// The place of the row before it that is about the same tenure, if there is one.
+        /// The sequence number of the previous row about the same tenure, or 0.
         let previous: Int64
-        /// The place of the row behind it that is about the same tenure, if there is one.
+        /// The sequence number of the next row about the same tenure, or 0.
         var next: Int64 = 0
         /// Whether the table holds the tenure.
         var isInTable: Bool
-        /// Whether the row is about a tenure that is past, and is not its end.
+        /// Whether the row is about a past tenure and is not its end.
         var isPast = false
-        /// Whether the row ends a tenure.
         let isEnd: Bool
         /// Whether the row leaves its lease held.
         let isHeld: Bool
     }
 
-    /// What a row has made of its lease.
+    /// The state in which a row left its lease.
     private struct Effect {
         let name: LeaseName
         let tenure: Tenure?
     }
 
-    /// A place that no row has.
+    /// A sequence number that no row has.
     private static let nowhere: Int64 = 0
 
     private var first: Int64 = 1
     private var facts: Deque<Fact> = []
-    /// Of each row, if it may come to something.
+    /// The effect of each row, or `nil` if no slice writes it.
     private var effects: Deque<Effect?> = []
 
-    /// How many rows there are.
     var count: Int { facts.count }
 
-    /// Begins with no row.
+    /// Starts with no rows.
     ///
-    /// - Parameter foldedThrough: the place before the first row that comes.
+    /// - Parameter foldedThrough: The sequence number before the first row to come.
     mutating func begin(behind foldedThrough: Int64) {
         first = foldedThrough + 1
         facts = []
@@ -75,7 +73,7 @@ struct Unfolded {
         sequence >= first ? Int(sequence - first) : nil
     }
 
-    /// The next row has become durable.
+    /// Appends the next row, which has become durable.
     mutating func append(_ row: Row) {
         precondition(row.sequence == first + Int64(facts.count), "rows that are to be folded have no gap")
         let before = row.change?.before
@@ -97,12 +95,12 @@ struct Unfolded {
         if isEnd {
             pass(previous)
         }
-        // The end of a tenure that the table lacks comes to nothing.
+        // The end of a tenure that the table lacks has no effect.
         let comesToSomething = fact.isHeld || fact.isInTable
         effects.append(comesToSomething ? row.change.map { Effect(name: $0.name, tenure: $0.after?.tenure) } : nil)
     }
 
-    /// The tenure is past that this row, and those before it in its chain, are about.
+    /// Marks this row and the ones before it in its chain as rows of a past tenure.
     private mutating func pass(_ sequence: Int64) {
         var sequence = sequence
         while let index = index(sequence), !facts[index].isPast {
@@ -114,25 +112,23 @@ struct Unfolded {
 
     // MARK: - Slices
 
-    /// What a number of rows comes to; it takes effect when its transaction has.
+    /// The sum of a number of rows, to be folded in one transaction.
     struct Slice {
         var rowCount = 0
-        /// How many leases the table gets, changes or loses.
+        /// How many leases the table gains, changes or loses.
         var writes = 0
-        /// How many of the rows are history.
         var historyCount: Int64 = 0
-        /// The rows that are none.
+        /// The sequence numbers of the rows that are not history.
         var passing: [Int64] = []
-        /// The highest token that they have issued or brought in.
+        /// The highest token that the rows issued or imported.
         var lastToken: Token?
     }
 
-    /// Makes a slice longer by up to `most` rows.
     func extend(_ slice: inout Slice, by most: Int) {
         for index in slice.rowCount..<min(slice.rowCount + most, facts.count) {
             let fact = facts[index]
             if let token = fact.token {
-                // An imported token may be lower than one before it.
+                // An imported token may be lower than an earlier one.
                 slice.lastToken = max(token, slice.lastToken ?? token)
             }
             if fact.isHistory {
@@ -145,15 +141,15 @@ struct Unfolded {
         }
     }
 
-    /// How many more leases a slice writes with this row.
+    /// How many more leases a slice writes because of this row.
     private func writes(_ fact: Fact) -> Int {
         if fact.isEnd { return fact.isInTable ? 1 : 0 }
         guard fact.isHeld, !fact.isPast else { return 0 }
-        // The row before it in the slice is written no more.
+        // If the row before it is in the slice, this one is written instead.
         return fact.previous >= first ? 0 : 1
     }
 
-    /// Calls `body` for each lease that the table is to hold otherwise after the first `count` rows, in their order.
+    /// Calls `body` for each lease whose table row the first `count` rows change, in their order.
     func forEachWrite(
         _ count: Int,
         _ body: (_ name: LeaseName, _ tenure: Tenure?, _ isInTable: Bool) throws -> Void
@@ -166,12 +162,12 @@ struct Unfolded {
         }
     }
 
-    /// The first `count` rows have been folded.
+    /// Removes the first `count` rows, which have been folded.
     mutating func removeFirst(_ count: Int) {
         let last = first + Int64(count) - 1
         for index in 0..<count where !facts[index].isPast && facts[index].next > last {
-            // The table holds now what these rows are about. Those behind one that knows it know it, too: a tenure that is
-            // renewed without end is gone through once, and not with each slice.
+            // The table now holds the tenures of these rows. Later rows are marked up to the first that is marked
+            // already: a tenure that is renewed endlessly is walked once, not with each slice.
             var next = facts[index].next
             while let index = self.index(next), !facts[index].isInTable {
                 facts[index].isInTable = true
@@ -182,7 +178,7 @@ struct Unfolded {
         effects.removeFirst(count)
         first += Int64(count)
         if facts.isEmpty {
-            // What a long backlog took is not kept for the next.
+            // Gives back the memory of a long backlog.
             facts = []
             effects = []
         }
@@ -190,9 +186,9 @@ struct Unfolded {
 }
 
 extension Unfolded.Row {
-    /// The row of an entry.
+    /// Creates the row of a journal entry.
     ///
-    /// - Parameter change: what it did to a lease, if it did something.
+    /// - Parameter change: What the entry did to a lease, if anything.
     init(_ entry: JournalEntry, _ change: LeaseChange?) {
         self.init(
             sequence: entry.sequence,
@@ -203,37 +199,36 @@ extension Unfolded.Row {
     }
 }
 
-/// What an event did to a lease.
 struct LeaseChange {
     let name: LeaseName
-    /// The state that it found, or `nil` if the lease was free.
+    /// The state before, or `nil` if the lease was free.
     let before: LeaseState?
-    /// The state that it left, or `nil` if the lease is free.
+    /// The state after, or `nil` if the lease is free.
     let after: LeaseState?
 }
 
-/// A lease that is held, as a row of the journal left it.
+/// The state of a held lease, as a journal row left it.
 struct LeaseState {
     let tenure: Tenure
-    /// The place of that row; 0 if it was read from the table.
+    /// The row's sequence number; 0 if the state was read from the table.
     let sequence: Int64
 }
 
-/// The tenures that rows of the journal speak of and the table lacks, since they were past when it was written.
+/// The tenures that journal rows mention and the table lacks, since they were past when it was written.
 ///
-/// Their ends are among the rows. If one is not, the file is damaged.
+/// Their ends are among the rows. If one is missing, the file is damaged.
 struct PastTenures {
-    /// The fence of the one that each lease is in.
+    /// The fence of the past tenure that each lease is in.
     private var fences: [LeaseName: Token] = [:]
 
-    /// Whether an entry is about such a tenure: its lease is free, and it begins none.
+    /// Whether an entry belongs to such a tenure: its lease is free, and it does not begin a tenure.
     mutating func take(_ entry: JournalEntry, on tenure: Tenure?) -> Bool {
         guard tenure == nil, case .lease(let name, let fence, let event) = entry.content else { return false }
         switch event {
         case .granted:
             return false
         case .imported:
-            // In the place of such a tenure, or one that it begins.
+            // It replaces such a tenure, or begins one.
             return fences[name] == fence
         case .ended:
             return fences.removeValue(forKey: name) ?? fence == fence

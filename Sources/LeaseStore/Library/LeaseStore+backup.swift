@@ -4,23 +4,23 @@ import Glibc
 import LeaseCore
 
 extension LeaseStore {
-    /// Makes a backup of a store's file, which may be in use, by this process or another.
+    /// Makes a backup of a store's file, which this or another process may have open.
     ///
-    /// The backup is the store as of one commit, in one file with mode 0600, marked as a backup: no store opens it, and
-    /// ``restore(_:to:minimumToken:keyHash:clock:)`` alone puts it back. It is made in a folder beside `file` and moved
-    /// into place when it is whole and on disk, so that `file` is never half of one. Whoever has the store open goes
-    /// on; its log grows until the copy is made.
+    /// The backup is the store as of one commit, in one file with mode 0600. It is marked as a backup: no store opens
+    /// it, and only ``restore(_:to:minimumToken:keyHash:clock:)`` puts it back. It is made in a folder beside `file`
+    /// and moved into place once it is complete and on disk, so `file` is never half a backup. A process that has the
+    /// store open continues; its WAL grows until the copy is made.
     ///
-    /// Blocks, for as long as copying the file takes.
+    /// Blocks while the file is copied.
     ///
     /// - Parameters:
     ///   - path: The store's file, which must be readable.
-    ///   - file: Where the backup is to be.
-    ///   - replacing: Whether a file that is there may be replaced.
-    ///   - progress: Called now and then with how many pages are copied, and how many there are.
-    /// - Throws: ``StoreError``: ``StoreError/Code/missing`` if there is no store, ``StoreError/Code/exists`` if a file is
-    ///   in the way, or why it cannot be read or written. `file` is then as it was, unless the error says that its
-    ///   folder could not be synced: then the backup is there, and a power loss may undo that.
+    ///   - file: The path of the backup.
+    ///   - replacing: Whether an existing file may be replaced.
+    ///   - progress: Called from time to time with the number of pages copied and their total.
+    /// - Throws: ``StoreError``: ``StoreError/Code/missing`` if there is no store, ``StoreError/Code/exists`` if a file
+    ///   is in the way, or why it cannot be read or written. `file` is then as it was, unless the error says that its
+    ///   folder could not be synced: then the backup is there, but a power loss may undo that.
     public static func backup(
         of path: String,
         to file: String,
@@ -45,7 +45,7 @@ extension LeaseStore {
     }
 
     private static func requireTarget(_ file: String, over path: String, replacing: Bool) throws(StoreError) {
-        // What SQLite keeps beside the store, and the lock, are the store as much as its file is, there or not.
+        // The lock, and what SQLite keeps beside the store, belong to the store, whether they exist or not.
         let own = resolvedPath(path)
         for suffix in ["-wal", "-shm", "-journal", ".lock"] where resolvedPath(file) == own + suffix {
             throw StoreError(.exists, "\(file) is the store's own; name another file for the backup")
@@ -68,7 +68,7 @@ extension LeaseStore {
         } catch .held {
             throw StoreError(.exists, "\(file) is a store in use; name another file for the backup")
         } catch {
-            // One that may not be read is no open store of this user's, and replaced all the same.
+            // A file that may not be read is not an open store of this user's, and is replaced.
         }
     }
 }

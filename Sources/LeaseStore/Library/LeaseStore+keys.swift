@@ -1,17 +1,17 @@
 public import LeaseCore
 
-/// Keys, whatever they have: lists by name and by hash, removal, and the way from one store to another.
+/// Keys with everything they have: lists by name and by hash, removal, export and import.
 ///
-/// A list shows every kind, leases included, as of one instant between the call and its answer. It is read through an index
-/// beside the writer: its cost is in proportion to its length, and to what was written since the last one, not to the
-/// store's. Lists and looks throw ``StoreError`` if the store is closed or its file cannot be read.
+/// A list shows every kind, leases included, as of one instant between the call and its answer. It is read through an
+/// index beside the writer: its cost is proportional to its length, and to what was written since the last list, not to
+/// the store's size. Lists and reads throw ``StoreError`` if the store is closed or its file cannot be read.
 extension LeaseStore {
-    /// The keys that have anything, with what they have, by key.
+    /// The keys that have anything, with their kinds, by key.
     ///
     /// - Parameters:
     ///   - prefix: Only keys that begin with these bytes.
-    ///   - after: Only keys after this one, which need not be there.
-    ///   - count: At most so many.
+    /// - after: Only keys after this one, which need not exist.
+    /// - count: At most this many.
     public func listKeys(
         prefix: [UInt8] = [],
         after: Key? = nil,
@@ -24,14 +24,14 @@ extension LeaseStore {
 
     /// The keys whose hash lies in the interval (low, high] of the ring of unsigned 64-bit numbers.
     ///
-    /// They come by ascending hash, then by key, also where the interval wraps: `low >= high` leads over the top, and
-    /// `low == high` is the whole ring.
+    /// They are ordered by ascending hash, then by key, even if the interval wraps: `low >= high` leads over the top,
+    /// and `low == high` is the whole ring.
     ///
     /// - Parameters:
     ///   - low: The exclusive lower end.
     ///   - high: The inclusive upper end.
-    ///   - after: Only keys whose place in that order is after this one's, which need not be there.
-    ///   - count: At most so many.
+    /// - after: Only keys whose place in that order is after this one's, which need not exist.
+    /// - count: At most this many.
     public func rangeKeys(_ low: UInt64, _ high: UInt64, after: Key? = nil, count: Int = .max) async throws -> [Key] {
         let query = StoreQuery.range(low: low, high: high, after: after, count: count)
         guard case .keys(let keys) = try await list({ _ in query }) else { throw unexpectedAnswer }
@@ -46,11 +46,11 @@ extension LeaseStore {
         return tracker
     }
 
-    /// Removes keys with all that they have, in one transaction; a lease in force is revoked at once.
+    /// Removes keys with everything they have, in one transaction; a lease in force is revoked at once.
     ///
     /// - Returns: How many of them had anything.
-    /// - Throws: `LeaseError.Code.expired` if the guard's token is not in force, `LeaseError.Code.ioError` if the disk is
-    ///   full, and ``StoreError`` if the store is closed or has failed. Nothing is removed then.
+    /// - Throws: `LeaseError.Code.expired` if the guard's token is not in force, `LeaseError.Code.ioError` if the disk
+    ///   is full, and ``StoreError`` if the store is closed or has failed. Nothing is removed then.
     @discardableResult
     public func removeKeys(_ keys: [Key], if guard: LeaseGuard? = nil) async throws -> Int {
         guard case .removed(let count, _) = try await perform(.removeKeys(keys), if: `guard`) else {
@@ -59,16 +59,17 @@ extension LeaseStore {
         return count
     }
 
-    /// All that the keys have, in one snapshot, in the order of the keys; a key that has nothing is an empty entry.
+    /// Everything that the keys have, in one snapshot, in the order of the keys; a key that has nothing is an empty
+    /// entry.
     public func export(_ keys: [Key]) async throws -> [StoreEntry] {
         guard case .entries(let entries) = try await list({ .export(keys, at: $0) }) else { throw unexpectedAnswer }
         return entries
     }
 
-    /// Brings entries in, all or none, in one transaction.
+    /// Imports entries, all or none, in one transaction.
     ///
-    /// Values overwrite and children are added. A lease that is past is skipped; over the tenure with its fence it
-    /// replaces. Every token in the entries, also that of a past lease, raises this store's: later tokens are greater.
+    /// Values overwrite, and children are added. A past lease is skipped; a lease replaces the tenure with its fence.
+    /// Every token in the entries, even that of a past lease, raises this store's: later tokens are greater.
     ///
     /// - Throws: `LeaseError.Code.conflict` if a lease is held with another fence,
     ///   `LeaseError.Code.invalidRequest` if a lease's token is above

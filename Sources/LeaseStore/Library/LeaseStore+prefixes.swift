@@ -1,8 +1,8 @@
 public import LeaseCore
 
-/// Prefixes: under a key a set of children, in byte order.
+/// Prefixes: a key's set of children, in byte order.
 ///
-/// The same child may be under any number of keys. For `if:` see ``put(_:for:if:)``.
+/// A child may be under any number of keys. For `if:` see ``put(_:for:if:)``.
 extension LeaseStore {
     /// Puts a child under a key.
     ///
@@ -14,13 +14,13 @@ extension LeaseStore {
 
     /// The children of a key, in byte order.
     ///
-    /// Returns an empty list if it has none. With `after` and `count` a long list is read in pages: each child that is
-    /// there throughout is seen once.
+    /// Returns an empty list if it has none. With `after` and `count` a long list is read in pages: a child that is
+    /// there throughout is seen exactly once.
     ///
     /// - Parameters:
     ///   - key: The key.
-    ///   - after: Only children after this one, which need not be there.
-    ///   - count: At most so many.
+    /// - after: Only children after this one, which need not exist.
+    /// - count: At most this many.
     public func children(of key: Key, after: Key? = nil, count: Int = .max) async throws -> [Key] {
         let query = StoreQuery.children(of: key, after: after, count: count)
         guard case .keys(let children) = try await read(query) else { throw unexpectedAnswer }

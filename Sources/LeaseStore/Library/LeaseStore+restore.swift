@@ -7,44 +7,43 @@ public import LeaseCore
 public struct RestoreReport: Sendable {
     /// When the backup was made.
     public let backupTime: WallInstant
-    /// The tenures that go on, each with what the wall clock leaves it.
+    /// How many tenures continue, each with the time that the wall clock leaves it.
     public let tenuresKept: Int
-    /// The tenures that were bound or tied, and are over, since their holders' connections are.
+    /// How many bound or tied tenures ended, since their holders' connections are gone.
     public let tenuresDropped: Int
-    /// The tenures whose time was over.
+    /// How many tenures had expired.
     public let tenuresExpired: Int
     /// The last token that the backup knew, or `nil` if it had issued none.
     public let lastTokenOfBackup: Token?
-    /// The token after which the restored store goes on.
+    /// The token after which the restored store continues.
     public let lastToken: Token
-    /// Where the store that was there is kept, or what was left of one beside a missing file; `nil` if there was
-    /// nothing.
+    /// Where the old store is kept, or what was left of one beside a missing file; `nil` if there was nothing.
     public let replaced: String?
 }
 
 extension LeaseStore {
-    /// Puts a backup back as the store at `path`.
+    /// Restores a backup as the store at `path`.
     ///
-    /// The backup is checked whole before anything changes. A copy of it is made ready in a folder beside `path`: bound
-    /// and tied tenures end, what is left of the others is taken from the wall clock as after a reboot, and the last token
-    /// becomes the highest of its own, that of the store which is there, if it can be read, the wall clock in
-    /// microseconds and `minimumToken`. Then it takes the store's place by one rename. The store that was there is kept
-    /// beside it, as `PATH.before-restore-TIME`. A crash at any instant leaves at `path` the store that was there or
-    /// the restored one, whole; only one whose log cannot be carried into its file, as on a full disk, may then be
-    /// whole under that other name alone. The backup stays as it is.
+    /// The backup is checked completely before anything changes. A copy is prepared in a folder beside `path`: bound
+    /// and tied tenures end, the time left of the others is taken from the wall clock as after a reboot, and the last
+    /// token becomes the highest of the backup's, the old store's if it can be read, the wall clock in microseconds,
+    /// and `minimumToken`. One rename then puts the copy in the store's place. The old store is kept beside it, as
+    /// `PATH.before-restore-TIME`. A crash at any instant leaves at `path` the old store or the restored one, whole;
+    /// only an old store whose WAL cannot be checkpointed, as on a full disk, may then be whole under its other name
+    /// alone. The backup stays as it is.
     ///
-    /// As root the restored file belongs to the owner of the store that was there, else of the folder.
+    /// As root, the restored file is given to the owner of the old store, else of the folder.
     ///
-    /// Blocks, for as long as copying and checking takes.
+    /// Blocks while copying and checking.
     ///
     /// - Parameters:
     ///   - file: The backup, made by ``backup(of:to:replacing:progress:)``.
-    ///   - path: Where the store is to be. Nobody may have it open.
-    ///   - minimumToken: A token that no token of the restored store may be below, at most
-    ///     ``LeaseCore/EntryLease/highestToken``. Required if the backup's last token is ahead of the wall clock: tokens
-    ///     that were issued after the backup may then be ahead as well, and only a person can know how far.
+    ///   - path: The path of the store. Nobody may have it open.
+    ///   - minimumToken: A token after which the restored store must continue, at most
+    ///     ``LeaseCore/EntryLease/highestToken``. Required if the backup's last token is ahead of the wall clock:
+    ///     tokens issued after the backup may then be ahead as well, and only a person can know how far.
     ///   - keyHash: The function that the store's keys were hashed by.
-    ///   - clock: Where the time is read, or `nil` for the machine's clocks.
+    ///   - clock: The clock, or `nil` for the machine's clocks.
     /// - Throws: ``StoreError``: ``StoreError/Code/locked`` if the store is in use, ``StoreError/Code/notABackup``,
     ///   ``StoreError/Code/hashChanged`` if its keys were hashed by another function, ``StoreError/Code/damaged``,
     ///   ``StoreError/Code/tokensAhead`` if `minimumToken` is required or too high.
@@ -75,7 +74,7 @@ extension LeaseStore {
         let work = try WorkFolder(beside: path, purpose: "restoring")
         try backup.write(to: work.file) { _, _ in }
         let restoration = try Restoration(work.file, of: file, keyHash: keyHash)
-        // All of the backup is checked by now: to read the store leaves an index of its log beside it.
+        // Only now that all of the backup is checked: reading the store leaves a WAL index beside it.
         let result = try restoration.finish(
             minimumToken: [minimumToken, lastToken(ofStoreAt: path)].compactMap(\.self).max(),
             clock: clock
@@ -94,15 +93,16 @@ extension LeaseStore {
         )
     }
 
-    /// The last token of the store that is to be replaced, as far as it can be read: after a clock that was ahead for a
-    /// while it may be above what the backup and the clock tell.
+    /// The last token of the store that will be replaced, if it can be read.
+    ///
+    /// If a clock was ahead for a while, it may be above what the backup and the clock tell.
     private static func lastToken(ofStoreAt path: String) -> Token? {
         guard let store = try? StoreCopy(of: path) else { return nil }
         defer { store.close() }
         return (try? store.read { try StoreCopy.lastToken($0) }) ?? nil
     }
 
-    /// A rename would put the file in the link's place, and the lock would be another one than that of the link's target.
+    /// Refuses a symbolic link: a rename would replace the link, and the lock would not be that of its target.
     private static func requireNoLink(at path: String) throws(StoreError) {
         var information = stat()
         guard lstat(path, &information) == 0, information.st_mode & S_IFMT == S_IFLNK else { return }

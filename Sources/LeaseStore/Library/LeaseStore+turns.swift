@@ -1,18 +1,17 @@
 import LeaseCore
 
-/// Turns: what is asked at the same time is decided in order, committed once, and answered.
+/// Turns: calls made at the same time are decided in order, committed once, and answered.
 extension LeaseStore {
     /// One call's part of a turn.
     struct Pending {
-        /// Whether the tables must show all that is in force before the call is answered.
+        /// Whether the tables must show everything in force before the call is answered.
         let needsTables: Bool
-        /// Decides on the ledger; what it returns answers the call, once the turn is durable.
+        /// Decides on the ledger; the closure it returns answers the call, once the turn is durable.
         let decide: (Ledger, Moment) -> () -> Void
-        /// Answers the call that it was in vain.
         let fail: (any Error) -> Void
     }
 
-    /// Joins the turn that is gathering and answers what `work` does when that is durable.
+    /// Joins the current turn, and returns the result of `work` once it is durable.
     func inTurn<Answer: Sendable>(
         _ work: @escaping @Sendable (Ledger, Moment) throws -> Answer
     ) async throws -> Answer {
@@ -30,10 +29,10 @@ extension LeaseStore {
         }
     }
 
-    /// Reads the tables at the end of a turn, when all whose time has come is ended and all is folded.
+    /// Reads the tables at the end of a turn, once everything expired is ended and everything is folded.
     ///
-    /// The snapshot is taken before the next turn, so that it shows exactly what has been answered so far; if the read
-    /// is held, it is taken later, and shows what has been answered until then.
+    /// The snapshot is taken before the next turn, so it shows exactly what has been answered so far. If the read is
+    /// held back, the snapshot is later, and shows what has been answered by then.
     func list(_ query: @escaping @Sendable (Moment) -> StoreQuery) async throws -> StoreListing {
         try await withCheckedThrowingContinuation { continuation in
             join(
@@ -49,7 +48,7 @@ extension LeaseStore {
         }
     }
 
-    /// Reads what no lease has a part in, as the last turn left it.
+    /// Answers a query that no lease is part of, as the last turn left the store.
     func read(_ query: StoreQuery) async throws -> StoreListing {
         try await withCheckedThrowingContinuation { continuation in
             begin(Read(query: query) { continuation.resume(with: $0) })
@@ -62,8 +61,8 @@ extension LeaseStore {
         let answer: @Sendable (Result<StoreListing, any Error>) -> Void
     }
 
-    /// Begins a read, or holds it until none is under way: readers of which one is always there let the log grow
-    /// without end.
+    /// Begins a read, or, while the WAL is overlong, holds it back until none is running: overlapping reads would let
+    /// the WAL grow forever.
     func begin(_ read: Read) {
         guard let ledger else { return read.answer(.failure(closed)) }
         if ledger.isWALOverlong {
@@ -71,7 +70,7 @@ extension LeaseStore {
             do throws(CommitFailure) {
                 try ledger.checkpointWAL()
             } catch {
-                // What the disk refuses is tried again before the next read.
+                // A checkpoint that the disk refuses is tried again before the next read.
                 if case .unknown(let failure) = error {
                     end(ledger, failure)
                     return read.answer(.failure(failure))
@@ -95,14 +94,14 @@ extension LeaseStore {
         reads.forEach { begin($0) }
     }
 
-    /// What the file holds is unknown: nobody uses it any more.
+    /// Abandons the ledger, since what the file holds is unknown.
     private func end(_ ledger: Ledger, _ failure: StoreError) {
         self.failure = failure
         self.ledger = nil
         ledger.abandon()
     }
 
-    /// The first call to join has the turn ended after whatever is queued behind it.
+    /// Adds a call to the turn; the first one schedules the turn's end after everything already queued.
     private func join(_ pending: Pending) {
         guard ledger != nil else { return pending.fail(closed) }
         turn.append(pending)
@@ -120,7 +119,7 @@ extension LeaseStore {
         let now = clock.now()
         let answers = turn.map { $0.decide(ledger, now) }
         if ledger.hasBatch {
-            // With a commit of its own it would make calls fail that write nothing.
+            // A commit for this alone could fail calls that write nothing.
             _ = ledger.expire(now: now, limit: Ledger.sweep)
         }
         let refusalOfLists: LeaseError?
@@ -146,17 +145,17 @@ extension LeaseStore {
         }
     }
 
-    /// Folds when the journal has grown, and whole when the tables are about to be read.
+    /// Folds if the journal has grown, and completely if the tables are about to be read.
     ///
-    /// Returns why the tables could not follow, or `nil`: the turn's commit is durable all the same, and only who reads
-    /// the tables has to know.
+    /// Returns why folding was refused, or `nil`: the turn's commit is durable all the same, and only the calls that
+    /// read the tables fail.
     private func tidy(_ ledger: Ledger, isFoldedWhole: Bool) throws(CommitFailure) -> LeaseError? {
         do throws(CommitFailure) {
             if isFoldedWhole {
                 while ledger.foldBacklog > 0 { _ = try ledger.fold(limit: 4096) }
             } else if ledger.foldBacklog > 8192 {
                 _ = try ledger.fold(limit: 4096)
-                // A turn may write more than a slice folds that is paced.
+                // A turn may write more rows than a paced slice folds.
                 while ledger.foldBacklog > Self.mostBacklog { _ = try ledger.fold(limit: 16_384, isPaced: false) }
             }
             return nil
@@ -166,7 +165,7 @@ extension LeaseStore {
         }
     }
 
-    /// So much of the journal waits in memory to be folded, at the most.
+    /// The most journal rows that wait in memory to be folded.
     private static let mostBacklog: Int64 = 32_768
 
     var closed: StoreError {

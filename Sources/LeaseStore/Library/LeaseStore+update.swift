@@ -1,7 +1,7 @@
 public import LeaseCore
 
 extension LeaseStore {
-    /// Reads, decides and writes as one: nothing comes between, and either all of it is there or none.
+    /// Reads, decides and writes as one: nothing comes in between, and all of it takes effect or none.
     ///
     ///     let number = try await store.update { transaction in
     ///         let last = try transaction.get(counter).flatMap { Int(String(decoding: $0, as: UTF8.self)) } ?? 0
@@ -9,10 +9,10 @@ extension LeaseStore {
     ///         return last + 1
     ///     }
     ///
-    /// - Parameter body: Decides in the store's own time: it has to be quick, and waits for nothing. It sees what it has
-    ///   written. If it throws, all that it wrote is taken back.
-    /// - Returns: What `body` returned, when it is on disk.
-    /// - Throws: What `body` threw, or what any call may.
+    /// - Parameter body: Runs on the store's own queue, so it must be quick and must not wait. It sees its own writes.
+    ///   If it throws, everything that it wrote is undone.
+    /// - Returns: What `body` returned, once it is on disk.
+    /// - Throws: What `body` throws, or what any call may.
     public func update<Value: Sendable>(
         _ body: @escaping @Sendable (inout StoreTransaction) throws -> Value
     ) async throws -> Value {
@@ -26,12 +26,12 @@ extension LeaseStore {
     }
 }
 
-/// What the body of ``LeaseStore/update(_:)`` reads and writes; it cannot be kept longer.
+/// What the body of ``LeaseStore/update(_:)`` reads and writes; it cannot outlive the body.
 ///
-/// Each call is decided at the same instant, ``now``, and sees what those before it have done. What one is refused it
-/// throws as a `LeaseError`; it has changed nothing then, and a body that catches that goes on with what it has done so
-/// far. Any of them may throw `LeaseError.Code.ioError` if the file cannot be read or written; whatever the body does
-/// then, nothing of the update is kept, and what others asked for in the same commit is refused, too.
+/// Each call is decided at the same instant, ``now``, and sees the effects of those before it. A refused call throws a
+/// `LeaseError` and has changed nothing; a body that catches it continues with what it has done so far. Any call may
+/// throw `LeaseError.Code.ioError` if the file cannot be read or written. If that undoes what was written in the same
+/// commit, everything in that commit is refused, whatever the body does then, other callers' requests included.
 public struct StoreTransaction: ~Copyable {
     private let ledger: Ledger
     private let caller: Caller
@@ -49,7 +49,8 @@ public struct StoreTransaction: ~Copyable {
 
     /// Inserts or overwrites the simple value of a key.
     ///
-    /// - Throws: `LeaseError.Code.tooBig` for a value over 512 MiB, `LeaseError.Code.busy` if the file has its full size.
+    /// - Throws: `LeaseError.Code.tooBig` for a value over 512 MiB, `LeaseError.Code.busy` if the file has its full
+    ///   size.
     public mutating func put(_ value: [UInt8], for key: Key) throws(LeaseError) {
         _ = try perform(.put(key, value))
     }
@@ -72,18 +73,19 @@ public struct StoreTransaction: ~Copyable {
 
     // MARK: - Prefixes
 
-    /// Puts a child under a key that does not have it yet.
+    /// Puts a child under a key.
     ///
-    /// - Throws: `LeaseError.Code.exists` if it has, `LeaseError.Code.busy` if the file has its full size.
+    /// - Throws: `LeaseError.Code.exists` if the key has it already, `LeaseError.Code.busy` if the file has its full
+    ///   size.
     public mutating func append(_ child: Key, to key: Key) throws(LeaseError) {
         _ = try perform(.append(key, child: child))
     }
 
-    /// The children of a key, in byte order; none if it has none.
+    /// The children of a key, in byte order; empty if it has none.
     ///
     /// - Parameters:
-    ///   - after: only children after this one, which need not be there.
-    ///   - count: at most so many.
+    ///   - after: Only children after this one, which need not exist.
+    ///   - count: At most this many.
     public func children(of key: Key, after: Key? = nil, count: Int = .max) throws(LeaseError) -> [Key] {
         try ledger.children(of: key, after: after, count: count)
     }
@@ -99,7 +101,7 @@ public struct StoreTransaction: ~Copyable {
         try perform(.removeChild(key, child: child)) == .flag(true)
     }
 
-    /// Removes keys with all that they have, and tells how many had anything; a lease in force is revoked at once.
+    /// Removes keys with everything they have, and tells how many had anything; a lease in force is revoked at once.
     @discardableResult
     public mutating func removeKeys(_ keys: [Key]) throws(LeaseError) -> Int {
         guard case .removed(let count, _) = try perform(.removeKeys(keys)) else {
@@ -110,15 +112,15 @@ public struct StoreTransaction: ~Copyable {
 
     // MARK: - Leases
 
-    /// Grants the lease to this process if it is free; the token counts once the update has returned.
+    /// Grants the lease to this process if it is free; the token is valid once the update has returned.
     ///
-    /// - Throws: `LeaseError.Code.conflict` if it is held, by this process, too; `LeaseError.Code.busy` if as many leases
-    ///   are in force as the store takes.
+    /// - Throws: `LeaseError.Code.conflict` if it is held, even by this process; `LeaseError.Code.busy` if the store's
+    ///   limit of leases in force is reached.
     public mutating func acquire(_ name: LeaseName, ttl: TTL, owner: Label = .empty) throws(LeaseError) -> Token {
         try token(.acquire(ttl: ttl, owner: owner, request: nil), on: name)
     }
 
-    /// Renews the tenure whose newest token this is, and returns the token that takes its place.
+    /// Renews the tenure whose newest token this is, and returns its new token.
     ///
     /// - Throws: `LeaseError.Code.expired` if the token is not, or no longer, the newest of a tenure in force;
     ///   `LeaseError.Code.revoked` if the tenure is being ended by force.
@@ -133,9 +135,9 @@ public struct StoreTransaction: ~Copyable {
         _ = try perform(.release(token: token), on: name)
     }
 
-    /// What is left of the tenure that the token belongs to, as its fence or its newest token.
+    /// The time left of the tenure whose fence or newest token this is.
     ///
-    /// - Throws: `LeaseError.Code.expired` if it belongs to no tenure in force.
+    /// - Throws: `LeaseError.Code.expired` if no such tenure is in force.
     public func check(_ name: LeaseName, token: Token) throws(LeaseError) -> Duration {
         guard case .remaining(let left) = try perform(.check(token: token), on: name) else {
             preconditionFailure("a check is answered with what is left")

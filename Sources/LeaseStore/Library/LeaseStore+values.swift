@@ -1,9 +1,9 @@
 public import LeaseCore
 
-/// Simple values: one for a key, any bytes up to 512 MiB, also none.
+/// Simple values: one per key, of 0 bytes to 512 MiB.
 ///
-/// A write with `if:` is made only while the lease that it names is held under that token; otherwise it throws
-/// `LeaseError.Code.expired` and has changed nothing. Both are one transaction.
+/// A write with `if:` takes effect only while the lease that it names is held under that token; otherwise it throws
+/// `LeaseError.Code.expired` and has changed nothing. The check and the write are one transaction.
 extension LeaseStore {
     /// Inserts or overwrites the simple value of a key.
     ///
@@ -15,8 +15,8 @@ extension LeaseStore {
 
     /// The simple value of a key.
     ///
-    /// Returns `nil` if it has none; an empty value is a value. Read beside the writer, and never older than what a call
-    /// has answered.
+    /// Returns `nil` if it has none; an empty value is a value. Read beside the writer, and never older than what a
+    /// call has answered.
     public func get(_ key: Key) async throws -> [UInt8]? {
         guard case .value(let value) = try await read(.value(key)) else { throw unexpectedAnswer }
         return value

@@ -1,7 +1,7 @@
 import Glibc
 import LeaseCore
 
-/// A store of leases, and of values beside them, in one SQLite file, for use inside a program, without a daemon.
+/// A store of leases and values in one SQLite file, for use inside a program, without a daemon.
 ///
 ///     let store = try await LeaseStore.open(path: "jobs.db")
 ///     let grant = try await store.acquire(LeaseName("backup"), ttl: TTL(.seconds(30)), owner: Label("nightly"))
@@ -11,18 +11,18 @@ import LeaseCore
 ///     try await store.release(LeaseName("backup"), token: grant)
 ///     try await store.close()
 ///
-/// One process at a time has a file open; a second one is refused. Within the process any number of tasks may call: what
-/// is asked at the same time is decided in order and made durable together, by one sync of the disk. **When a call
-/// returns, what it says is on disk**, and holds over a crash of the process or a power loss at any instant.
+/// Only one process at a time has a file open; a second one is refused. Any number of its tasks may call: calls made at
+/// the same time are decided in order and made durable together, by one sync of the disk. **When a call returns, what
+/// it says is on disk**, and survives a crash of the process or a power loss at any instant.
 ///
-/// Every call throws `LeaseError` when it is refused, and has then changed nothing, and ``StoreError`` when
-/// the file cannot be read, or can no longer be used: after ``StoreError/Code/syncFailed`` nobody can say whether the
-/// call took effect until the file is opened again.
+/// Every call throws `LeaseError` if it is refused, and has then changed nothing. It throws ``StoreError`` if the file
+/// cannot be read, or can no longer be used: after ``StoreError/Code/syncFailed`` it is unknown whether the call took
+/// effect until the file is opened again.
 ///
-/// Each key may have a simple value, children under it and a lease at once; an operation on one kind never touches the
-/// others. ``update(_:)`` makes several of them one: it reads, decides and writes, and nobody else comes in between.
+/// Each key may have a simple value, children and a lease at once; an operation on one kind never affects the others.
+/// ``update(_:)`` makes several operations one: it reads, decides and writes, and nothing comes in between.
 ///
-/// A call that has begun is not taken back by cancelling its task: it answers what became of it.
+/// Cancelling a task does not undo a call that has begun: the call returns its result.
 public actor LeaseStore {
     /// How a store is opened.
     public struct Configuration: Sendable {
@@ -32,16 +32,17 @@ public actor LeaseStore {
         ///
         /// They are held in memory, at a few hundred bytes each.
         public var maximumLeases = 1_000_000
-        /// The size of the file from which values, children and imports are refused as
-        /// `LeaseError.Code.busy`; leases go on, and room that removed keys have left counts as free.
+        /// The size of the file from which values, children and imports are refused as `LeaseError.Code.busy`.
+        ///
+        /// Leases are not affected, and space that removed keys have left counts as free.
         public var maximumFileBytes: Int64 = .max
         /// How long the history of ended tenures is kept.
         public var historyAge: Duration = .seconds(30 * 86_400)
         /// How many rows of history are kept.
         public var historyRows: Int64 = 100_000
-        /// From how many frames (4 KiB each) the log is carried over into the file.
+        /// From how many frames (4 KiB each) the WAL is checkpointed.
         package var walFrames: Int32 = 4000
-        /// Where the time is read, or `nil` for the machine's clocks.
+        /// The clock, or `nil` for the machine's clocks.
         public var clock: (any LeaseClock)?
 
         /// Creates the default configuration.
@@ -54,18 +55,18 @@ public actor LeaseStore {
     var ledger: Ledger?
     var failure: StoreError?
     var turn: [Pending] = []
-    /// How many reads are under way, beside the turns.
+    /// How many reads are running beside the turns.
     var readsUnderWay = 0
-    /// The reads that begin when none is under way, since the log is overlong.
+    /// The reads held back until none is running, since the WAL is overlong.
     var heldReads: [Read] = []
 
     /// The queue that the store's calls run on.
     public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-    /// Opens the store at `path`, making the file, with mode 0600, if it is missing.
+    /// Opens the store at `path`, creating the file with mode 0600 if it is missing.
     ///
-    /// Tenures go on where they were: over a restart in the same boot each has at least min(TTL, 10 s) left, once for
-    /// each grant or renewal; over a reboot what is left is taken from the wall clock.
+    /// Tenures continue: after a restart in the same boot each has at least min(TTL, 10 s) left, once for each grant or
+    /// renewal; after a reboot the time left is taken from the wall clock.
     ///
     /// - Throws: ``StoreError``; what the store holds is as it was.
     public static func open(path: String, configuration: Configuration = Configuration()) async throws(StoreError)
@@ -80,7 +81,7 @@ public actor LeaseStore {
     private init(clock: any LeaseClock) {
         self.clock = clock
         executor = SerialQueueExecutor(label: "leased.library")
-        // Whoever has the file open can do what they like with it; there is nobody to deny.
+        // A process that has the file open can do everything with it; there is nobody to deny.
         caller = Caller(uid: geteuid(), gid: getegid(), pid: getpid(), isAdministrator: true)
     }
 
@@ -95,11 +96,11 @@ public actor LeaseStore {
         ledger = try Ledger(path: path, configuration: options, clock: clock)
     }
 
-    /// Carries what is left into the file and closes it; every later call throws ``StoreError/Code/closed``.
+    /// Moves everything into the file and closes it; every later call throws ``StoreError/Code/closed``.
     ///
-    /// To close a store that is closed, or that a failed sync has ended, does nothing.
+    /// Does nothing if the store is closed, or a failed sync has ended it.
     ///
-    /// - Throws: ``StoreError`` if that failed; what was answered is durable all the same.
+    /// - Throws: ``StoreError`` if that failed; everything that was answered is durable all the same.
     public func close() async throws(StoreError) {
         endTurn()
         // The turn may have ended the ledger.

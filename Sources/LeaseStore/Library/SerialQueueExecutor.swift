@@ -1,9 +1,8 @@
 import Dispatch
 
-/// An actor's executor on a queue of its own.
+/// An actor's executor on its own queue.
 ///
-/// For an actor that waits, such as a store for its disk: on the shared pool it would hold up tasks that have nothing to do
-/// with it.
+/// For an actor that blocks, such as a store on its disk: on the shared pool it would hold up unrelated tasks.
 package final class SerialQueueExecutor: SerialExecutor {
     private let queue: DispatchQueue
 
@@ -16,7 +15,7 @@ package final class SerialQueueExecutor: SerialExecutor {
         queue.async { job.runSynchronously(on: self.asUnownedSerialExecutor()) }
     }
 
-    /// Runs `work` after what is in the queue already.
+    /// Runs `work` after everything already queued.
     func execute(_ work: @escaping @Sendable () -> Void) {
         queue.async(execute: work)
     }

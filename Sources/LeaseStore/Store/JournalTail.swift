@@ -1,16 +1,16 @@
 import GRDB
 import LeaseCore
 
-/// What the journal says about leases and the tables do not yet: its rows after `folded_through`, out of one snapshot.
+/// What the journal says about leases and the tables do not yet: its rows after `folded_through`, from one snapshot.
 ///
 ///     tables          leases and trackers up to folded_through          values and prefixes up to the commit
 ///     journal         ──────────────────────────────┤ tail ├───────────────────────────────────────┤
 ///
-/// Values are in their tables with their commit, leases only once they are folded. A list that showed the tables alone
-/// would show two instants at once: a value that was written after a release beside the lease that was released. With the
-/// tail in their place, what is read is exactly what the snapshot's last commit left, however far the folding is.
+/// Values reach their tables with their commit, leases only when they are folded. The tables alone would mix two
+/// instants: a value written after a release, beside the lease that was released. With the tail, a list shows exactly
+/// what the snapshot's last commit left.
 struct JournalTail {
-    /// What became of a lease that the tail speaks of.
+    /// What became of a lease that the tail mentions.
     struct Change {
         /// What the table holds.
         let stored: Tenure?
@@ -18,7 +18,7 @@ struct JournalTail {
         var tenure: Tenure?
     }
 
-    /// The leases that the tail speaks of.
+    /// The leases that the tail mentions.
     private(set) var changes: [LeaseName: Change] = [:]
 
     init(_ database: Database) throws {
@@ -48,20 +48,21 @@ struct JournalTail {
         guard past.haveEnded else { throw MalformedRow(table: "lease_journal") }
     }
 
-    /// The leases that the tail grants to keys which have none in the tables, and those that it takes away.
+    /// The keys to which the tail grants a lease that the table lacks.
     var granted: [Key] { changes.filter { $1.stored == nil && $1.tenure != nil }.map { Key($0.key) } }
+    /// The keys whose lease in the table the tail ends.
     var taken: [Key] { changes.filter { $1.stored != nil && $1.tenure == nil }.map { Key($0.key) } }
 }
 
-/// A table's rows in their order, with what the tail puts in the place of some of them, and between them.
+/// Merges a table's rows, in their order, with the tail's changes, which replace some and come between others.
 struct TailMerge<Place: Comparable, Element> {
     private var pending: ArraySlice<(place: Place, element: Element?)>
     private var left: Int
-    /// How many rows of the table can be needed.
+    /// How many rows of the table may be needed.
     let rows: Int
 
     /// - Parameters:
-    ///   - changes: What the tail has for each place within the list's bounds; `nil` takes the row away.
+    ///   - changes: What the tail has for each place within the list's bounds; `nil` removes the row.
     ///   - count: The most elements that are asked for.
     init(_ changes: [(place: Place, element: Element?)], count: Int) {
         pending = changes.sorted { $0.place < $1.place }[...]
@@ -69,7 +70,7 @@ struct TailMerge<Place: Comparable, Element> {
         rows = count > .max - changes.count ? .max : count + changes.count
     }
 
-    /// Emits what comes before a row of the table, and the row; tells whether more is wanted.
+    /// Emits what comes before a row of the table, then the row or its replacement; returns whether more is wanted.
     mutating func row(at place: Place, _ element: Element, emit: (Element) throws -> Void) throws -> Bool {
         while let next = pending.first, next.place < place, left > 0 {
             pending.removeFirst()

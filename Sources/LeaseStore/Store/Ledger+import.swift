@@ -2,17 +2,17 @@ import LeaseCore
 
 /// Import: entries of another store, or of this one at another time, all or none.
 extension Ledger {
-    /// Brings the entries in: values overwrite, children are added, leases follow
+    /// Imports the entries: values overwrite, children are added, leases follow
     /// ``LeaseCore/LeaseRules/admit(_:on:over:by:now:lastToken:)``.
     ///
-    /// All is decided before anything is written, each lease as the entries before it leave it.
+    /// Everything is decided before anything is written, each lease on top of the entries before it.
     func importEntries(_ entries: [StoreEntry], by caller: Caller, now: Moment) throws(LeaseError) {
         for value in entries.lazy.compactMap(\.value) { try requireAllowedLength(of: value) }
         makeRoom(for: entries.count { $0.lease != nil }, by: caller, now: now)
         var admitted: [(name: LeaseName, tenure: Tenure)] = []
         var current: [LeaseName: Tenure] = [:]
         var highestToken: Token?
-        /// How many leases would be held that are free now, and how many more by each user.
+        /// How many leases that are free now would be held, and how many more by each user.
         var (added, addedByUser) = (0, [UInt32: Int]())
         for entry in entries {
             guard let lease = entry.lease else { continue }
@@ -43,20 +43,20 @@ extension Ledger {
                     try statements.store.merge(entry)
                 }
             }
-            // How much that was is not counted.
+            // How much was written is not counted.
             roomToGrow = 0
         }
         for (name, tenure) in admitted {
             endIfOver(name, now: now)
             append(.lease(name, fence: tenure.fence, .imported(tenure)), now)
         }
-        // A lease that is past leaves its token behind: this store's go on after it.
+        // A past lease leaves its token behind: this store's tokens continue after it.
         if let highestToken, tokens.last.map({ $0 < highestToken }) ?? true {
             append(.token(highestToken), now)
         }
     }
 
-    /// Refuses more leases than there may be: what an import brings in counts as what is granted does.
+    /// Refuses more leases than are allowed: imported leases count like granted ones.
     private func requireRoom(
         for added: Int,
         ofUsers addedByUser: [UInt32: Int],

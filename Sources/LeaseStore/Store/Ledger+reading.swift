@@ -5,10 +5,11 @@ extension Ledger {
     /// How many queries can be under way at once.
     package static let readers = StoreFile.readers
 
-    /// Whether the log is so long that no read is to begin beside another: with one always there it would never end.
+    /// Whether the WAL is so long that no read may begin while another one runs: with a reader always there it would
+    /// grow forever.
     package var isWALOverlong: Bool { file.isWALOverlong }
 
-    /// Carries all of the log over that no read under way holds back; called before a read, when ``isWALOverlong``.
+    /// Checkpoints all of the WAL that no running read holds back; called before a read if ``isWALOverlong``.
     ///
     /// - Throws: ``CommitFailure/unknown(_:)`` if a sync failed.
     package func checkpointWAL() throws(CommitFailure) {
@@ -20,14 +21,14 @@ extension Ledger {
     /// Answers a query from the tables, on a snapshot beside the writer.
     ///
     /// The snapshot is that of the last commit before the call: values, prefixes and leases as that commit left them,
-    /// however far the journal is folded. Whoever wants none that is past its end has ended those and committed before. The
-    /// rows that are not folded are read each time, so that whoever wants the answer soon has folded most of them.
+    /// however far the journal is folded. To exclude expired leases, expire and commit first. Unfolded rows are read on
+    /// every call, so fold first if latency matters.
     ///
-    /// Must not be called with a batch under way. Returns when the snapshot is taken, at once but when as many as
-    /// ``readers`` are under way already: then when one of them has ended.
+    /// Must not be called during a batch. Returns once the snapshot is taken: at once, or, if ``readers`` queries are
+    /// running, when one of them has ended.
     ///
-    /// - Parameter completion: Called on a thread of the reader's, with ``LeaseCore/LeaseError`` of the code `tooBig` if
-    ///   the list is over its limits, and with ``StoreError`` if the file cannot be read.
+    /// - Parameter completion: Called on a reader's thread, with ``LeaseCore/LeaseError`` of the code `tooBig` if the
+    ///   list is over its limits, and with ``StoreError`` if the file cannot be read.
     package func read(
         _ query: StoreQuery,
         limits: ListLimits,

@@ -2,14 +2,15 @@ package import LeaseCore
 
 /// Values, prefixes and keys beside the leases.
 ///
-/// Each request is decided in Swift, on what the tables and the leases in memory say, before anything of it is written: a
-/// request that is refused is never half done.
+/// Each request is decided on the tables and the leases in memory before it writes anything: a refused request is never
+/// half done.
 extension Ledger {
-    /// Decides a request and writes what it does within the batch's transaction.
+    /// Decides a request and writes its effects within the batch's transaction.
     ///
-    /// The answer may be given out once ``commit()`` has returned. What is refused has changed nothing.
+    /// The answer may be given out once ``commit()`` has returned. A refused request has changed nothing.
     ///
-    /// - Parameter guard: A lease that must be held for the request to be done, else it is `EXPIRED`.
+    /// - Parameter guard: A lease that must be held for the request to take effect; otherwise it is refused as
+    ///   `EXPIRED`.
     package func perform(
         _ request: StoreRequest,
         if guard: LeaseGuard?,
@@ -66,7 +67,7 @@ extension Ledger {
 
     /// Refuses what the caller has no right to.
     ///
-    /// Behind the guard: that a token is over is said first.
+    /// Called after the guard, so that an expired token is reported first.
     private func permit(_ request: StoreRequest, by caller: Caller) throws(LeaseError) {
         switch request {
         case .get(let key), .contains(let key, _):
@@ -84,7 +85,7 @@ extension Ledger {
         }
     }
 
-    /// Refuses a value that is too long before anything of the turn is written: SQLite would refuse all of it.
+    /// Refuses a value that is too long before anything is written: SQLite would roll back the whole turn.
     func requireAllowedLength(of value: [UInt8]) throws(LeaseError) {
         let most = configuration.maximumValueBytes
         guard value.count > most else { return }
@@ -100,7 +101,7 @@ extension Ledger {
                 continue
             }
             if tenure.holder.uid != caller.uid {
-                // The label is not for those who may not see the lease.
+                // The label is not for callers that may not see the lease.
                 try caller.permit(.read, or: .acquire, on: name)
             }
             throw LeaseError(
@@ -109,7 +110,7 @@ extension Ledger {
             )
         }
         let store = statements.store
-        // One look at each key: a key that is named twice is removed once.
+        // A key that is named twice is looked at and removed once.
         var seen: Set<Key> = []
         let keys = keys.filter { seen.insert($0).inserted }
         let stored = try look { try Set(keys.filter { try !store.kinds(of: $0).isEmpty }) }
@@ -132,12 +133,12 @@ extension Ledger {
         return .removed(keys: count, children: children)
     }
 
-    /// How many children the keys have together, if there is a limit on that.
+    /// How many children the keys have together, or 0 if that is not limited.
     ///
     /// - Throws: ``LeaseError/Code/tooBig`` if they are more than may be removed at once: others would wait for it.
     private func countChildren(of keys: Set<Key>) throws(LeaseError) -> Int {
         let most = configuration.maximumRemovedChildren
-        // Where there is no limit nobody asks how many they are.
+        // Without a limit, the number is not needed.
         guard most < .max else { return 0 }
         let store = statements.store
         let count = try look {
@@ -156,10 +157,10 @@ extension Ledger {
 
     // MARK: - The file's size
 
-    /// Refuses what makes the file larger once it has its full size.
+    /// Refuses to make the file larger once it has reached its limit.
     ///
-    /// - Parameter bytes: what is to be written. As long as the file is so far from its limit that this, with whatever has
-    ///   been written since its size was last asked for, cannot reach it, it is not asked for again.
+    /// - Parameter bytes: How much will be written. The file's size is read again only if this, with everything written
+    ///   since it was last read, could reach the limit.
     func requireRoom(for bytes: Int) throws(LeaseError) {
         let limit = configuration.maximumFileBytes
         guard limit < .max else { return }
@@ -173,12 +174,12 @@ extension Ledger {
         takeRoom(for: bytes)
     }
 
-    /// Something is written: the file grows by no more than this takes.
+    /// Accounts for a write: the file grows by no more than this.
     func takeRoom(for bytes: Int = 0) {
         // Each page of a long value begins with the number of the next.
         roomToGrow -= Int64(bytes + bytes / 512) + Self.mostPages
     }
 
-    /// More than the pages that the trees of a key can be split into at once.
+    /// More bytes than a write can add by splitting pages in the trees of a key.
     private static let mostPages: Int64 = 64 * 4096
 }

@@ -1,6 +1,6 @@
 import LeaseCore
 
-/// How much of a list there is so far, against its limits.
+/// Counts the length of a list against its limits.
 struct ListMeter {
     private let limits: ListLimits
     private var elements = 0
@@ -10,9 +10,9 @@ struct ListMeter {
         self.limits = limits
     }
 
-    /// Counts one element.
+    /// Counts one element and its bytes.
     ///
-    /// - Throws: ``LeaseCore/LeaseError/Code/tooBig`` if that is one too many.
+    /// - Throws: ``LeaseCore/LeaseError/Code/tooBig`` if the list is then over a limit.
     mutating func count(_ length: Int) throws(LeaseError) {
         elements += 1
         bytes += length

@@ -1,6 +1,6 @@
 package import LeaseCore
 
-/// A question that is answered from the tables, on a snapshot beside the writer.
+/// A query that is answered from the tables, on a snapshot beside the writer.
 package enum StoreQuery: Sendable {
     /// The simple value of a key.
     case value(Key)
@@ -8,7 +8,7 @@ package enum StoreQuery: Sendable {
     case contains(Key, child: Key)
     /// The leases in force, by name.
     case leases(LeasePage)
-    /// The children of a key, in byte order, after one that need not be there.
+    /// The children of a key, in byte order, after one that need not exist.
     case children(of: Key, after: Key?, count: Int)
     /// The keys that begin with these bytes, with what they have, by key.
     case keys(prefix: [UInt8], after: Key?, count: Int)
@@ -16,7 +16,7 @@ package enum StoreQuery: Sendable {
     case range(low: UInt64, high: UInt64, after: Key?, count: Int)
     /// What a key has, and its hash.
     case tracker(Key)
-    /// All that each of the keys has, with leases as they are at this instant.
+    /// Everything that each of the keys has, with leases as they are at this instant.
     case export([Key], at: Moment)
 }
 
@@ -25,7 +25,7 @@ package enum StoreListing: Sendable {
     case value([UInt8]?)
     case flag(Bool)
     case leases([(name: LeaseName, tenure: Tenure)])
-    /// Of a query for children, and of one for a range.
+    /// The answer to a query for children or for a range.
     case keys([Key])
     case trackedKeys([ListedKey])
     case tracker(KeyTracker?)
@@ -37,7 +37,7 @@ package struct ListLimits: Sendable {
     /// No limit but memory.
     package static let none = ListLimits(elements: .max, bytes: .max)
 
-    /// The most elements: leases, keys or children; of an export also values and children.
+    /// The most elements: leases, keys or children; in an export, values count, too.
     package var elements: Int
     /// The most bytes of names, keys, children and values together.
     package var bytes: Int

@@ -6,7 +6,7 @@ extension StoreReader {
     static let keysAfter = "SELECT key, kinds FROM key_trackers WHERE key > ? ORDER BY key LIMIT ?"
 
     func trackedKeys(prefix: [UInt8], after: Key?, count: Int) throws -> [ListedKey] {
-        // The later of the two bounds is where the index is entered.
+        // The index is entered at the later of the two bounds.
         let start = after.map(\.bytes).flatMap { $0.lexicographicallyPrecedes(prefix) ? nil : $0 }
         var merge = TailMerge(try changedKeys(prefix: prefix, after: start), count: length(count))
         var meter = ListMeter(limits)
@@ -25,7 +25,7 @@ extension StoreReader {
         return keys
     }
 
-    /// The keys in a list's bounds that have other kinds than their trackers say.
+    /// The keys within a list's bounds whose kinds differ from what their trackers say.
     private func changedKeys(prefix: [UInt8], after: [UInt8]?) throws -> [(place: Key, element: ListedKey?)] {
         let tail = try JournalTail(database)
         return try (tail.granted + tail.taken)
@@ -37,7 +37,7 @@ extension StoreReader {
             }
     }
 
-    /// The keys after a place on the ring, up to a hash, that hash included.
+    /// The keys after a place on the ring, up to and including a hash.
     static let ring =
         "SELECT key, hash FROM key_trackers WHERE (hash, key) > (?, ?) AND hash <= ? ORDER BY hash, key LIMIT ?"
 
@@ -51,7 +51,7 @@ extension StoreReader {
         let start = try after.map { try place(of: $0) }
         let changes = try changedPlaces()
         for arc in RingInterval(low: low, high: high).arcs {
-            // Every key is greater than the empty bytes, so that these enter an arc at its first one.
+            // Every key is greater than no bytes, so this enters an arc at its first key.
             let entry =
                 start.flatMap { $0.hash >= arc.lowerBound ? $0 : nil } ?? RingPlace(hash: arc.lowerBound, key: [])
             let within = changes.filter { entry < $0.place && $0.place.hash <= arc.upperBound }
@@ -73,7 +73,7 @@ extension StoreReader {
         return keys
     }
 
-    /// The keys that the tail adds to the ring, and those that it takes off.
+    /// The keys that the tail adds to the ring, and those that it removes.
     private func changedPlaces() throws -> [(place: RingPlace, element: Key?)] {
         let tail = try JournalTail(database)
         let added = try tail.granted.filter { try storedTracker(of: $0) == nil }
@@ -82,7 +82,7 @@ extension StoreReader {
             + removed.map { (place: try place(of: $0), element: nil) }
     }
 
-    /// Where a key stands on the ring, or stood, if it is gone.
+    /// The place of a key on the ring, even if it has no tracker.
     private func place(of key: Key) throws -> RingPlace {
         RingPlace(hash: try storedTracker(of: key)?.hash ?? keyHash.function(key.bytes), key: key.bytes)
     }

@@ -4,7 +4,7 @@ import LeaseCore
 extension StoreReader {
     /// A page of the leases in force, by name.
     func leases(_ page: LeasePage) throws -> [(name: LeaseName, tenure: Tenure)] {
-        // The later of the two bounds is where the index is entered.
+        // The index is entered at the later of the two bounds.
         let isAfter = page.after.map { !$0.bytes.lexicographicallyPrecedes(page.prefix) } ?? false
         let start = isAfter ? page.after?.bytes ?? [] : page.prefix
         let changes = try JournalTail(database).changes

@@ -1,11 +1,11 @@
 import GRDB
 import LeaseCore
 
-/// The answers to queries, out of one snapshot.
+/// Answers queries from one snapshot.
 ///
-/// Every list is entered through an index where it begins and left where it ends: what is read is in proportion to what
-/// is answered, not to what the store holds. Where leases have a part in it, the journal's tail is read, too, so that
-/// it shows all kinds as of one commit (``JournalTail``).
+/// Every list enters an index where it begins and leaves it where it ends: what is read is proportional to the answer,
+/// not to the store. If leases are involved, the journal's tail is read, too, so that the list shows all kinds as of
+/// one commit (``JournalTail``).
 struct StoreReader {
     let database: Database
     let keyHash: KeyHash
@@ -94,7 +94,7 @@ struct StoreReader {
 
     // MARK: - Rows
 
-    /// How many rows to read: one more than there may be tells that there are too many.
+    /// How many rows to read: one more than allowed shows that there are too many.
     func length(_ count: Int) -> Int {
         max(min(count, limits.elements == .max ? .max : limits.elements + 1), 0)
     }
@@ -128,12 +128,12 @@ struct StoreReader {
 }
 
 extension EntryLease {
-    /// A tenure in force, with every field, as it is at `now`; of two ends the nearer.
+    /// A tenure in force, with every field, as of `now`; of two ends the earlier.
     init(_ tenure: Tenure, at now: Moment) {
         self.init(
             token: tenure.token,
-            // What is left, on this instant's wall clock: the one at the grant may have been another.
-            // The two clocks are read one after the other, so that the same end differs by microseconds each time.
+            // What is left, on the present wall clock: at the grant it may have been set differently. The two clocks are read
+            // one after the other, so that the same end differs by microseconds each time.
             expiresAt: now.wall.advanced(by: tenure.remaining(at: now.boot)).nearestMillisecond,
             fence: tenure.fence,
             ttl: tenure.ttl,

@@ -1,6 +1,6 @@
 package import LeaseCore
 
-/// What is asked of values, prefixes and keys, to be decided within a batch.
+/// A request about values, prefixes or keys, to be decided within a batch.
 package enum StoreRequest: Sendable {
     /// Inserts or overwrites the simple value: ``StoreAnswer/done``.
     case put(Key, [UInt8])
@@ -14,17 +14,17 @@ package enum StoreRequest: Sendable {
     case contains(Key, child: Key)
     /// Removes a child: ``StoreAnswer/flag(_:)``, whether it was there.
     case removeChild(Key, child: Key)
-    /// Removes all that the keys have: ``StoreAnswer/removed(keys:children:)``, or `TOOBIG`.
+    /// Removes everything that the keys have: ``StoreAnswer/removed(keys:children:)``, or `TOOBIG`.
     case removeKeys([Key])
-    /// Brings entries in, all or none: ``StoreAnswer/done``.
+    /// Imports entries, all or none: ``StoreAnswer/done``.
     case importEntries([StoreEntry])
 }
 
-/// What a request was answered, if it was not refused.
+/// The answer to a request that was not refused.
 package enum StoreAnswer: Hashable, Sendable {
     case done
     case value([UInt8]?)
     case flag(Bool)
-    /// How many keys had something, and how many children these had together, if there is a limit on that.
+    /// How many keys had something, and how many children they had together, if that is limited.
     case removed(keys: Int, children: Int)
 }

@@ -1,14 +1,13 @@
 import GRDB
 import LeaseCore
 
-/// The tables `simple_entries`, with `large_values`, and `prefix_entries`, as the writer keeps them; each key's tracker
-/// follows at once.
+/// The tables `simple_entries`, with `large_values`, and `prefix_entries`, as the writer uses them; each key's tracker
+/// is updated at once.
 ///
-/// A value over ``longestBeside`` is a row of `large_values` that its key's row names: what stands beside a key is read
-/// by every search that passes it. Triggers remove such a row with the last that named it.
+/// A value longer than ``longestBeside`` is a row of `large_values` that its key's row refers to, since a search reads
+/// everything that stands beside the keys it passes. Triggers remove such a row with the last row that refers to it.
 struct StoreTables {
-    /// The most bytes of a value that stands beside its key: with the longest key it fills no more than a page and a
-    /// half.
+    /// The most bytes of a value that stands beside its key: with the longest key it fills at most a page and a half.
     static let longestBeside = 512
 
     private let selectValue: HeldStatement
@@ -90,12 +89,11 @@ struct StoreTables {
         return value
     }
 
-    /// Whether the key has the child.
     func contains(_ child: Key, under key: Key) throws -> Bool {
         try selectChild.hasRow(.blob(key.bytes), .blob(child.bytes))
     }
 
-    /// Which of the kinds in these tables the key has.
+    /// Which of these tables' kinds the key has.
     func kinds(of key: Key) throws -> KeyKinds {
         try trackers.kinds(of: key.bytes).intersection([.simple, .prefix])
     }
@@ -117,7 +115,7 @@ struct StoreTables {
         try trackers.remove(.simple, from: key.bytes)
     }
 
-    /// Puts the child under the key; one that is there already stays.
+    /// Puts the child under the key; does nothing if it is already there.
     func insert(_ child: Key, under key: Key) throws {
         try insertChild.run(.blob(key.bytes), .blob(child.bytes))
         try trackers.add(.prefix, to: key.bytes)
@@ -146,7 +144,7 @@ struct StoreTables {
         try trackers.remove([.simple, .prefix], from: key.bytes)
     }
 
-    /// Overwrites the value and adds the children that the entry has.
+    /// Overwrites the value, and adds the children, of the entry.
     func merge(_ entry: StoreEntry) throws {
         if let value = entry.value {
             try put(value, for: entry.key)
