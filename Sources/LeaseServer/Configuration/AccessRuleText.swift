@@ -6,10 +6,10 @@ internal import LeaseCore
 ///     ─┬─── ─┬──────── ─┬────────── ─┬────────
 ///     effect subject    rights       how the names begin; left out: all names
 ///
-/// The subject is `everyone`, `user NAME` or `group NAME`. The prefix is the rest of the line; bytes that are not printable
-/// are written `\xHH`, a backslash `\\`.
+/// The subject is `everyone`, `user NAME` or `group NAME`. The prefix is the rest of the line; bytes that are not
+/// printable are written `\xHH`, a backslash `\\`.
 enum AccessRuleText {
-    /// The most rules that are read: each is asked for each command of the users whom it is about.
+    /// The most rules that are read: each is checked for every command of the users that it is about.
     static let mostRules = 256
 
     /// What a rule looks like, for messages.
@@ -67,7 +67,6 @@ enum AccessRuleText {
         return bytes
     }
 
-    /// The words of a line, one after the other.
     private struct Words {
         private(set) var rest: Substring
 

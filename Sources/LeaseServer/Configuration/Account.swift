@@ -3,16 +3,14 @@ internal import Glibc
 
 /// Users and groups of the machine, by name or number: getpwnam_r(3), getgrnam_r(3).
 enum Account {
-    /// The user and group databases could not be asked.
-    ///
-    /// Whether the name exists is not known.
+    /// The user and group databases could not be asked; whether the name exists is not known.
     struct LookupError: Error {
         let reason: String
     }
 
     /// A user's number.
     ///
-    /// Digits are the number itself, whether somebody has it or not.
+    /// Digits are the number itself, whether a user has it or not.
     ///
     /// - Returns: `nil` if there is no such user.
     static func userID(_ text: String) throws(LookupError) -> UInt32? {
@@ -52,7 +50,7 @@ enum Account {
         }
     }
 
-    /// All ones stands for "no id" in chown(2) and others, so nobody has that number.
+    /// All ones means "no id" in chown(2) and others, so nobody has that number.
     private static func number(_ text: String) -> UInt32? {
         guard text.allSatisfy({ $0.isASCII && $0.isNumber }), let number = UInt32(text), number != .max else {
             return nil
@@ -72,7 +70,7 @@ enum Account {
             switch result {
             case ERANGE where count < 16 << 20: count *= 2
             case EINTR: continue
-            // "Not found" is no error by POSIX, and these numbers in practice (getpwnam(3)).
+            // "Not found" is not an error in POSIX; in practice it is one of these numbers (getpwnam(3)).
             case 0, ENOENT, ESRCH, EBADF, EPERM: return found
             default: throw LookupError(reason: String(cString: strerror(result)))
             }

@@ -1,4 +1,4 @@
-/// Who may do what only administrators may, beside uid 0 and the daemon's own user.
+/// The administrators other than uid 0 and the daemon's own user.
 package struct Administrators: Hashable, Sendable {
     /// The users, by number.
     package var users: Set<UInt32>

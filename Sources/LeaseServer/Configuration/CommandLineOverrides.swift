@@ -1,6 +1,6 @@
 /// What the command line says about the configuration.
 ///
-/// It wins over the environment and the file.
+/// It takes precedence over the environment and the file.
 package struct CommandLineOverrides: Hashable, Sendable {
     /// `--config FILE`: the file to read; it must be there.
     package var config: String?
@@ -13,7 +13,7 @@ package struct CommandLineOverrides: Hashable, Sendable {
     /// `--log-level LEVEL`, as it was written.
     package var logLevel: String?
 
-    /// Creates overrides; what is `nil` was not said.
+    /// Creates overrides; `nil` means that nothing was said.
     package init(
         config: String? = nil,
         user: Bool = false,

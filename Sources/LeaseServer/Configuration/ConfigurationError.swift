@@ -1,6 +1,6 @@
 /// Why the configuration cannot be used.
 ///
-/// Nothing was changed by reading it.
+/// Reading it has changed nothing.
 package struct ConfigurationError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The kind of fault.
     ///
@@ -22,7 +22,7 @@ package struct ConfigurationError: Error, Hashable, Sendable, CustomStringConver
         package static let malformedFile = Code(.malformedFile)
         /// The file has a setting that does not exist.
         package static let unknownKey = Code(.unknownKey)
-        /// A setting has a value that it may not have.
+        /// A setting has an invalid value.
         package static let badValue = Code(.badValue)
 
         /// The code's name in Swift.
@@ -34,7 +34,7 @@ package struct ConfigurationError: Error, Hashable, Sendable, CustomStringConver
 
     /// The setting, as the file writes it: `limits.connections`.
     ///
-    /// `nil` if the fault is the file's own.
+    /// `nil` if the fault is in the file itself.
     package let key: String?
 
     /// A sentence for people: the setting, where it came from, its value and what is expected.

@@ -5,23 +5,21 @@ internal import Synchronization
 
 /// The configuration's file: YAML, one mapping of settings.
 ///
-/// A setting that does not exist is an error, since a typing error would else go unnoticed for as long as the default
-/// does.
+/// A setting that does not exist is an error: otherwise a typing error would go unnoticed as long as the default works.
 struct ConfigurationFile {
     /// The most bytes that are read; the example file has a few thousand.
     static let maximumLength = 1 << 20
 
-    /// The file's settings; `nil` if it has none, which the YAML library would not take for a mapping.
+    /// The file's settings; `nil` if it has none, which the YAML library would not accept as a mapping.
     let snapshot: YAMLSnapshot?
 
-    /// Reads the file at `path`.
     init(path: String) throws(ConfigurationError) {
         let bytes = try Self.read(path)
         guard Self.holdsMoreThanComments(bytes) else {
             snapshot = nil
             return
         }
-        // The library tells no keys, but it asks of each whether it is a secret.
+        // The library does not list the keys, but it asks of each whether it is a secret.
         let keys = Mutex<[String]>([])
         let options = YAMLSnapshot.ParsingOptions(
             secretsSpecifier: .dynamic { key, _ in
@@ -41,16 +39,16 @@ struct ConfigurationFile {
         self.snapshot = snapshot
     }
 
-    /// Whether a key is the head of a section all of whose settings are commented out.
+    /// Whether a key is the head of a section whose settings are all commented out.
     private static func isEmptySection(_ key: String, in snapshot: YAMLSnapshot) -> Bool {
         guard SettingKey.all.contains(where: { $0.hasPrefix(key + ".") }) else { return false }
         let value = try? snapshot.value(forKey: AbsoluteConfigKey([key]), type: .string).value
         guard case .string(let text) = value?.content else { return false }
-        // What YAML has for nothing: yaml.org/spec/1.2.2, section 10.2.1.1, and a plain scalar that is empty.
+        // YAML's ways to write nothing: yaml.org/spec/1.2.2, section 10.2.1.1, and an empty plain scalar.
         return ["", "~", "null"].contains(text)
     }
 
-    /// What the YAML library says, without the text around the fault, which may be the whole file.
+    /// The YAML library's message, without the text around the fault, which may be the whole file.
     private static func reason(_ error: any Error) -> String {
         let lines = "\(error)".split(separator: "\n").map { $0.trimmingPrefix { $0 == " " } }
         return lines.prefix { !$0.hasPrefix("Context:") }.joined(separator: " ")

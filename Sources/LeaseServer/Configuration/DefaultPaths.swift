@@ -1,9 +1,6 @@
-/// Where files are when nothing says otherwise: file-hierarchy(7) for the machine's daemon, the XDG base directories
-/// for a user's own.
+/// Where files are by default: file-hierarchy(7) for the machine's daemon, the XDG base directories for a user's own.
 struct DefaultPaths {
-    /// The configuration's file.
-    ///
-    /// It need not be there.
+    /// The configuration's file; it need not exist.
     let configuration: String
     /// The store's file.
     let store: String
@@ -18,7 +15,7 @@ struct DefaultPaths {
     ///
     /// A folder that is not absolute is ignored, as the XDG specification says.
     ///
-    /// - Throws: ``ConfigurationError/Code/badValue`` if nothing tells where the user's home is.
+    /// - Throws: ``ConfigurationError/Code/badValue`` if the user's home cannot be found.
     static func user(environment: [String: String]) throws(ConfigurationError) -> DefaultPaths {
         func folder(_ variable: String, _ fallback: String) throws(ConfigurationError) -> String {
             if let value = environment[variable], value.hasPrefix("/") { return value }

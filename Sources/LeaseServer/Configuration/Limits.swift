@@ -2,11 +2,11 @@ package import LeaseCore
 
 /// Every limit of the daemon, so that no client, however slow or hostile, costs more than is written here.
 ///
-/// A request over a limit is refused with a named error and has changed nothing (`docs/PROTOCOL.md`, section 6). The
-/// limits "per user" hold for each uid by itself; the last `reservedForAdministrators` places of a limit on connections,
-/// leases, waiters, ties, subscriptions or patterns in all are for administrators, so that one can always look and revoke. A reload
-/// of the configuration changes all of them for what comes afterwards; what is there already stays, and so do the
-/// limits of frames on connections that are open.
+/// A request over a limit is refused with a named error and changes nothing (`docs/PROTOCOL.md`, section 6). Limits
+/// "per user" apply to each uid separately. The last `reservedForAdministrators` places of the total limits on
+/// connections, leases, waiters, ties, subscriptions and patterns are for administrators, so that they can always look
+/// and revoke. A reload of the configuration changes all limits for what comes afterwards. What exists already stays,
+/// and open connections keep the limits of their frames.
 package struct Limits: Hashable, Sendable {
     /// Connections in all.
     ///
@@ -40,22 +40,22 @@ package struct Limits: Hashable, Sendable {
     package var subscriptionsPerUser = 20_000
     /// Subscriptions of one connection.
     package var subscriptionsPerConnection = 4000
-    /// Different patterns that are subscribed to, in all.
+    /// Distinct patterns that are subscribed to, in all.
     ///
     /// Each is compared with the name of every lease that something happens to.
     package var patterns = 2000
-    /// Different patterns of one user.
+    /// Distinct patterns of one user.
     ///
-    /// Together they have at most 64 bytes for each of these, or 4096.
+    /// Together they have at most 64 bytes for each of these, or 4096 if that is more.
     package var patternsPerUser = 200
-    /// Bytes of messages that a subscriber may have left unread, beside what its socket holds; past it the connection is
-    /// closed.
+    /// Bytes of messages that a subscriber may leave unread, in addition to what its socket holds; past it the
+    /// connection is closed.
     package var subscriberOutputBytes = 8 << 20
-    /// Bytes of messages that all subscribers together may have left unread; past it, whoever has more than its share is
+    /// Bytes of messages that all subscribers together may leave unread; past it, those with more than their share are
     /// disconnected.
     package var subscriberOutputBytesInAll = 256 << 20
-    /// Places of the limits on connections, leases, waiters, ties, subscriptions and patterns in all that only
-    /// administrators get; of a limit that is no larger, all but one.
+    /// Places of the total limits on connections, leases, waiters, ties, subscriptions and patterns that only
+    /// administrators get; all but one place of a limit that is no larger.
     package var reservedForAdministrators = 16
 
     /// Bytes of one frame, all its arguments together; past it the connection is closed.
@@ -73,9 +73,9 @@ package struct Limits: Hashable, Sendable {
     /// The longest TTL that is granted.
     package var longestTTL = TTL.max
 
-    /// Bytes of the store's file that hold something; past it values, children and imports are refused.
+    /// Bytes of the store's file that are in use; past it values, children and imports are refused.
     ///
-    /// Leases go on, and so does what removes.
+    /// Leases still work, and so do commands that remove something.
     package var storeBytes = 16 << 30
 
     /// Elements of one list reply without `COUNT`; past it the caller is told to page.
@@ -86,18 +86,18 @@ package struct Limits: Hashable, Sendable {
     /// Children that the keys of one `KEYS REMOVE` have together; past it the caller is told to name fewer keys, or to
     /// remove children first.
     ///
-    /// A million take a third of a second, in which nobody else is served.
+    /// Removing a million takes a third of a second, in which nobody else is served.
     package var removedChildren = 250_000
 
-    /// Creates the limits of a daemon without a configuration.
+    /// Creates the default limits.
     package init() {}
 }
 
 extension Limits {
-    /// Bytes of the different patterns of one user, together: what they cost grows with these.
+    /// The bytes of one user's distinct patterns together: their cost grows with these.
     var patternBytesPerUser: Int { max(64 * patternsPerUser, 4096) }
 
-    /// How a limit that is a number is named in the configuration, and how far it may go.
+    /// The name of a numeric limit in the configuration, and its range.
     struct Field: Sendable {
         let key: String
         let path: any WritableKeyPath<Limits, Int> & Sendable
@@ -106,10 +106,10 @@ extension Limits {
         var isBytes = false
     }
 
-    /// The numbers, under `limits` in the configuration.
+    /// The numeric limits, under `limits` in the configuration.
     ///
-    /// The upper bounds keep a slip of the pen from being an invitation; the lower ones are what the protocol needs to
-    /// work at all.
+    /// The upper bounds keep a slip of the pen from doing harm; the lower ones are what the protocol needs to work at
+    /// all.
     static let fields: [Field] = [
         Field(key: "connections", path: \.connections, range: 1...1_000_000),
         Field(key: "connections-per-user", path: \.connectionsPerUser, range: 1...1_000_000),

@@ -5,9 +5,9 @@ internal import LeaseWire
 extension ServerConfiguration {
     /// The configuration from flags over `LEASED_*` variables over the file over the defaults, all of it checked.
     ///
-    /// The file is what `--config` names, else `/etc/leased/leased.yaml`, with `--user`
-    /// `$XDG_CONFIG_HOME/leased/leased.yaml`; one that was not named may be missing. It blocks, for as long as reading a
-    /// file and looking up users takes.
+    /// The file is what `--config` names, otherwise `/etc/leased/leased.yaml`, with `--user`
+    /// `$XDG_CONFIG_HOME/leased/leased.yaml`; one that was not named may be missing. Blocks while it reads the file and
+    /// looks up users.
     ///
     /// - Parameters:
     ///   - overrides: what the command line says.
@@ -48,7 +48,7 @@ extension ServerConfiguration {
         return configuration
     }
 
-    /// The rule that clients follow too; only the machine's default gives way to the file.
+    /// The rule that clients follow, too, except that the file takes precedence over the machine's default.
     private static func socketPath(
         _ overrides: CommandLineOverrides,
         _ environment: [String: String],

@@ -1,6 +1,6 @@
-/// What a reload takes over, and what is fixed when the daemon starts.
+/// What a reload applies, and what is fixed when the daemon starts.
 extension ServerConfiguration {
-    /// The configuration in force once `new` has been read: `new`, with what is fixed at start as it is here.
+    /// The configuration in force once `new` has been read: `new`, with what is fixed at start unchanged.
     func reloaded(as new: ServerConfiguration) -> ServerConfiguration {
         var reloaded = new
         reloaded.socketPath = socketPath
@@ -12,9 +12,9 @@ extension ServerConfiguration {
         return reloaded
     }
 
-    /// The settings that `new` has otherwise and a reload does not take over, by their names in the file.
+    /// The settings that differ in `new` and that a reload does not apply, by their names in the file.
     ///
-    /// - Parameter isSocketPassed: Whether the service manager makes the socket, at the next start, too.
+    /// - Parameter isSocketPassed: Whether the service manager makes the socket, and will at the next start.
     package func settingsFixedAtStart(differingIn new: ServerConfiguration, isSocketPassed: Bool = false) -> [String] {
         let fixed: [(key: String, isSame: Bool)] = [
             (SettingKey.socket, isSocketPassed || socketPath == new.socketPath),

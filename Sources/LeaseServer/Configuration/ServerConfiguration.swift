@@ -1,18 +1,18 @@
 package import LeaseCore
 package import Logging
 
-/// All that can be set about the daemon, checked.
+/// Everything that can be configured, checked.
 ///
 /// ``load(overrides:environment:)`` makes one from flags, `LEASED_*` variables and a YAML file, in this order of
 /// precedence; `systemd/leased.yaml` shows every setting with its default. The socket, the store and the time limits of
-/// stop and commit are fixed at start; the log level, the administrators, the access rules, the limits and the history's
-/// retention are values that a running daemon can take over.
+/// stop and commit are fixed at start. A running daemon can take over the log level, the administrators, the access
+/// rules, the limits and the history's retention.
 package struct ServerConfiguration: Hashable, Sendable {
     /// Where the socket is: `docs/PROTOCOL.md`, section 1.
     ///
     /// Fixed at start.
     package var socketPath: String
-    /// The socket's permissions; who may write may connect.
+    /// The socket's permissions; a user that may write may connect.
     ///
     /// Fixed at start.
     package var socketMode: UInt32 = 0o660
@@ -24,13 +24,13 @@ package struct ServerConfiguration: Hashable, Sendable {
     ///
     /// Fixed at start.
     package var storePath: String
-    /// Whether this is a user's own daemon (`--user`): the folders it makes are for that user alone.
+    /// Whether this is a user's own daemon (`--user`): the folders that it makes are for that user only.
     package var isUserDaemon: Bool
     /// The least severe level that is logged.
     package var logLevel = Logger.Level.info
     /// Who else is an administrator.
     package var administrators = Administrators()
-    /// What users that are no administrators may and may not do; the first rule that speaks of it decides.
+    /// What users who are not administrators may and may not do; the first rule that applies decides.
     package var accessRules: [AccessRule] = []
     /// The limits on what clients may cost.
     package var limits = Limits()
@@ -38,7 +38,7 @@ package struct ServerConfiguration: Hashable, Sendable {
     package var historyKeepFor = Duration.seconds(30 * 86_400)
     /// How many rows of history are kept; the older ones go first.
     package var historyKeepRows = 100_000
-    /// How long a stop may take before what is left is dropped.
+    /// How long a stop may take before the rest is dropped.
     ///
     /// Fixed at start.
     package var stopTimeout = Duration.seconds(20)
@@ -47,7 +47,7 @@ package struct ServerConfiguration: Hashable, Sendable {
     /// Fixed at start.
     package var commitTimeout = Duration.seconds(60)
 
-    /// Creates the configuration of a daemon that nothing was said to.
+    /// Creates the default configuration.
     ///
     /// - Parameters:
     ///   - socketPath: where the socket is.

@@ -1,6 +1,5 @@
-/// A value as it was written, and where: what an error about it needs to say.
+/// A value as it was written, and where: an error about it must say both.
 struct Setting<Value: Sendable>: Sendable {
-    /// Where a value was written.
     enum Origin: Hashable, Sendable, CustomStringConvertible {
         case flag(String)
         case variable(String)

@@ -1,5 +1,5 @@
-/// The settings and their names: in the file as written here, with a point for each level; in the environment as
-/// `LEASED_` and the name in capitals, with `_` for `-` and the point.
+/// The settings and their names: in the file as written here, with a dot for each level; in the environment as
+/// `LEASED_` and the name in capitals, with `_` for `-` and the dot.
 enum SettingKey {
     static let socket = "socket"
     static let socketMode = "socket-mode"
@@ -25,7 +25,7 @@ enum SettingKey {
         "limits.\(name)"
     }
 
-    /// The setting that an unknown one was perhaps meant to be: another way of writing it, or the wrong level.
+    /// The setting that an unknown one probably means: spelled differently, or at the wrong level.
     static func suggestion(for unknown: String) -> String? {
         all.first { letters(ofLast: $0) == letters(ofLast: unknown) }
     }

@@ -1,7 +1,7 @@
 internal import LeaseCore
 internal import Logging
 
-/// Settings as values. Each answers `nil` if no layer has the setting, and throws if what is there does not fit.
+/// Settings as values. Each returns `nil` if no layer has the setting, and throws if the value does not fit.
 extension SettingsReader {
     func path(_ key: String) throws(ConfigurationError) -> String? {
         guard let setting = try text(key) else { return nil }
@@ -51,7 +51,7 @@ extension SettingsReader {
         return level
     }
 
-    /// A group's number; an empty value is no group.
+    /// A group's number; an empty value means no group.
     func group(_ key: String) throws(ConfigurationError) -> UInt32? {
         guard let setting = try text(key), !setting.value.isEmpty else { return nil }
         return try setting.account(Account.groupID, "a group's name or number")

@@ -1,9 +1,9 @@
 internal import Configuration
 
-/// Looks settings up: flags before `LEASED_*` variables before the file.
+/// Looks up settings: flags before `LEASED_*` variables before the file.
 ///
-/// The layers are asked one by one, and for text alone: an error has to name the layer that a value is from and show
-/// the value as it stands there. An empty variable counts as none.
+/// The layers are asked one by one, and only for text: an error must name the layer that a value is from, and show the
+/// value as it is written there. An empty variable counts as missing.
 struct SettingsReader {
     private struct Layer {
         let snapshot: any ConfigSnapshot
@@ -38,7 +38,7 @@ struct SettingsReader {
         return nil
     }
 
-    /// A list, from the first layer that has it; in a variable its elements are joined by commas.
+    /// A list, from the first layer that has it; in a variable its elements are separated by commas.
     func list(_ key: String) throws(ConfigurationError) -> [Setting<String>]? {
         for layer in layers {
             let found = try look(key, .stringArray, in: layer, expecting: "a list, as in [root, 1000]")
@@ -59,7 +59,7 @@ struct SettingsReader {
             let result = try layer.snapshot.value(forKey: AbsoluteConfigKey(ConfigKey(key)), type: type)
             return result.value.map { ($0.content, layer.origin(key, result.encodedKey)) }
         } catch {
-            // Text is refused only for its shape, which only a file can have wrong.
+            // Text is refused only for its shape, which only a file can get wrong.
             let message = "\(key) (from \(layer.origin(key, key))): expected \(expected)"
             throw ConfigurationError(.badValue, key: key, message)
         }

@@ -4,9 +4,9 @@ package enum SystemExit: Int32, Hashable, Sendable {
     case usage = 64
     /// A file does not hold what it should (`EX_DATAERR`).
     case badData = 65
-    /// A file that is to be read is not there (`EX_NOINPUT`).
+    /// A file that must be read does not exist (`EX_NOINPUT`).
     case noInput = 66
-    /// Another one is in the way, or a service is missing (`EX_UNAVAILABLE`).
+    /// Another process is in the way, or a service is missing (`EX_UNAVAILABLE`).
     case unavailable = 69
     /// The system refused a call (`EX_OSERR`).
     case systemError = 71

@@ -1,6 +1,6 @@
 import Logging
 
-/// What a turn's commit makes true, to be logged once it has: what is refused has not happened.
+/// Log lines about a turn, written once its commit has made them true; a refused turn has not happened.
 struct CommitNotes {
     private struct Note {
         let level: Logger.Level

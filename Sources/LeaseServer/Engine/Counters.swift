@@ -13,7 +13,7 @@ struct Counters {
     var droppedSubscribers: Int64 = 0
     private(set) var refusals: [LeaseError.Code: Int64] = [:]
 
-    /// Commands, one by default, were answered with an error.
+    /// Counts commands, one by default, that were answered with an error.
     mutating func refused(_ code: LeaseError.Code, count: Int = 1) {
         guard count > 0 else { return }
         refusals[code, default: 0] += Int64(count)

@@ -1,23 +1,23 @@
 import LeaseCore
 import LeaseWire
 
-/// The access rules, where the engine itself has to ask: who may watch, and what becomes of those who are connected when the
-/// rules change.
+/// The access rules where the engine has to ask: who may watch, and what becomes of connected clients after a change.
 extension Engine {
     /// Refuses a subscription to a lease that the caller may not see.
     func permitWatching(_ name: LeaseName, by caller: Caller) throws(LeaseError) {
         try caller.permit(.read, or: .acquire, on: name)
     }
 
-    /// Refuses a subscription to a pattern that leases may match which the caller may not see.
+    /// Refuses a subscription to a pattern that may match leases which the caller may not see.
     func permitWatching(_ glob: Glob, by caller: Caller) throws(LeaseError) {
         try caller.permit(.read, or: .acquire, onAllUnder: glob.literalPrefix)
     }
 
-    /// Takes over the administrators and the rules of a new configuration for those who are connected.
+    /// Applies the administrators and the rules of a new configuration to connected clients.
     ///
-    /// Nobody loses a connection, and nobody a tenure. Whoever waits for a lease that it may not acquire any more, or
-    /// watches what it may not see any more, is told that this is over.
+    /// Connections and tenures stay, unless a client would not be let in any more because its groups are unknown. A
+    /// client that waits for a lease that it may no longer acquire, or watches what it may no longer see, is told that
+    /// this is over.
     func applyAccess() {
         for session in sessions.values {
             session.caller = session.peer.caller(by: configuration)

@@ -53,7 +53,7 @@ extension Engine {
         }
     }
 
-    /// Ends a tenure by force; that of another user is logged, so that it can be told later who did it.
+    /// Ends a tenure by force; if it was another user's, that is logged, so that it can be told later who did it.
     private func revoke(_ command: RevokeCommand, for session: Session, now: Moment) {
         let holder = backend.tenure(of: command.name)?.holder
         let request = LeaseRequest.revoke(after: command.after, reason: command.reason)
@@ -100,7 +100,7 @@ extension Engine {
 }
 
 extension LeaseStatusReply {
-    /// What `HOLDER` and `LEASES` tell of a tenure at an instant.
+    /// What `HOLDER` and `LEASES` report about a tenure at an instant.
     init(name: LeaseName, tenure: Tenure, waiters: Int, now: Moment) {
         self.init(
             name: name,

@@ -2,7 +2,7 @@ import LeaseCore
 import LeaseWire
 import NIOCore
 
-/// The commands of a connection: none of them touches the store.
+/// The commands about a connection; none of them touches the store.
 extension Engine {
     func connection(_ command: Command, for session: Session, now: Moment) {
         switch command {
@@ -74,7 +74,7 @@ extension Engine {
         }
     }
 
-    /// The reply to `CLIENT LIST`: the connections of who asks; of all for an administrator.
+    /// The reply to `CLIENT LIST`: the asking user's connections; all of them for an administrator.
     func listConnections(for listing: Listing) -> Result<ByteBuffer, LeaseError> {
         var shown = Array(sessions.values)
         if !listing.isAdministrator {
@@ -95,10 +95,10 @@ extension Engine {
         return .success(reply)
     }
 
-    /// A line of `CLIENT LIST`: Redis's form, with the peer's credentials in place of an address.
+    /// A line of `CLIENT LIST` in Redis's form, with the peer's credentials in place of an address.
     private func line(of session: Session, now: Moment) -> String {
         let age = session.connectedAt.boot.duration(to: now.boot).components.seconds
-        // A blank would end the value for whoever reads the line.
+        // A blank would end the value for a program that reads the line.
         func word(_ label: Label?) -> String { (label?.text ?? "").split(separator: " ").joined(separator: "_") }
         return "id=\(session.id) uid=\(session.peer.uid) gid=\(session.peer.gid) pid=\(session.peer.pid)"
             + " name=\(word(session.name)) age=\(age) waiting=\(session.wait == nil ? 0 : 1) tie=\(session.isTie ? 1 : 0)"

@@ -2,13 +2,13 @@ import LeaseCore
 import LeaseStore
 import Logging
 
-/// What the engine knows of its folding, beside when it is due (``Schedule``).
+/// What the engine knows of its folding, except when it is due (``Schedule``).
 struct Folding {
-    /// Whether the next commit syncs what folding has written, too.
+    /// Whether the next commit also syncs what folding has written.
     var isUnsynced = false
-    /// The place of the last thing that was durable when folding was planned.
+    /// The last durable sequence number when folding was planned.
     var plannedSequence: Int64 = 0
-    /// That the store does not fold.
+    /// Whether and how often the store refuses to fold.
     var fault = OngoingFault()
 }
 
@@ -52,7 +52,7 @@ extension Engine {
         folding.plannedSequence = sequence
     }
 
-    /// Has folding pause for some times as long as `work` takes.
+    /// Does `work`, then pauses folding in proportion to the time that it took.
     func pausingFolding<Value>(
         isQuiet: Bool = false,
         after work: () throws(CommitFailure) -> Value

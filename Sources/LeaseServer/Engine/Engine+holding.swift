@@ -4,15 +4,14 @@ import LeaseWire
 import Logging
 import NIOCore
 
-/// Bound and tied tenures: what becomes of a tenure when the connection that it hangs on is gone.
+/// Bound and tied tenures: what becomes of a tenure when its connection is gone.
 ///
-/// A bound tenure's connection is one like any other. A tie is a connection that means nothing but itself: it is
-/// neither read nor written after its `OK`, and ends when the last process that holds the other end is gone. The kernel
-/// says so by EPOLLHUP; that the client has shut down its writing side, which a tie's client does, is not the end
-/// (epoll_ctl(2)).
+/// A bound tenure's connection is an ordinary one. A tie serves nothing else: it is neither read nor written after its
+/// `OK`, and ends when the last process that holds the other end is gone, which the kernel reports by EPOLLHUP. Its
+/// client shuts down the writing side; that does not end it (epoll_ctl(2)).
 extension Engine {
     func renew(_ command: RenewCommand, for session: Session, now: Moment) {
-        // One that leaves the tenure where it hangs is of no use once that is gone.
+        // Keeping the attachment is of no use once the connection is gone.
         if command.binding == .keep { endIfLost(command.name, now: now) }
         let request = LeaseRequest.renew(
             token: command.token,
@@ -32,7 +31,7 @@ extension Engine {
         reply(result, on: command.name, session, now)
     }
 
-    /// Makes the connection a tie; what comes behind the command is dropped.
+    /// Makes the connection a tie; input after the command is dropped.
     func tie(_ name: LeaseName, token: Token, for session: Session, now: Moment) throws(LeaseError) {
         // The token's error comes before the limit's.
         if let tenure = backend.tenure(of: name), tenure.token == token, tenure.ending(at: now.boot) == nil {
@@ -49,7 +48,7 @@ extension Engine {
             }
             return scheduleTurn()
         }
-        // A success is answered when the tie is kept.
+        // A success is answered once the tie is committed and stored.
         reply(result, on: name, session, now)
     }
 
@@ -74,11 +73,11 @@ extension Engine {
 
     // MARK: - After the commit
 
-    /// Enters what tenures hang on from now on.
+    /// Records the attachments that the commit has made durable.
     func settleAttachments() {
         for change in attachments.take() {
             let (name, attachment, session) = (change.name, change.attachment, change.session)
-            // Within the turn the tenure may have ended, or been attached anew.
+            // It may have ended within the turn, or been attached elsewhere.
             let tenure = backend.tenure(of: name)
             guard let tenure, tenure.attachment == attachment, attachment != .nothing else {
                 if tenure == nil || tenure?.attachment == .nothing {
@@ -86,7 +85,7 @@ extension Engine {
                     holdings.forgetLoss(of: name)
                 }
                 if attachment == .tied {
-                    // It was one for a moment.
+                    // It was a tie for a moment.
                     becomeTie(session)
                     session.reply { $0.writeOK(to: &$1) }
                     endIfMeaningless(session)
@@ -119,14 +118,14 @@ extension Engine {
         session.isCut = false
     }
 
-    /// Answers a tie, once it is where a restart of the daemon does not lose it.
+    /// Answers a tie once it is stored where it survives a restart of the daemon.
     private func keep(_ session: Session, fence: Token) {
         guard let tieStore else {
             session.reply { $0.writeOK(to: &$1) }
             return enterTurn(session)
         }
         guard let descriptor = session.duplicateDescriptor() else {
-            // The tie goes on; a restart of the daemon would lose it, and its tenure would then end by time.
+            // The tie continues, but a restart of the daemon loses it: its tenure then ends by time.
             logger.warning(
                 "a tie cannot be handed to the descriptor store: no descriptor is left",
                 metadata: ["session": "\(session.id)", "fence": "\(fence)"]
@@ -147,7 +146,7 @@ extension Engine {
         }
     }
 
-    /// The tie is stored: it is answered, and ends if it was to end meanwhile.
+    /// The tie is stored: answers it, and ends it if its end came meanwhile.
     private func answerTie(_ session: Session) {
         let ends = session.tie == .storing(endsThen: true)
         session.tie = .tied
@@ -158,14 +157,14 @@ extension Engine {
         joinTurn(session)
     }
 
-    /// The leases whose tenures are tied, by their fences, as they are once the store is opened.
     func tiedLeases() -> [Token: LeaseName] {
         backend.tiedLeases
     }
 
-    /// Takes in a tie that outlived the last daemon; one that is none of a tenure in force is closed.
+    /// Adopts a tie that outlived the last daemon.
     ///
-    /// - Parameter name: The lease that was tied to it when the store was opened, if there was one.
+    /// - Parameter name: The lease that was tied to it when the store was opened, if any.
+    /// - Returns: `nil` if it belongs to no tenure in force; the caller closes it.
     func adopt(_ tie: KeptTies.Tie, of name: LeaseName?, _ channel: any Channel, peer: PeerCredentials) -> SessionID? {
         guard let name, isTied(name, fence: tie.name.fence) else { return nil }
         let session = admit(channel, peer: peer, as: peer.caller(by: configuration))
@@ -178,7 +177,7 @@ extension Engine {
         return session.id
     }
 
-    /// A tie that came back and is of no use any more is forgotten; a tenure that relied on it is lost.
+    /// Forgets a tie that came back but is of no use any more; a tenure that relied on it is lost.
     func discard(_ tie: KeptTies.Tie, of name: LeaseName?) {
         tieStore?.remove(tie.name.text)
         if let name, isTied(name, fence: tie.name.fence), holdings[name] == nil {
@@ -191,7 +190,7 @@ extension Engine {
         return tenure.fence == fence && tenure.attachment == .tied
     }
 
-    /// The turn was refused: whoever wanted to be a tie goes on as it was.
+    /// The turn was refused: connections that were to become ties stay ordinary ones.
     func dropAttachments(_ refusal: LeaseError) {
         for change in attachments.take() where change.attachment == .tied && sessions[change.session.id] != nil {
             let session = change.session
@@ -205,12 +204,12 @@ extension Engine {
         }
     }
 
-    /// Tenures have ended: what they hung on means nothing any more.
+    /// Detaches ended tenures from their connections.
     func releaseHoldings(of freed: [LeaseName]) {
         guard holdings.count > 0 else { return }
         for name in freed {
             guard let holding = holdings[name] else { continue }
-            // An import may have brought the same fence back, which hangs on nothing then.
+            // An import may have brought the same fence back, attached to nothing.
             guard let tenure = backend.tenure(of: name), tenure.fence == holding.fence, tenure.attachment != .nothing
             else {
                 retire(holdings.detach(name))
@@ -219,10 +218,10 @@ extension Engine {
         }
     }
 
-    /// A connection that was a tie is closed: nobody reads it, and its tenure hangs on it no more.
+    /// Closes a connection whose tenure is no longer tied to it.
     ///
-    /// One that was bound to before it became a tie is closed by its client alone, or when the bound tenure has ended,
-    /// too.
+    /// If a tenure was bound to it before it became a tie, it stays open until that has ended, too, or its client
+    /// closes it.
     private func retire(_ holding: Holdings.Holding?) {
         guard let holding, let session = sessions[holding.session], session.isTie else { return }
         endIfMeaningless(session)
@@ -233,7 +232,7 @@ extension Engine {
         end(tie)
     }
 
-    /// Closes the connection; a tie that is still being stored, once it is answered.
+    /// Closes the connection; a tie that is still being stored is closed once it is answered.
     private func end(_ session: Session) {
         if case .storing = session.tie { return session.tie = .storing(endsThen: true) }
         session.isEnding = true
@@ -242,7 +241,7 @@ extension Engine {
 
     // MARK: - The end of a connection
 
-    /// What hung on a connection that is gone is to end in the next turn, unless it is the daemon that stops.
+    /// Makes the tenures of a closed connection end in the next turn, unless the daemon is stopping.
     func endHoldings(of session: Session) {
         if session.tie != .none {
             tieCounts.remove(session.peer.uid)
@@ -254,10 +253,10 @@ extension Engine {
         holdings.close(session.id)
     }
 
-    /// Ends, in this turn, tenures that have lost what they hung on, up to a slice; returns which, by their fences.
+    /// Ends lost tenures, up to a slice; returns all that this turn has ended as lost, with their fences.
     ///
-    /// One that was bound or tied anew in this turn, or unbound, is not lost with the connection that it hung on
-    /// before, unless the turn is refused: it stays until that is known.
+    /// A tenure rebound, retied or unbound in this turn is not lost with its old connection. It stays in `lost` until
+    /// the commit: if the turn is refused, it is lost after all.
     func endLost(now: Moment) -> [LeaseName: Token] {
         guard !holdings.lost.isEmpty, schedule.maySweep(now: now.boot) else { return [:] }
         let ended = endedAsLost
@@ -274,11 +273,11 @@ extension Engine {
         return ended.merging(slice) { $1 }
     }
 
-    /// Ends a tenure that has lost what it hung on, for whoever asks about the lease: its holder is gone, and whoever
-    /// saw that go may not find it held.
+    /// Ends a lease's tenure if it is lost, before a request about the lease is served: its holder is gone, and a
+    /// client that saw it go may not find the lease held.
     ///
-    /// What hangs on the connection that asks lasts until what was received from it is answered. With the tenure's
-    /// newest token its holder can still bind or tie it, in the turn of the loss, to another connection, or unbind it.
+    /// A tenure bound to the asking connection stays until that connection's input is answered. In the turn of the
+    /// loss, the holder of the newest token can still bind or tie it elsewhere, or unbind it.
     func endIfLost(_ name: LeaseName, now: Moment) {
         noteHangUp(of: name)
         guard let fence = lostTenure(of: name), schedule.maySweep(now: now.boot), endedAsLost[name] != fence else {
@@ -288,24 +287,24 @@ extension Engine {
         endedAsLost[name] = fence
     }
 
-    /// The fence of a lease's tenure if what it hangs on, by what was decided so far, is gone.
+    /// The fence of a lease's tenure if its connection is gone, by what was decided so far.
     private func lostTenure(of name: LeaseName) -> Token? {
         guard let change = attachments.isEmpty ? nil : attachments[name] else {
             return holdings.lost.isEmpty ? nil : holdings.lost[name]
         }
-        // The turn has it hang on another connection, or go by time alone.
+        // In this turn it was attached to another connection, or detached.
         guard change.attachment != .nothing, !isThere(change.session), let tenure = backend.tenure(of: name),
             tenure.attachment == change.attachment
         else { return nil }
         return tenure.fence
     }
 
-    /// Whether what hangs on a connection is not lost: the client is there, or its commands are being done.
+    /// Whether a connection keeps its tenures: the client is there, or its commands are being processed.
     private func isThere(_ session: Session) -> Bool {
         session.isProcessing || sessions[session.id] != nil && !session.hasHungUp
     }
 
-    /// Ends those of these tenures that have lost what they hung on.
+    /// Ends those of these leases' tenures that are lost.
     func endIfLost(among names: some Sequence<LeaseName>, now: Moment) {
         guard holdings.count > 0 || !holdings.lost.isEmpty || !attachments.isEmpty else { return }
         // A command may name the same lease thousands of times.
@@ -317,15 +316,14 @@ extension Engine {
         }
     }
 
-    /// Asks the connection that a tenure hangs on whether it has ended: the loop may have read whoever asks before it sees
-    /// that itself.
+    /// Asks the socket whether a tenure's connection has ended: the loop may have read the asking client first.
     private func noteHangUp(of name: LeaseName) {
         guard let holding = holdings[name], !isStopping, let holder = sessions[holding.session], !holder.isProcessing,
             holder.closedSides != .none
         else { return }
-        // What it sent before it went comes before whoever saw it go, and may be a release. If that is about the lease of
-        // another one that is gone, it does not go on to read that one. It was sent after whoever asks was read, so
-        // that its time is counted from now.
+        // Process what the holder sent before it hung up: it may be a release, and it precedes the command being
+        // served. Do not recurse: if those commands concern another dead holder, that one is not read ahead. Their time
+        // is now, since they arrived after the command being served was read.
         while !isReadingBehind, holder.isReading, !holder.isTie, holder.read(into: &readBuffer) {
             isReadingBehind = true
             received(readBuffer, from: holder)
@@ -336,7 +334,7 @@ extension Engine {
         }
     }
 
-    /// A waited grant's reply could not be written: nobody knows of the tenure, and it ends at once.
+    /// Waited grants' replies could not be written: nobody knows of these tenures, and they end at once.
     func lose(_ undelivered: [(name: LeaseName, fence: Token)]) {
         guard !undelivered.isEmpty else { return }
         for (name, fence) in undelivered {
@@ -345,7 +343,7 @@ extension Engine {
         scheduleTurn()
     }
 
-    /// The writing of waited grants' replies has ended; those that it failed for end, unless somebody knows of them.
+    /// Waited grants' replies were written, or failed: then the grants end, unless somebody knows of them.
     func written(_ grants: [(name: LeaseName, fence: Token)], _ result: Result<Void, any Error>) {
         switch result {
         case .success: unheardGrants.written(grants)
@@ -353,8 +351,8 @@ extension Engine {
         }
     }
 
-    /// A connection that has been answered to its end closes: a tenure that is bound to it ends now, also if the client
-    /// does not read what it was answered.
+    /// A connection answered to its end closes: its bound tenures end now, even if the client does not read the
+    /// answers.
     func endBinding(of session: Session) {
         guard !isStopping, !session.isTie, !holdings.hasNothing(on: session.id) else { return }
         holdings.close(session.id)
@@ -363,6 +361,6 @@ extension Engine {
 }
 
 extension Caller {
-    /// The daemon itself, which ends tenures by what it sees.
+    /// The daemon itself, which ends tenures whose connections are gone.
     static let daemon = Caller(uid: 0, gid: 0, pid: 0, isAdministrator: true)
 }

@@ -3,11 +3,11 @@ import LeaseStore
 import LeaseWire
 import NIOCore
 
-/// Lists: they wait until the tables show what they are to show, and are then read beside the loop.
+/// Lists: they wait until the tables are ready for them, and are then read off the event loop.
 extension Engine {
     /// Begins a list; the session waits for it.
     ///
-    /// - Parameter query: What is read of the store, or `nil` for the connections.
+    /// - Parameter query: What is read from the store, or `nil` for the connections.
     func list(_ query: StoreQuery?, for session: Session, now: Moment) {
         session.isWaiting = true
         listings.waiting.append(
@@ -18,16 +18,16 @@ extension Engine {
                 encoder: session.encoder,
                 query: query,
                 now: now,
-                // The connections need nothing of the tables.
+                // The list of connections does not need the tables.
                 target: query == nil ? 0 : nil
             )
         )
         scheduleTurn()
     }
 
-    /// Takes the lists that are waiting a step further, after a turn's commit.
+    /// Advances the waiting lists after a turn's commit.
     ///
-    /// - Parameter sweep: how far the turn has come with ending those whose time had come.
+    /// - Parameter sweep: how far the turn has come in ending tenures by time.
     func advanceListings(now: Moment, sweep: Sweep) {
         guard !listings.isEmpty else { return listings.forgetTurns() }
         listings.waiting.removeAll { sessions[$0.session] == nil }
@@ -40,7 +40,7 @@ extension Engine {
         } catch {
             switch error {
             case .refused:
-                // What is not folded is read with the tables: it takes longer, and a full disk stops no list.
+                // What is not folded is read along with the tables: that takes longer, but a full disk stops no list.
                 isFolding = false
             case .unknown(let failure): return fail(failure)
             }
@@ -50,20 +50,20 @@ extension Engine {
             listings.waiting[index].target = backend.lastDurableSequence
         }
         if case .refused(let refusal) = sweep {
-            // Those that wait for ends which the store does not take would wait as long as it does not, and no list may
-            // show an end that is not durable.
+            // Lists that wait for ends which the store refuses would wait as long as it does, and no list may show an
+            // end that is not durable.
             refuseListings(refusal) { $0.target == nil }
         }
         let foldedThrough = isFolding ? backend.foldedThrough : .max
         var mostReads = Self.mostReads
         if backend.isWALOverlong {
-            // No reader's snapshot may be without end, nor may they all together: a checkpoint does not pass them.
+            // Readers' snapshots must not overlap without end: a checkpoint does not pass them.
             mostReads = 1
             if listings.readsUnderWay == 0 {
                 do throws(CommitFailure) {
                     try backend.checkpointWAL()
                 } catch {
-                    // What the disk refuses is tried again before the next read.
+                    // If the disk refuses, it is tried again before the next read.
                     if case .unknown(let failure) = error { return fail(failure) }
                 }
             }
@@ -74,14 +74,14 @@ extension Engine {
         if let listing = listings.take(where: { $0.query == nil }) {
             finish(listing, listConnections(for: listing))
         }
-        // With all readers at work, the end of a read calls the next turn.
+        // With all readers busy, the end of a read calls the next turn.
         let isBusy = listings.readsUnderWay >= mostReads
         if listings.waiting.contains(where: { !isBusy || $0.query == nil }) {
             hasMoreWork = true
         }
     }
 
-    /// Whether all that had ended by the list's instant is ended, and that is committed.
+    /// Whether every tenure whose time had come by the list's instant has ended, durably.
     private func isSettled(_ listing: Listing, _ sweep: Sweep) -> Bool {
         if case .whole = sweep { return true }
         return backend.earliestDue().map { $0 > listing.now.boot } ?? true
@@ -95,7 +95,8 @@ extension Engine {
         }
     }
 
-    /// The most lists that are read at a time: fewer than the store has readers, since asking for one more would wait.
+    /// The most lists that are read at a time: fewer than the store has readers, since asking for one too many would
+    /// block.
     static let mostReads = 4
 
     private func read(_ listing: Listing) {
@@ -116,7 +117,7 @@ extension Engine {
         }
     }
 
-    /// The list as it is to be written, or why there is none.
+    /// The encoded list, or why there is none.
     private static func render(
         _ result: Result<StoreListing, any Error>,
         of listing: Listing,

@@ -4,12 +4,12 @@ import LeaseWire
 import Logging
 import NIOCore
 
-/// From bytes to commands: those of a session are done in their order, in one turn as many as its share of it allows.
+/// From bytes to commands: a session's commands run in order, as many in one turn as its share allows.
 extension Engine {
-    /// Does what the session's bytes say, until they end, or a command has to wait.
+    /// Executes the session's commands until its input or its share ends, or a command has to wait.
     func process(_ session: Session) {
         guard !isGivingOut else { return deferCommands(of: session) }
-        // What comes behind a command that is kept is done behind it.
+        // Input after a postponed command is processed after it.
         guard session.keptCommand == nil else { return }
         session.isProcessing = true
         defer { session.isProcessing = false }
@@ -21,8 +21,7 @@ extension Engine {
             while !session.isWaiting, !session.isEnding, !session.hasStopped, session.keptCommand == nil,
                 let frame = try session.parser.next(from: &session.input)
             {
-                // One that names thousands of keys is as much as many that name one, and to find an empty one takes
-                // time, too.
+                // A command with thousands of keys is as much as many with one; finding an empty frame takes time, too.
                 session.turnCommands += 1 + frame.arguments.count / TurnLoad.argumentsOfACommand
                 guard !frame.isEmpty else { continue }
                 counters.commands += 1
@@ -49,13 +48,13 @@ extension Engine {
             replyBytes: session.replies.size - before.replyBytes
         )
         if session.input.readableBytes == 0 {
-            // A client that is silent now keeps no memory for what it said.
+            // An idle client keeps no buffer.
             session.input = ByteBuffer()
         }
         joinTurn(session)
     }
 
-    /// Replies what a command is refused with.
+    /// Runs a command; if it is refused, replies with the error.
     func attempt(_ session: Session, _ command: () throws(LeaseError) -> Void) {
         do throws(LeaseError) {
             try command()
@@ -65,20 +64,20 @@ extension Engine {
         }
     }
 
-    /// Has the session go on in the next turn.
+    /// Makes the session continue in the next turn.
     func deferCommands(of session: Session) {
         guard !session.isDeferred else { return }
         session.isDeferred = true
         deferred.append(session)
     }
 
-    /// Goes on with the sessions that the last turn has held back.
+    /// Continues with the sessions that the last turn has held back.
     func processDeferred() {
         let sessions = deferred
         deferred = []
-        // Those who had so much to be done that they were read no further are read again.
+        // Sessions with too much input left to be read further are read again.
         hasRead = hasRead || !sessions.isEmpty
-        // One whose command is kept goes on behind that.
+        // A session continues after its postponed command.
         for session in sessions where session.keptCommand == nil {
             session.isDeferred = false
             process(session)
@@ -88,8 +87,7 @@ extension Engine {
         }
     }
 
-    /// Does the commands that were kept, behind the turn's commit and before anything else is read: what was granted is
-    /// held.
+    /// Executes the postponed commands, after the commit and before further reading: what was granted is held.
     func processKept() {
         guard !kept.isEmpty else { return }
         let sessions = kept
@@ -104,7 +102,7 @@ extension Engine {
             session.keptCommand = nil
             if !session.isEnding {
                 session.isProcessing = true
-                // It alone is not kept again.
+                // After a refused commit, this one is not postponed again.
                 isRefused = wasRefused
                 let before = session.turnCommands
                 attempt(session) { () throws(LeaseError) in try execute(command, for: session, now: now) }
@@ -118,11 +116,11 @@ extension Engine {
                 session.isEnding = true
             }
         }
-        // One whose lease another of them has just set free.
+        // Some were postponed again, when another of them freed their lease.
         hasMoreWork = hasMoreWork || !kept.isEmpty
     }
 
-    /// Goes on with a session whose command has been answered late.
+    /// Continues with a session whose command was answered late.
     func resume(_ session: Session) {
         session.isWaiting = false
         // Its socket is read again.

@@ -4,18 +4,18 @@ import LeaseStore
 import Logging
 import NIOCore
 
-/// Connections, as they come and go, and what comes over them.
+/// Connections as they come and go, and what arrives on them.
 extension Engine {
-    /// What becomes of a new connection.
+    /// What happens to a new connection.
     enum Admission {
         case admitted(SessionID)
-        /// Over a limit: the error is its only reply.
+        /// Over a limit, not allowed, or too late: the error is its only reply.
         case refused(LeaseError)
-        /// A sync has failed: it is closed without a word.
+        /// A sync has failed: it is closed without a reply.
         case unanswered
     }
 
-    /// Takes a connection in, if its limits allow.
+    /// Takes in a connection, if its limits allow.
     func connected(_ channel: any Channel, peer: PeerCredentials) -> Admission {
         let caller = peer.caller(by: configuration)
         if state == .failed {
@@ -31,7 +31,7 @@ extension Engine {
         return .admitted(session.id)
     }
 
-    /// Why a connection is not taken in, or `nil` if it is.
+    /// Why a connection is refused, or `nil` if it is not.
     private func refusal(of caller: Caller, _ peer: PeerCredentials) -> LeaseError? {
         guard state == .running else { return LeaseError(.busy, "the daemon is stopping; try again later") }
         guard caller.isAdministrator || peer.areGroupsKnown || !configuration.asksForGroups else {
@@ -52,7 +52,7 @@ extension Engine {
         }
     }
 
-    /// A connection could not be accepted: it waits in the socket, and its client with it.
+    /// A connection could not be accepted: it waits in the socket's queue, and its client with it.
     func acceptFailed(_ error: IOError) {
         if let times = acceptFault.happened(at: clock.now().boot) {
             logger.warning(
@@ -62,7 +62,7 @@ extension Engine {
         }
     }
 
-    /// Takes a connection in, whatever the limits say.
+    /// Takes in a connection, whatever the limits say.
     func admit(_ channel: any Channel, peer: PeerCredentials, as caller: Caller) -> Session {
         lastSessionID += 1
         let session = Session(
@@ -80,7 +80,6 @@ extension Engine {
         return session
     }
 
-    /// The connection is gone.
     func disconnected(_ id: SessionID) {
         guard let session = sessions.removeValue(forKey: id) else { return }
         connectionCounts.remove(session.peer.uid)
@@ -91,32 +90,30 @@ extension Engine {
             waiting.leave(id)
         }
         endHoldings(of: session)
-        // What came with the end is still done, in the next turn; what was cut is not.
+        // Commands that came with the end are still executed, in the next turn; those that were cut are not.
         session.isEnding = session.isEnding || !session.isDeferred || session.isCut
         logger.debug("disconnected", metadata: ["session": "\(id)"])
         scheduleTurn()
     }
 
-    /// Bytes have come.
     func received(_ bytes: ByteBuffer, from id: SessionID) {
         guard let session = sessions[id] else { return }
         received(bytes, from: session)
     }
 
-    /// Bytes have come from a session that is there.
     func received(_ bytes: ByteBuffer, from session: Session) {
         switch state {
         case .running, .lastLook: hasRead = true
         case .draining, .failed, .closed: return
         }
-        // Nothing that comes by a tie means anything.
+        // Nothing that arrives on a tie means anything.
         guard !session.isTie else { return }
         gathering.join(&session.lastTurn)
         var bytes = bytes
         if session.input.readableBytes == 0 {
             session.input = bytes
         } else {
-            // What is parsed goes first: with frames that never end where a read ends it would all be kept.
+            // Discard what is parsed: if frames never end where a read ends, all of it would be kept.
             session.input.discardReadBytes()
             session.input.writeBuffer(&bytes)
         }

@@ -1,18 +1,18 @@
 import LeaseStore
 import NIOCore
 
-/// The end: a stop answers what was received, and waits for clients as long as they read; after a failed sync nobody is
-/// told anything.
+/// The end: a stop answers what was received, and waits for clients as long as they read. After a failed sync nobody is
+/// answered.
 extension Engine {
     /// Answers what was received, reads no more, and closes every connection.
     ///
-    /// Received is what the sockets hold when the stop comes; a client that goes on sending is cut off after a while.
+    /// That includes what the sockets hold when the stop comes; a client that goes on sending is cut off after a while.
     ///
-    /// - Throws: ``StoreError`` when a sync has failed, before or meanwhile: the process is to end without another word.
+    /// - Throws: ``StoreError`` if a sync has failed, before or meanwhile: the process must end without another word.
     func drain() async throws(StoreError) {
         if state == .running {
             state = .lastLook(turns: Self.lastLooks)
-            // Whether the sockets hold something is not known before the loop has looked.
+            // Whether the sockets hold something is not known until the loop has looked.
             hasRead = true
             await withCheckedContinuation { continuation in
                 drained = { continuation.resume() }
@@ -22,10 +22,10 @@ extension Engine {
         if let failure { throw failure }
     }
 
-    /// How many turns a stop goes on reading at the most.
+    /// How many turns a stop goes on reading at most.
     private static let lastLooks = 64
 
-    /// Reads on for as long as the sockets have something, then no more: what came before the stop is answered.
+    /// Reads on as long as the sockets have something, then no more: what came before the stop is answered.
     func lookOnceMore(turns: Int) {
         guard hasRead || !deferred.isEmpty || listings.readsUnderWay > 0 || !listings.isEmpty, turns > 0 else {
             state = .draining
@@ -44,14 +44,14 @@ extension Engine {
             dropWhoDoesNotRead()
             return scheduleTurn()
         }
-        // Who waits for a list goes on behind it, and what comes of that is a look again.
+        // A client that waits for a list continues after it, which leads to another look.
         guard hasRead || !deferred.isEmpty else { return }
         hasRead = false
         state = .lastLook(turns: turns - 1)
         wakeUp?.call()
     }
 
-    /// Closes every connection at once, whatever is still to be written.
+    /// Closes every connection at once and drops what is still to be written.
     func dropConnections() {
         for session in sessions.values {
             session.channel.close(promise: nil)
@@ -60,7 +60,7 @@ extension Engine {
 
     /// Closes the store.
     ///
-    /// - Throws: ``StoreError`` if that failed; what was answered is durable all the same.
+    /// - Throws: ``StoreError`` if that fails; what was answered is durable nevertheless.
     func close() throws(StoreError) {
         stopTimers()
         guard state != .failed else { return }
@@ -71,7 +71,7 @@ extension Engine {
     private func stopTimers() {
         timer?.stop()
         wakeUp?.stop()
-        // Their descriptors may be somebody else's soon.
+        // Their descriptors may soon belong to something else.
         timer = nil
         wakeUp = nil
     }
@@ -89,9 +89,9 @@ extension Engine {
         drained = nil
     }
 
-    /// Drops the clients that have read nothing of what they are sent since the last look, and looks again.
+    /// Drops the clients that have read nothing since the last look, and schedules the next look.
     ///
-    /// - Parameter before: What each had yet to read then, in bytes.
+    /// - Parameter before: What each client had yet to read at the last look, in bytes.
     func dropWhoDoesNotRead(_ before: [SessionID: Int] = [:]) {
         guard state == .draining, !sessions.isEmpty else { return }
         var unread: [SessionID: Int] = [:]
@@ -108,6 +108,6 @@ extension Engine {
         }
     }
 
-    /// How long a client may read nothing of what it is sent once the daemon stops.
+    /// Once the daemon stops, how long a client may read nothing of what it is sent.
     private static let readingPause = TimeAmount.seconds(2)
 }

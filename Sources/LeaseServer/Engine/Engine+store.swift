@@ -4,9 +4,10 @@ import LeaseWire
 import Logging
 import NIOCore
 
-/// The commands of values, prefixes and keys.
+/// The commands on values, prefixes and keys.
 ///
-/// Writes, and the reads of one thing, are decided in the turn and rest on its commit. Lists are read beside the loop.
+/// Writes, and reads of a single thing, are decided in the turn and rest on its commit. Lists are read off the event
+/// loop.
 extension Engine {
     /// - Throws: the refusal to reply, if the session may not see the list that it asks for.
     func store(_ command: Command, for session: Session, now: Moment) throws(LeaseError) {
@@ -37,7 +38,7 @@ extension Engine {
             try session.caller.permit(.read, onAllUnder: query.prefix)
             list(.keys(prefix: query.prefix, after: query.after, count: query.count ?? .max), for: session, now: now)
         case .keysRange(let query):
-            // A key's hash says nothing about how it begins.
+            // A key's hash says nothing about how the key begins.
             try session.caller.permit(.read, onAllUnder: [])
             list(
                 .range(low: query.low, high: query.high, after: query.after, count: query.count ?? .max),
@@ -74,7 +75,7 @@ extension Engine {
 
     /// Decides a request; the reply rests on the turn's commit.
     ///
-    /// Returns whether it was not refused.
+    /// Returns `false` if it was refused.
     @discardableResult
     private func perform(
         _ request: StoreRequest,
@@ -100,7 +101,7 @@ extension Engine {
             return true
         case .failure(let error):
             if case .removeKeys = request, error.code == .tooBig {
-                // It has looked at as many children as are too many, and the next one would again.
+                // The command has counted children up to the limit, and the next one would again.
                 session.turnCommands += TurnLoad.wholeShare.commands
             }
             counters.refused(error.code)

@@ -6,20 +6,20 @@ import NIOCore
 
 /// Turns: what is read together is decided together, committed together and answered together.
 extension Engine {
-    /// Has the session's replies written at the end of this turn.
+    /// Makes this turn write the session's replies, and schedules its end.
     func joinTurn(_ session: Session) {
         enterTurn(session)
         scheduleTurn()
     }
 
-    /// Has the session's replies written at the end of the turn that is under way.
+    /// Makes the turn under way write the session's replies.
     func enterTurn(_ session: Session) {
         guard !session.isInTurn else { return }
         session.isInTurn = true
         turn.append(session)
     }
 
-    /// Has a turn end, after all that the loop has read by now.
+    /// Ends the turn after everything that the loop has read so far.
     func scheduleTurn() {
         guard !isTurnScheduled, isServing else { return }
         isTurnScheduled = true
@@ -73,7 +73,7 @@ extension Engine {
             releaseHoldings(of: freed)
             settleGrants()
             settleAttachments()
-            // Behind the replies of waiters and ties, which are written only now.
+            // After the replies of waiters and ties, which are written only now.
             announce()
         } catch {
             switch error {
@@ -99,7 +99,7 @@ extension Engine {
         readOn(from: answered)
     }
 
-    /// Ends a turn: sees to it that the next one comes when it is due.
+    /// Finishes a turn: the next one comes when it is due.
     private func rest(now: Moment) {
         guard isServing else { return }
         tellStatus(now: now)
@@ -109,7 +109,7 @@ extension Engine {
         } else {
             timer?.arm(
                 at: schedule.nextWakeUp(
-                    // What is lost ends, and what is free is granted, at once, or when the store takes it again.
+                    // Lost tenures end and free leases are granted at once, or when the store may be tried again.
                     earliestDue: holdings.lost.isEmpty && unserved.isEmpty ? backend.earliestDue() : now.boot,
                     earliestWaitEnd: waiting.earliestEnd()?.instant
                 )
@@ -124,17 +124,17 @@ extension Engine {
         }
     }
 
-    /// How far a turn has come with ending tenures by time.
+    /// How far a turn has come in ending tenures by time.
     enum Sweep {
-        /// All whose time had come are ended.
+        /// All tenures whose time had come have ended.
         case whole
         /// There are more.
         case partial
-        /// The store does not take it, in this turn or shortly before it.
+        /// Refused by the store, in this turn or shortly before.
         case refused(LeaseError)
     }
 
-    /// Ends tenures whose time has come, a slice a turn.
+    /// Ends tenures whose time has come, a slice per turn.
     private func sweep(now: Moment) -> Sweep {
         if let refusal, !schedule.maySweep(now: now.boot) { return .refused(refusal) }
         return backend.expire(now: now, limit: Schedule.sweepSlice) ? .partial : .whole
@@ -175,11 +175,11 @@ extension Engine {
         lose(unheardGrants.commitRefused())
         isRefused = true
         self.refusal = refusal
-        // Whatever ended by time is still held in memory: trying again at once would spin.
+        // Tenures that ended by time are still held in memory: trying again at once would spin.
         schedule.delaySweep(now: now.boot)
     }
 
-    /// Gives out the turn's replies, one flush a connection, and tells who was in the turn.
+    /// Writes the turn's replies, one flush per connection; returns the turn's sessions.
     private func flush() -> [Session] {
         let sessions = turn
         turn = []
@@ -193,7 +193,7 @@ extension Engine {
             if isOver, !session.isClosing {
                 session.isEnding = true
                 session.isClosing = true
-                // Nothing is written after this, so that when it has gone out all has.
+                // Nothing is written after this: once it is out, everything is.
                 session.channel.writeAndFlush(bytes).whenComplete { [channel = session.channel] _ in
                     channel.close(promise: nil)
                 }
@@ -210,38 +210,38 @@ extension Engine {
         return sessions
     }
 
-    /// Reads on from those who have just been answered: of many clients most have sent their next command by the time
-    /// that all are answered, and reading it at once saves the loop's way to it.
+    /// Reads the sessions that were just answered.
     ///
-    /// Who is not read here is found by the loop, which looks at every socket before the turn ends.
+    /// Of many clients, most have sent their next command by the time that all are answered; reading it here saves a
+    /// trip through the loop. The loop finds the others: it looks at every socket before the turn ends.
     private func readOn(from answered: [Session]) {
         expected = answered.count >= Self.fewestToReadOn ? answered : []
         guard !expected.isEmpty, !isTurnScheduled else { return }
-        // The wake-up calls the turn that follows, and not the loop itself, which would see to no socket.
+        // The wake-up calls the next turn: if the loop did, it would look at no socket.
         isTurnScheduled = true
         readExpected()
         isTurnScheduled = false
         if !turn.isEmpty { wakeUp?.call() }
     }
 
-    /// Reads those who are expected, again and again as long as somebody has sent something.
+    /// Reads the expected sessions, again as long as one of them has sent something.
     private func readExpected() {
         guard state == .running else { return }
         while readExpectedOnce() {}
     }
 
-    /// Reads those who are expected, in the order in which they were answered, and keeps those who have sent nothing.
+    /// Reads the expected sessions in the order in which they were answered, and keeps those that have sent nothing.
     ///
-    /// It ends where a few in a row have sent nothing yet, since those behind them were answered later.
+    /// It stops after a few misses in a row, since the others were answered later.
     ///
-    /// Returns whether somebody had sent something.
+    /// Returns whether a session had sent something.
     private func readExpectedOnce() -> Bool {
         var (asked, kept, misses) = (0, 0, 0)
         var hasFound = false
         while asked < expected.count, misses < Self.mostMisses {
             let session = expected[asked]
             asked += 1
-            // Neither who is gone, nor whom the loop has read meanwhile.
+            // Skip sessions that are gone, or that the loop has read meanwhile.
             guard session.isReading, !session.isEnding, !gathering.hasJoined(session.lastTurn) else { continue }
             if session.read(into: &readBuffer) {
                 hasFound = true
@@ -257,9 +257,9 @@ extension Engine {
         return hasFound
     }
 
-    /// Of fewer clients hardly any has sent something again by then.
+    /// With fewer clients, hardly any has sent its next command by then.
     private static let fewestToReadOn = 8
-    /// After so many in a row that have sent nothing, nobody else is asked.
+    /// After this many misses in a row, no other session is read.
     private static let mostMisses = 3
 
     func updateReading(of session: Session) {

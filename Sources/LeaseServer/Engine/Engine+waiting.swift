@@ -5,23 +5,23 @@ import NIOCore
 
 /// `ACQUIRE`, and waiting for it.
 ///
-/// A lease that becomes free is granted at the end of the turn, within the same commit, to whoever waits first:
+/// A lease that becomes free is granted to its first waiter at the end of the turn, within the same commit:
 ///
 ///     release, expiry, …  ──┐
 ///     closes of the turn  ──┼→ waits whose time is up end → tenures end → the first in each line is granted → commit
 ///     new requests        ──┘
 ///
-/// A request that finds its lease free with others in line is not served before them: without `WAIT` it is put off to
-/// after the grants of the turn, and answered then. So is an import of such a lease. Whoever asks about it, or ends its
-/// tenure, is served behind the commit: none has it free.
+/// A request that finds its lease free with others in line is served after them; without `WAIT`, or as an import, in
+/// the same turn. A command that asks about the lease, or ends its tenure, is served after the commit: no commit has
+/// the lease free.
 extension Engine {
-    /// A waiter that was granted in this turn; it stays in line until that is durable.
+    /// A waiter granted in this turn; it stays in line until the grant is durable.
     struct WaitedGrant {
         let id: WaiterID
         let fence: Token
     }
 
-    /// A request that comes after those who wait.
+    /// A request that is served after those in line.
     enum PutOff {
         case acquire(AcquireCommand)
         case importEntries([StoreEntry])
@@ -30,7 +30,7 @@ extension Engine {
     func acquire(_ command: AcquireCommand, for session: Session, now: Moment) throws(LeaseError) {
         endIfLost(command.name, now: now)
         if isAboutToBeGranted(command.name, now: now) {
-            // The store, which would say so, is asked only when the line has been served.
+            // The store would check this, but it is asked only after the line has been served.
             try session.caller.permit(.acquire, on: command.name)
             if let wait = command.wait {
                 try self.wait(for: command, upTo: wait, session, now)
@@ -47,7 +47,7 @@ extension Engine {
         answerAcquisition(result, command, session, now)
     }
 
-    /// Imports entries; if one is about a lease that others wait for and that is free, after them.
+    /// Imports entries; after the waiters, if one is about a free lease that others wait for.
     func importEntries(_ entries: [StoreEntry], for session: Session, now: Moment) {
         endIfLost(among: entries.lazy.filter { $0.lease != nil }.map { LeaseName($0.key) }, now: now)
         if entries.contains(where: { $0.lease != nil && isAboutToBeGranted(LeaseName($0.key), now: now) }) {
@@ -57,11 +57,10 @@ extension Engine {
         }
     }
 
-    /// Keeps a command about leases until this turn's grants are durable, if it grants one of these; tells whether it
-    /// did.
+    /// Postpones a command about leases that this turn will grant until the grants are durable; returns whether it did.
     ///
-    /// What the store has refused to grant, or to end, is as it is until the store takes it, and what was kept in a
-    /// turn that was refused is not kept again.
+    /// Not for a lease whose grant or end the store has refused, and not again after a refused commit: otherwise a
+    /// command could wait as long as the disk is full.
     func putOffUntilCommit(_ command: Command, on names: some Sequence<LeaseName>, _ session: Session, now: Moment)
         -> Bool
     {
@@ -74,7 +73,7 @@ extension Engine {
         return true
     }
 
-    /// Whether the turn's end grants a lease, which is free, to the first in its line.
+    /// Whether a lease is free and has waiters, so that this turn grants it.
     private func isAboutToBeGranted(_ name: LeaseName, now: Moment) -> Bool {
         waiting.lines.count > 0 && waiting.lines.count(for: name) > 0 && isFree(name, now: now)
     }
@@ -91,7 +90,7 @@ extension Engine {
         _ now: Moment
     ) {
         if case .success = result {
-            // It may be the token of a grant whose reply is still unwritten.
+            // The token may be that of a grant whose reply is still unwritten.
             unheardGrants.hear(of: command.name)
             if command.binds {
                 attachments.add(.bound, of: command.name, on: session)
@@ -100,7 +99,7 @@ extension Engine {
         reply(result, on: command.name, session, now)
     }
 
-    /// Whether a lease can be granted; a tenure whose time has come ends.
+    /// Whether a lease can be granted; ends a tenure whose time has come.
     private func isFree(_ name: LeaseName, now: Moment) -> Bool {
         backend.perform(.holder, on: name, by: Caller.daemon, now: now) == .success(.tenure(nil))
     }
@@ -112,7 +111,7 @@ extension Engine {
         _ now: Moment
     ) throws(LeaseError) {
         guard sessions[session.id] != nil, !isStopping else {
-            // Nobody is there to be granted, or the line would not outlive the daemon: the connection just closes.
+            // Nobody is there to be granted, or the line ends with the daemon: the connection just closes.
             session.isEnding = true
             return
         }
@@ -155,9 +154,9 @@ extension Engine {
 
     // MARK: - The end of a wait
 
-    /// Ends the waits whose time is up, and those of clients that have closed their writing side.
+    /// Ends waits whose time is up, and those of clients that have closed their writing side.
     ///
-    /// A connection that is wholly gone has left its line already, and what it had sent behind its wait is dropped.
+    /// Waiters whose connections are entirely gone have left their lines; what they sent after the wait is dropped.
     func endWaits(now: Moment) {
         let closed = closedWaits
         closedWaits = []
@@ -182,12 +181,12 @@ extension Engine {
         }
     }
 
-    /// Grants the lease that a waiter waits for to the first in its line, if its tenure ended before the wait does.
+    /// Grants a waiter's lease to the first in its line, if the tenure ended before the wait does.
     ///
-    /// The turn may have gone on for longer than was left of the wait; and both ends lie in the past when the daemon
-    /// has been stopped for a while, or the machine suspended.
+    /// The turn may outlast the wait; and both ends are past if the daemon was stopped for a while, or the machine
+    /// suspended.
     ///
-    /// - Parameter freedAt: when the leases became free whose tenures this turn has ended by now.
+    /// - Parameter freedAt: when the leases became free whose tenures this turn has ended so far.
     private func grantWhatEnded(
         before end: BootInstant,
         awaitedBy id: WaiterID,
@@ -197,7 +196,7 @@ extension Engine {
         guard let name = waiting.lines[id]?.name else { return }
         if let tenure = backend.tenure(of: name) {
             guard let tenureEnd = tenure.end, tenureEnd < end,
-                // What the store has just refused is not tried again for each of them.
+                // What the store has just refused is not tried again for each waiter.
                 schedule.maySweep(now: now.boot), isFree(name, now: now)
             else { return }
         } else {
@@ -212,7 +211,7 @@ extension Engine {
 
     /// Answers a waiter that has left its line without a grant.
     ///
-    /// - Parameter restsOnCommit: Whether the error tells of what the turn has decided.
+    /// - Parameter restsOnCommit: Whether the error depends on what the turn has decided.
     func endWait(of session: Session, _ error: LeaseError, restsOnCommit: Bool = false) {
         session.wait = nil
         counters.refused(error.code)
@@ -224,7 +223,7 @@ extension Engine {
         wake(session)
     }
 
-    /// Has a session go on with the commands behind the one that waited.
+    /// Continues with the session's commands after the one that waited.
     private func wake(_ session: Session) {
         session.isWaiting = false
         enterTurn(session)
@@ -236,8 +235,8 @@ extension Engine {
 
     // MARK: - Grants
 
-    /// Grants the leases that have become free in this turn, each to the first in its line; then serves what was put
-    /// off.
+    /// Grants the leases freed in this turn, each to the first in its line; then serves the requests held back for
+    /// that.
     ///
     /// Returns the leases whose tenures have ended in this turn.
     func grantFreed(now: Moment) -> [LeaseName] {
@@ -260,8 +259,7 @@ extension Engine {
         return freed + grantLines(now: now)
     }
 
-    /// Grants what a refused commit has left free, once the store may be tried again, and before anybody who came
-    /// later.
+    /// Grants what a refused commit left free, once the store may be tried again, before any later request.
     private func grantUnserved(now: Moment) {
         guard !unserved.isEmpty, schedule.maySweep(now: now.boot) || !putOffRequests.isEmpty else { return }
         let names = unserved
@@ -273,7 +271,7 @@ extension Engine {
 
     private func grantLines(now: Moment) -> [LeaseName] {
         var all: [LeaseName] = []
-        // A grant may end a tenure that was over, so that it looks again.
+        // A grant may end a tenure whose time was over.
         while case let names = (freed + backend.takeFreed()).map(\.name), !names.isEmpty {
             freed = []
             all += names
@@ -297,14 +295,14 @@ extension Engine {
             case .success:
                 preconditionFailure("a grant is answered with its token")
             case .failure(let error):
-                // This one cannot have it, whoever holds it: the next one may.
+                // This waiter cannot have the lease at all, but the next one may.
                 guard let (_, session) = waiting.leave(id), let session = sessions[session] else { continue }
                 endWait(of: session, error, restsOnCommit: true)
             }
         }
     }
 
-    /// Whether a waiter has left its line, which is asked of its connection: the loop may be yet to see it.
+    /// Whether a waiter has left its line, according to its socket: the loop may not have seen it yet.
     private func hasLeft(_ id: WaiterID, _ name: LeaseName) -> Bool {
         guard let session = waiting.session(of: id).flatMap({ sessions[$0] }) else { return false }
         switch session.closedSides {
@@ -314,7 +312,7 @@ extension Engine {
             waiting.leave(id)
             endWait(of: session, Self.closedWait(for: name))
         case .both:
-            // Nobody is there to be told, and what came behind the wait is dropped with the connection.
+            // Nobody is there to be told; what came after the wait is dropped with the connection.
             waiting.leave(id)
             session.wait = nil
             if !isStopping { holdings.close(session.id) }
@@ -322,7 +320,7 @@ extension Engine {
         return true
     }
 
-    /// The turn's grants are durable: their waiters leave the lines with their tokens.
+    /// The turn's grants are durable: their waiters leave the lines and get their tokens.
     func settleGrants() {
         let grants = grants
         self.grants = []
@@ -337,9 +335,9 @@ extension Engine {
         waiting.restoreEnds()
     }
 
-    /// Nothing of the turn's grants has happened: their waiters wait on.
+    /// The turn's grants were refused: all waiters stay in line.
     ///
-    /// So do those who came behind a grant that is taken back, and their lease is free: no end will tell of it.
+    /// Their leases are free, though no tenure's end will tell.
     func dropGrants() {
         grants = []
         waiting.restoreEnds()

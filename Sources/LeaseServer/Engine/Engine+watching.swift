@@ -3,14 +3,14 @@ import LeaseWire
 import Logging
 import NIOCore
 
-/// Watching: who is told of what happens to leases.
+/// Watching: who is told what happens to leases.
 ///
-/// What a turn has done is told after its commit, in the journal's order, and goes out with the turn's replies: a client that
-/// watches what it changes itself reads the replies of the turn first. Messages do not wait for their readers. What a
+/// What a turn has done is announced after its commit, in the journal's order, and goes out with the turn's replies: a
+/// client that watches its own changes reads the turn's replies first. Messages do not wait for their readers. What a
 /// subscriber's socket has not taken is counted, and past the limit the subscriber is dropped.
 extension Engine {
     func watching(_ command: Command, for session: Session) throws(LeaseError) {
-        // A connection that went away with its commands still held back must leave nothing behind.
+        // A connection that closed while its commands were held back must leave nothing behind.
         guard sessions[session.id] != nil else { return }
         defer { backend.isWatched = !subscriptions.isEmpty }
         switch command {
@@ -55,13 +55,13 @@ extension Engine {
         }
     }
 
-    /// Ends a subscription to a name, and says so.
+    /// Ends a subscription to a name, and confirms that.
     func unsubscribe(_ session: Session, from name: LeaseName) {
         subscriptions.unsubscribe(session.id, from: name)
         confirm(session) { $0.writeUnsubscribed(.channel, name.bytes, count: $1, to: &$2) }
     }
 
-    /// Ends a subscription to a pattern, and says so.
+    /// Ends a subscription to a pattern, and confirms that.
     func unsubscribe(_ session: Session, from glob: Glob) {
         subscriptions.unsubscribe(session.id, from: glob)
         confirm(session) { $0.writeUnsubscribed(.pattern, glob.bytes, count: $1, to: &$2) }
@@ -72,12 +72,11 @@ extension Engine {
         session.reply { write($0, count, &$1) }
     }
 
-    /// Whether the session hears of leases in RESP2, where it may send next to nothing else.
+    /// Whether the session has subscriptions in RESP2, where it may send hardly anything else.
     func isConfined(_ session: Session) -> Bool {
         session.encoder.version == .resp2 && subscriptions.count(of: session.id) > 0
     }
 
-    /// Ends all that a session subscribed to.
     func endSubscriptions(of id: SessionID) {
         subscriptions.unsubscribe(id)
         backend.isWatched = !subscriptions.isEmpty
@@ -85,13 +84,13 @@ extension Engine {
 
     // MARK: - Messages
 
-    /// Tells what the turn's commit has made durable.
+    /// Sends messages about what the turn's commit has made durable.
     func announce() {
         guard !subscriptions.isEmpty else { return }
         let limits = configuration.limits
         var overrun: [SessionID] = []
         for announcement in backend.takeAnnouncements() {
-            // Made once, and only if there is somebody to read it.
+            // Made once, and only if somebody reads it.
             var message: String?
             // A watcher whose socket fails is unsubscribed meanwhile.
             for (id, glob) in subscriptions.watchers(of: announcement.name) {
@@ -104,7 +103,7 @@ extension Engine {
                 counters.messages += 1
                 backlog.add(size, for: id)
                 if backlog.isOver(id, limits: limits) {
-                    // Only what its socket does not take is behind.
+                    // Only what its socket does not take counts.
                     offer(session)
                 }
                 if backlog.isOver(id, limits: limits) {
@@ -119,7 +118,7 @@ extension Engine {
         }
     }
 
-    /// Closes the connection of a subscriber that does not read, whatever is still to be written.
+    /// Closes the connection of a subscriber that does not read, and drops what is still to be written.
     private func drop(_ id: SessionID) {
         guard let session = sessions[id] else { return }
         counters.droppedSubscribers += 1
@@ -133,19 +132,20 @@ extension Engine {
         endSubscriptions(of: id)
         backlog.forget(id)
         session.isClosing = true
-        // A token was offered to its socket before, with all that was there.
+        // Any token among them was offered to the socket before.
         _ = session.replies.take()
         session.channel.close(promise: nil)
     }
 
-    /// Writes what there is of a session's replies before the end of the turn.
+    /// Writes a session's replies before the end of the turn.
     private func offer(_ session: Session) {
         let bytes = takeReplies(of: session)
         if bytes.readableBytes > 0 { write(bytes, to: session) }
     }
 
-    /// Takes a session's replies, of which those up to the tokens of waited grants are written at once; these are lost
-    /// if that fails.
+    /// Takes a session's replies.
+    ///
+    /// Those up to the tokens of waited grants are written at once; if that fails, the grants are lost.
     func takeReplies(of session: Session) -> ByteBuffer {
         var bytes = session.replies.take()
         counters.bytesOut += Int64(bytes.readableBytes)
@@ -159,7 +159,7 @@ extension Engine {
         return bytes
     }
 
-    /// Writes a session's replies, and counts what there is of messages until the socket has taken them.
+    /// Writes a session's replies; messages among them are counted until the socket has taken them.
     func write(_ bytes: ByteBuffer, to session: Session) {
         let id = session.id
         var counted = session.takeMessageBytes()

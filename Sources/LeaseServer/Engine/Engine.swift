@@ -9,18 +9,16 @@ import NIOCore
 ///     sockets → parse → decide ─┼→ one commit a turn ───┼→ replies → sockets
 ///     timer   → expire ─────────┘                       └→ next wake-up, folding
 ///
-/// All that is read in one turn is decided in order and committed together at the turn's end; then all replies go out,
-/// one flush a connection. A turn of several clients looks at the sockets again before it ends. While the disk syncs,
-/// the next turn gathers in the socket buffers. If the store refuses the commit, every reply that rested on it is
-/// `IOERR`; if a sync fails, nobody is answered, the connections are closed, and ``failure`` ends the process: the file
+/// Everything read in one turn is decided in order and committed together; then all replies go out, one flush per
+/// connection. A turn of several clients looks at the sockets again before it ends. While the disk syncs, the next
+/// turn's input gathers in the socket buffers. If the store refuses the commit, every reply that rested on it becomes
+/// `IOERR`. If a sync fails, nobody is answered, the connections are closed, and ``failure`` ends the process: the file
 /// decides at the next start.
 ///
-/// The engine's executor is the event loop of all connections. There is no lock, and nothing to lock: a turn is never
-/// interrupted.
+/// The executor is the event loop of all connections, and a turn is never interrupted, so there is no lock.
 actor Engine {
     nonisolated let eventLoop: any EventLoop
 
-    /// The event loop.
     nonisolated var unownedExecutor: UnownedSerialExecutor { eventLoop.executor.asUnownedSerialExecutor() }
 
     let backend: any LeaseBackend
@@ -34,92 +32,81 @@ actor Engine {
 
     private(set) var configuration: ServerConfiguration
     var sessions: [SessionID: Session] = [:]
-    /// How many connections each user has.
     var connectionCounts = UserCounts()
     var lastSessionID: Int64 = 0
     var counters = Counters()
-    /// Who is told of what happens to leases.
     var subscriptions = Subscriptions()
-    /// What they have not read yet.
     var backlog = MessageBacklog()
 
-    /// The sessions with something to write at the end of the turn.
+    /// Sessions with something to write at the end of the turn.
     var turn: [Session] = []
     var isTurnScheduled = false
-    /// Those who were answered in the last turn, if they were many, as far as they have not been read since.
+    /// Sessions answered in the last turn and not read since; empty if there were fewer than `fewestToReadOn`.
     var expected: [Session] = []
-    /// What was read last past a channel.
+    /// The buffer for reads that bypass the channel.
     var readBuffer = ByteBuffer()
-    /// Whether what a holder sent before it went is being done, ahead of a command of somebody else.
+    /// Whether a dead holder's input is being processed, ahead of another session's command.
     var isReadingBehind = false
-    /// What the turn has done by now.
+    /// How much the turn has done so far.
     var load = TurnLoad()
-    /// Whether a turn is past its commit: nothing is decided until it is over, so that folding finds no batch.
+    /// Whether the turn is past its commit: until it is over nothing is decided, so that folding finds no open batch.
     var isGivingOut = false
-    /// The sessions that go on in the next turn: their commands were cut, or came while replies were given out.
+    /// Sessions that continue in the next turn: their commands were cut, or came while replies were being written.
     var deferred: [Session] = []
-    /// The sessions with a command that is done once the turn's grants are durable.
+    /// Sessions with a command that waits until the turn's grants are durable.
     var kept: [Session] = []
-    /// How long a turn goes on gathering what is committed together.
+    /// How long a turn gathers commands to commit together.
     var gathering = Gathering()
-    /// Whether a turn has left work over.
+    /// Whether a turn has left work for the next one.
     ///
-    /// The next one is called by the wake-up, and not by the loop itself, which would
-    /// see to no socket as long as each turn calls another.
+    /// The wake-up calls that turn: if the loop did, it would look at no socket as long as turns call each other.
     var hasMoreWork = false
-    /// Who waits to hear that a turn has gone through the store.
+    /// Called once a turn has gone through the store.
     private var pings: [@Sendable () -> Void] = []
-    /// Who waits for a lease.
     var waiting = WaitingRoom()
-    /// Requests that found others in line for a free lease: they are served after them, in the same turn.
+    /// Requests that found others in line for a free lease: they are served after those, in the same turn.
     var putOffRequests: [(session: Session, request: PutOff)] = []
-    /// The sessions that wait and whose clients have closed their writing side in this turn.
+    /// Waiting sessions whose clients have closed their writing side in this turn.
     var closedWaits: [Session] = []
-    /// The leases that are free with others in line, since the commit that granted them was refused.
+    /// Free leases with waiters: the commit that granted them was refused.
     var unserved: [LeaseName] = []
-    /// The leases that this turn has set free, as far as their lines are yet to be served.
+    /// Leases freed in this turn whose waiters have not been served yet.
     var freed: [FreedLease] = []
-    /// The waiters that this turn has granted.
+    /// Waiters that were granted a lease in this turn.
     var grants: [WaitedGrant] = []
-    /// What is to be logged once the turn's commit has made it true.
+    /// What to log once the turn is committed.
     var notes = CommitNotes()
-    /// What bound and tied tenures hang on.
     var holdings = Holdings()
-    /// What this turn changes about that.
     var attachments = AttachmentChanges()
-    /// The tenures that this turn has ended before its end since their connections are gone, by their fences.
+    /// Fences of the tenures that this turn has already ended because their connections are gone.
     var endedAsLost: [LeaseName: Token] = [:]
-    /// The waited grants whose replies the sockets have not taken yet.
     var unheardGrants = UnheardGrants()
-    /// How many connections are ties.
     var tieCounts = UserCounts()
-    /// How many ties the descriptor store has been given and has not answered for; each has a descriptor of its own.
+    /// How many ties are being stored in the descriptor store; each takes a second descriptor meanwhile.
     var tiesBeingKept = 0
-    /// Lists that are under way.
     var listings = ListingLine()
 
     var schedule = Schedule()
     var folding = Folding()
     /// Whether the store has refused the commit of the turn that is ending.
     var isRefused = false
-    /// Why the store refused the last commit that it refused.
+    /// Why the store last refused a commit.
     var refusal: LeaseError?
-    /// That the store refuses commits.
+    /// The store refuses commits.
     var commitFault = OngoingFault()
-    /// That connections cannot be accepted.
+    /// Connections cannot be accepted.
     var acceptFault = OngoingFault()
     private var report: (@Sendable (ServerStatus) -> Void)?
     private var toldStatus: ServerStatus?
     var state = State.running
-    /// The failure that has ended the engine.
     var failure: StoreError?
     var drained: (@Sendable () -> Void)?
-    /// Whether bytes have come since it was last asked, or sockets that were not read are read again.
+    /// Whether, since the last look, bytes have come or unread sockets are read again.
     var hasRead = false
 
     enum State: Equatable {
         case running
-        /// What the sockets hold already is still read, for so many turns more at the most.
+        /// What the sockets already hold is still read, for at most this many more turns.
         case lastLook(turns: Int)
         /// No more is read; what was received is answered.
         case draining
@@ -151,7 +138,7 @@ actor Engine {
     /// Starts an engine on `eventLoop`, with its timer.
     ///
     /// - Parameters:
-    ///   - tieStore: where ties are kept over a restart, if anywhere.
+    ///   - tieStore: where ties are kept across a restart, if anywhere.
     ///   - failed: called once, when a sync has failed and the process must end.
     static func start(
         on eventLoop: any EventLoop,
@@ -176,26 +163,26 @@ actor Engine {
     }
 
     private func startTimers() async throws {
-        // What the loop has of them may outlive the engine, as when the daemon ends for a failed sync.
+        // The loop may keep these closures after the engine is gone, as when a failed sync ends the daemon.
         wakeUp = try await LoopWakeUp.start(on: eventLoop) { [weak self] in
             self?.assumeIsolated { $0.scheduleTurn() }
         }
         timer = try await DeadlineTimer.start(on: eventLoop) { [weak self] in
             self?.assumeIsolated { $0.timerFired() }
         }
-        // The first turn sets it to what the store brought along.
+        // The first turn sets the timer for the tenures that the store has loaded.
         scheduleTurn()
     }
 
-    // MARK: - Beside the turns
+    // MARK: - Outside the turns
 
-    /// The timer has fired: a turn sees to what has become due.
+    /// The timer has fired: handles what has become due.
     func timerFired() {
         timer?.didFire()
         scheduleTurn()
     }
 
-    /// Goes through the engine to the store and back, once.
+    /// Makes one round trip through the engine to the store.
     ///
     /// - Throws: ``StoreError`` if the store does not answer.
     func probe() throws(StoreError) {
@@ -225,7 +212,7 @@ actor Engine {
         answered.forEach { $0() }
     }
 
-    /// Has `report` called with the status, now and when it has changed.
+    /// Calls `report` with the status, now and after each change.
     func reportStatus(_ report: @escaping @Sendable (ServerStatus) -> Void) {
         self.report = report
         scheduleTurn()
@@ -244,7 +231,7 @@ actor Engine {
         }
     }
 
-    /// Takes over a configuration that has been read anew: limits, administrators, access rules, retention.
+    /// Applies a reloaded configuration: limits, administrators, access rules, retention.
     func apply(_ configuration: ServerConfiguration) {
         self.configuration = self.configuration.reloaded(as: configuration)
         backend.apply(configuration.ledger)

@@ -1,39 +1,37 @@
-/// Whether a turn looks at the sockets again before it commits, so that more clients share its sync.
+/// Decides whether to read the sockets again before committing, so that more clients share one sync.
 ///
-/// Otherwise clients fall into halves: one sends while the other's commit is under way, and each sync serves only one of
-/// them. Those who have just been answered send again within the time that it takes to read the others, so that a turn that
-/// looks again finds them. A look that finds nobody costs a few system calls, and is left out where nobody is missing: a turn
-/// that has come to as many clients as the last two together is committed at once, and so is a lone client. Where clients have
-/// fallen into halves, those two are all of them.
+/// Without this, clients split into two halves that alternate, and each sync serves only half. Clients that were just
+/// answered send again while the others are being read, so another look finds them. A look that finds nobody costs a
+/// few system calls. A turn looks again while clients of the last two turns are missing; a lone client, or a complete
+/// turn, commits at once. If clients have already split, the last two turns together are all of them.
 struct Gathering {
     /// With fewer clients a turn is committed at once.
     static let fewestClients = 2
-    /// How many times a turn looks again for those who are missing, whether it finds somebody or not.
+    /// How many times a turn looks again for missing clients, even if a look finds none.
     static let fewestLooks = 2
-    /// How many times it does so at the most, as long as it finds more.
+    /// How many times at most, as long as each look finds more.
     static let mostLooks = 8
 
-    /// The number of a turn.
     typealias Turn = Int
 
-    /// The turn under way.
+    /// The number of the turn under way.
     private var turn: Turn = 1
     private var clients = 0
-    /// How many of them were in the turn before it.
+    /// How many of them were also in the turn before it.
     private var returning = 0
     private var clientsBefore = 0
-    /// How many clients the last two turns had; none of them is counted twice.
+    /// How many different clients the last two turns had.
     private var regulars = Int.max
 
     private var looks = 0
     private var clientsAtLastLook = 0
 
-    /// Whether a turn is looking again.
+    /// Whether the turn is looking again.
     var isUnderWay: Bool { looks > 0 }
 
-    /// Counts a client that has sent something to the turn under way, once.
+    /// Counts a client that has sent something in the turn under way, once.
     ///
-    /// - Parameter last: the last turn that it was counted to, 0 before the first; is this one from now on.
+    /// - Parameter last: the last turn in which it was counted, 0 before the first; set to this turn.
     mutating func join(_ last: inout Turn) {
         guard last != turn else { return }
         if last == turn - 1 { returning += 1 }
@@ -41,10 +39,10 @@ struct Gathering {
         clients += 1
     }
 
-    /// Whether a client was counted to the turn under way, by the last turn that it was counted to.
+    /// Whether a client was counted in the turn under way, given the last turn in which it was counted.
     func hasJoined(_ last: Turn) -> Bool { last == turn }
 
-    /// Whether some of the last two turns have not sent anything to the one under way, of which there are several.
+    /// Whether clients of the last two turns are still missing from this turn, which has more than one client.
     var isMissingSome: Bool { clients >= Self.fewestClients && clients < regulars }
 
     /// Whether to look again before the turn under way ends.
@@ -59,7 +57,7 @@ struct Gathering {
         return true
     }
 
-    /// Ends the turn under way; those who join from now on are in the next.
+    /// Ends the turn under way; clients that join from now on are in the next.
     mutating func endTurn() {
         if clients > 0 {
             regulars = clients + clientsBefore - returning

@@ -1,10 +1,10 @@
 import LeaseCore
 import LeaseStore
 
-/// What the engine needs of a store: requests decided now, made durable together at the end of the turn.
+/// What the engine needs of a store: requests are decided now, and made durable together at the end of the turn.
 ///
-/// The seam between the engine and what it runs on. Everything is called from the engine's isolation alone. Answers may
-/// leave the engine after ``commit()`` has returned, and not before.
+/// The seam between the engine and what it runs on. Everything is called only from the engine's isolation. No answer
+/// may leave the engine before ``commit()`` has returned.
 protocol LeaseBackend: AnyObject {
     /// Decides a request and notes what it does.
     func perform(
@@ -25,10 +25,10 @@ protocol LeaseBackend: AnyObject {
     /// Issues a token without a lease.
     func issueToken(now: Moment) throws(LeaseError) -> Token
 
-    /// Ends up to `limit` tenures whose time has come, or notes that they are overdue, and tells whether there are more.
+    /// Ends up to `limit` tenures whose time has come, or notes that they are overdue; returns whether there are more.
     func expire(now: Moment, limit: Int) -> Bool
 
-    /// When time next does something to a tenure, or `nil` if it does nothing to any.
+    /// When time next changes a tenure, or `nil` if it changes none.
     func earliestDue() -> BootInstant?
 
     /// The tenure of a lease as decided so far, or `nil` if it is free; it may be past its end and not yet ended.
@@ -40,7 +40,7 @@ protocol LeaseBackend: AnyObject {
     /// The leases whose tenures have ended since the last call or commit, in order; some may be held again.
     func takeFreed() -> [FreedLease]
 
-    /// The last token that was issued or brought in, if one was; it may not be durable yet.
+    /// The last token that was issued or imported, if any; it may not be durable yet.
     var lastToken: Token? { get }
 
     /// Whether something was decided since the last commit.
@@ -49,50 +49,49 @@ protocol LeaseBackend: AnyObject {
     /// Makes durable what was decided since the last call.
     func commit() throws(CommitFailure)
 
-    /// Whether ``takeAnnouncements()`` is to have what becomes durable.
+    /// Whether announcements of what becomes durable are made, for ``takeAnnouncements()``.
     var isWatched: Bool { get set }
 
-    /// Takes what whoever watches is to be told: what the last ``commit()`` has made durable.
+    /// Takes the announcements of what the last ``commit()`` has made durable.
     func takeAnnouncements() -> [Announcement]
 
     /// How much of what is durable is not folded yet.
     var foldBacklog: Int64 { get }
 
-    /// The place of the last thing that is durable.
+    /// The sequence number of the last durable change.
     var lastDurableSequence: Int64 { get }
 
-    /// The place of the last thing that is folded; what is behind it, each ``read(_:limits:completion:)`` has to read
-    /// anew.
+    /// The sequence number of the last folded change; each ``read(_:limits:completion:)`` has to read the later ones
+    /// itself.
     var foldedThrough: Int64 { get }
 
-    /// Folds a slice of up to `limit` rows between two turns, and tells whether there is more; one that is paced is
-    /// shorter where it would take long.
+    /// Folds a slice of up to `limit` rows between two turns; returns whether there is more.
+    ///
+    /// A paced slice is shorter if it would take long.
     func fold(limit: Int, isPaced: Bool) throws(CommitFailure) -> Bool
 
-    /// Answers a query from the tables, beside the loop.
+    /// Answers a query from the tables, off the event loop.
     func read(
         _ query: StoreQuery,
         limits: ListLimits,
         completion: @escaping @Sendable (Result<StoreListing, any Error>) -> Void
     )
 
-    /// Whether the store's log is so long that no read is to begin beside another: with one always there it would never
-    /// end.
+    /// Whether the WAL is so long that no read may begin beside another: with a reader always there, it would grow
+    /// forever.
     var isWALOverlong: Bool { get }
 
-    /// Carries all of the log over that no read under way holds back.
+    /// Checkpoints all of the WAL that no read under way holds back.
     func checkpointWAL() throws(CommitFailure)
 
-    /// Goes to the store and back, for the watchdog.
+    /// Makes one round trip to the store, for the watchdog.
     func ping() throws(CommitFailure)
 
-    /// How many leases are in force.
     var leaseCount: Int { get }
 
-    /// The store's figures.
     var figures: StoreFigures { get }
 
-    /// Takes over limits that have changed.
+    /// Applies limits that have changed.
     func apply(_ configuration: LedgerConfiguration)
 
     /// Folds what is left and closes the store.

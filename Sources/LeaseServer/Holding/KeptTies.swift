@@ -4,8 +4,8 @@ package import SystemdNotify
 
 /// The ties that outlived the last daemon in the service manager's descriptor store.
 ///
-/// Of two ties of one tenure the later one counts. What is no tie, or not the one that counts, is closed, and is to be
-/// removed from the store.
+/// Of two ties of one tenure the later one counts. Anything that is not a tie, or not the one that counts, is closed,
+/// and must be removed from the store.
 package struct KeptTies: Sendable {
     struct Tie: Sendable {
         let name: TieName
@@ -14,7 +14,7 @@ package struct KeptTies: Sendable {
 
     /// One for each tenure.
     let ties: [Tie]
-    /// The names of the others.
+    /// The names of the others, to be removed from the store.
     let superfluous: [String]
 
     /// How the names of ties in the store begin.
@@ -23,7 +23,7 @@ package struct KeptTies: Sendable {
     /// No ties.
     package static let none = KeptTies([])
 
-    /// Takes what the service manager gave back; the descriptors belong to this value from now on.
+    /// Takes what the service manager gave back; this value owns the descriptors from now on.
     package init(_ stored: [PassedDescriptor]) {
         var latest: [Token: Tie] = [:]
         var superfluous: [String] = []
@@ -47,6 +47,6 @@ package struct KeptTies: Sendable {
         self.superfluous = superfluous
     }
 
-    /// The tenures that are tied still.
+    /// The fences of the tenures that are still tied.
     var fences: Set<Token> { Set(ties.map(\.name.fence)) }
 }

@@ -1,16 +1,15 @@
 import LeaseCore
 import SystemdNotify
 
-/// The name that a tie has in the service manager's descriptor store: the fence of its tenure, and a number that is
-/// greater for a later tie.
+/// The name of a tie in the service manager's descriptor store: the fence of its tenure, and a number that is greater
+/// for a later tie.
 ///
 ///     tie-1763900000000000-83120022
 ///
-/// A fence belongs to one tenure in all the life of a store, unless an import says otherwise; ties of such a one are not
-/// kept. If two ties of a tenure come back, the later one counts: the
-/// daemon died before it could have the other removed.
+/// A fence belongs to one tenure for the whole life of a store, unless an import says otherwise; ties of such a tenure
+/// are not kept. If two ties of a tenure come back, the later one counts: the daemon died before it could remove the
+/// other.
 struct TieName: Hashable, Sendable {
-    /// The beginning of every such name.
     static let prefix = "tie"
 
     let fence: Token
@@ -22,7 +21,7 @@ struct TieName: Hashable, Sendable {
         self.madeAt = madeAt.nanoseconds
     }
 
-    /// Reads a name, or `nil` if it is none of a tie.
+    /// Reads a name, or `nil` if it is not that of a tie.
     init?(_ text: String) {
         let parts = text.split(separator: "-", omittingEmptySubsequences: false)
         guard parts.count == 3, parts[0] == Self.prefix, let fence = Int64(parts[1]).flatMap(Token.init(rawValue:)),
@@ -32,6 +31,6 @@ struct TieName: Hashable, Sendable {
         self.madeAt = madeAt
     }
 
-    /// The name as the service manager is told it.
+    /// The name as the service manager gets it.
     var text: String { "\(Self.prefix)-\(fence)-\(madeAt)" }
 }

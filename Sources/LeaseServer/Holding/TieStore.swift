@@ -6,8 +6,9 @@ import SystemdNotify
 
 /// Hands ties to the service manager's descriptor store, so that a restart of the daemon loses none.
 ///
-/// The manager is told in order, on a thread that nobody else needs, since telling it may wait. A tie is answered only when it is
-/// stored, or cannot be, which is logged: whoever has its `OK` keeps its tenure over a restart, unless the log says otherwise.
+/// The manager is told in order, on a separate thread, since telling it may block. A tie is answered only once it is
+/// stored, or cannot be, which is logged: a client that has its `OK` keeps its tenure across a restart, unless the log
+/// says otherwise.
 package actor TieStore: Service {
     private let executor = SerialQueueExecutor(label: "leased.ties")
     enum Step: Sendable {
@@ -20,30 +21,30 @@ package actor TieStore: Service {
     private let next: AsyncStream<Step>.Continuation
     private let logger: Logger
 
-    /// The store of the service manager, or `nil` if none listens.
+    /// The store of the service manager, or `nil` if no manager listens.
     package init?(logger: Logger) {
         guard ServiceNotifier().isEnabled else { return nil }
         self.logger = logger
-        // Bounded by the limit on ties, for those that are being stored too.
+        // Bounded by the limit on ties, which also applies to those being stored.
         (steps, next) = AsyncStream.makeStream(of: Step.self)
     }
 
     /// The thread that waits for the manager.
     package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-    /// Has a tie kept; `done` is called when the manager has it, or could not be told.
+    /// Stores a tie; `done` is called when the manager has it, or could not be told.
     nonisolated func keep(_ name: TieName, descriptor: Int32, done: @escaping @Sendable () -> Void) {
         next.yield(.keep(name, descriptor: descriptor, done: done))
     }
 
-    /// Has a tie forgotten.
+    /// Removes a tie from the store.
     nonisolated func remove(_ name: String) {
         next.yield(.remove(name))
     }
 
-    /// Tells the manager until a graceful shutdown, and then what has been asked for by then.
+    /// Tells the manager until a graceful shutdown, and then what was requested before that.
     ///
-    /// What is asked for later is dropped, and `done` not called. It throws nothing: what the manager does not take is
+    /// Later requests are dropped, and their `done` is not called. It throws nothing: what the manager does not take is
     /// logged.
     package func run() async throws {
         await cancelWhenGracefulShutdown {
@@ -66,7 +67,7 @@ package actor TieStore: Service {
                 try ServiceNotifier().removeStored(DescriptorName(name))
             }
         } catch {
-            // The tie goes on; a restart of the daemon would lose it, and its tenure would then end by time.
+            // The tie continues, but a restart of the daemon loses it: its tenure then ends by time.
             logger.warning("the descriptor store cannot be told", metadata: ["error": "\(error)"])
         }
     }

@@ -3,7 +3,7 @@ import LeaseStore
 import LeaseWire
 import NIOCore
 
-/// A list reply as it grows, up to the limit of its bytes.
+/// A list reply as it grows, up to its limit of bytes.
 struct ListBuffer {
     private(set) var bytes = ByteBuffer()
     private let encoder: RESPEncoder
@@ -14,14 +14,14 @@ struct ListBuffer {
         self.limits = limits
     }
 
-    /// Writes a reply that is no list after all.
+    /// Writes a reply that is not a list.
     mutating func write(_ write: (RESPEncoder, inout ByteBuffer) -> Void) {
         write(encoder, &bytes)
     }
 
     /// Writes an array of the elements.
     ///
-    /// - Throws: ``LeaseError/Code/tooBig``, which says to page.
+    /// - Throws: ``LeaseError/Code/tooBig``, which tells the caller to page.
     mutating func writeArray<Element>(
         of elements: [Element],
         _ write: (Element, RESPEncoder, inout ByteBuffer) -> Void

@@ -1,20 +1,19 @@
 /// The lists that wait to be read, and whose turn it is.
 ///
-/// Administrators come first; then users in turn, whoever has waited longest since a list of theirs was begun; a user's own
-/// lists in the order in which they were asked for. So thousands that one user asks for are one place in the line.
+/// Administrators come first, then the user whose last list was begun longest ago; a user's own lists in the order of
+/// the requests. So thousands of lists of one user take one place in the line.
 struct ListingLine {
-    /// Those that wait, in the order in which they were asked for.
+    /// The waiting lists, in the order of the requests.
     var waiting: [Listing] = []
-    /// How many are being read beside the loop.
+    /// How many lists are being read off the event loop.
     var readsUnderWay = 0
-    /// When a list of each user was begun last, in the order of all, as long as others wait.
+    /// When each user's last list was begun, as a running number, as long as others wait.
     private(set) var turns: [UInt32: Int64] = [:]
     private var lastTurn: Int64 = 0
 
-    /// Whether none waits.
     var isEmpty: Bool { waiting.isEmpty }
 
-    /// Takes the list that is to be read next out of the line, and notes whose turn it was.
+    /// Removes the list that is read next from the line, and notes whose turn it was.
     ///
     /// Returns `nil` if none is ready.
     mutating func take(where isReady: (Listing) -> Bool) -> Listing? {
@@ -33,7 +32,7 @@ struct ListingLine {
         return listing
     }
 
-    /// Forgets whose turn it was once nobody waits, so that nobody is before anybody.
+    /// Forgets whose turn it was once no list waits or is being read, so that nobody is ahead of anybody.
     mutating func forgetTurns() {
         guard waiting.isEmpty, readsUnderWay == 0 else { return }
         turns = [:]

@@ -2,9 +2,9 @@
     import Glibc
 
     extension LeaseServer {
-        /// Stops the event loop for good, while every other thread runs on.
+        /// Stops the event loop forever, while all other threads run on.
         ///
-        /// For a test of the watchdog, in debug builds alone.
+        /// For a test of the watchdog, only in debug builds.
         package func hang() {
             engine.onLoop { _ in
                 while true { pause() }

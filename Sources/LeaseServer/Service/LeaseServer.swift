@@ -5,10 +5,10 @@ import NIOCore
 import NIOPosix
 import ServiceLifecycle
 
-/// The engine with its event loop and its store: the service that all others stand on.
+/// The engine with its event loop and its store: the service that all others depend on.
 ///
-/// ``start(configuration:clock:logger:keptTies:tieStore:)`` opens the store, so that a store that cannot be opened is found out before
-/// anything is announced; ``run()`` serves until it is asked to stop, and closes the store. It stops last.
+/// ``start(configuration:clock:logger:keptTies:tieStore:)`` opens the store, so that a failure shows before anything is
+/// announced; ``run()`` serves until it is asked to stop, and closes the store. It stops last.
 package struct LeaseServer: Service {
     let engine: Engine
     let group: MultiThreadedEventLoopGroup
@@ -20,9 +20,9 @@ package struct LeaseServer: Service {
     /// Opens the store and starts the engine; nobody is served before a ``SocketService`` runs.
     ///
     /// - Parameters:
-    ///   - keptTies: The ties that have outlived the last daemon.
+    ///   - keptTies: The ties that outlived the last daemon.
     ///   - tieStore: Where ties are kept for the next one, if anywhere.
-    /// - Throws: ``LeaseStore/StoreError`` if the store cannot be opened; its file is as it was.
+    /// - Throws: ``LeaseStore/StoreError`` if the store cannot be opened; its file is unchanged.
     package static func start(
         configuration: ServerConfiguration,
         clock: any LeaseClock,
@@ -75,14 +75,14 @@ package struct LeaseServer: Service {
         )
     }
 
-    /// Makes connections of the ties that were kept.
+    /// Turns the kept ties into connections.
     private static func adopt(
         _ kept: KeptTies,
         by engine: Engine,
         on group: MultiThreadedEventLoopGroup,
         logger: Logger
     ) async {
-        // Once for all of them: the leases are gone through for it.
+        // Once for all ties, since it goes through all leases.
         let tied = kept.ties.isEmpty ? [:] : await engine.tiedLeases()
         for tie in kept.ties {
             let name = tied[tie.name.fence]
@@ -116,7 +116,7 @@ package struct LeaseServer: Service {
 
     /// Serves until a graceful shutdown, then closes the store.
     ///
-    /// - Throws: ``LeaseStore/StoreError`` when a sync has failed: the process is to end, without another word to anybody.
+    /// - Throws: ``LeaseStore/StoreError`` if a sync has failed: the process must end without another word to anybody.
     package func run() async throws {
         let failures = failures
         let failure = await cancelWhenGracefulShutdown {
@@ -126,7 +126,7 @@ package struct LeaseServer: Service {
         try await withTaskCancellationHandler {
             try await engine.drain()
         } onCancel: {
-            // The time for a stop is up: clients that take no answers lose them.
+            // The time for a stop is up: clients that do not read their answers lose them.
             engine.onLoop { $0.dropConnections() }
         }
         try await engine.close()
@@ -134,12 +134,12 @@ package struct LeaseServer: Service {
         logger.info("store closed")
     }
 
-    /// Takes over what a reload may change: limits, administrators, access rules, retention.
+    /// Applies what a reload may change: limits, administrators, access rules, retention.
     package func apply(_ configuration: ServerConfiguration) async {
         await engine.apply(configuration)
     }
 
-    /// How the daemon is, now and whenever it has changed, at most once a second; a slow reader sees the newest.
+    /// The daemon's status, now and after each change, at most once a second; a slow reader sees only the newest.
     package func statusChanges() async -> AsyncStream<ServerStatus> {
         let (changes, changed) = AsyncStream.makeStream(of: ServerStatus.self, bufferingPolicy: .bufferingNewest(1))
         await engine.reportStatus { changed.yield($0) }
@@ -153,7 +153,7 @@ package struct LeaseServer: Service {
         engine.onLoop { $0.ping(then: done) }
     }
 
-    /// How long the commit that is under way has lasted, or `nil` if none is; from any thread.
+    /// How long the commit under way has lasted, or `nil` if there is none; may be called from any thread.
     @Sendable package func commitAge() -> Duration? {
         commitClock.began.map { $0.duration(to: clock.now().boot) }
     }

@@ -1,4 +1,4 @@
-/// How the daemon is, in two figures and whether it can do its work.
+/// The daemon's status: two figures, and whether it can do its work.
 package struct ServerStatus: Hashable, Sendable, CustomStringConvertible {
     /// Leases in force.
     package let leases: Int

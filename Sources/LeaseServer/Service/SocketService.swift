@@ -9,9 +9,9 @@ import ServiceLifecycle
 
 /// Accepts connections and hands them to the engine.
 ///
-/// Each connection belongs to who opened it, as the kernel tells at accept. One over a limit gets one `BUSY` and is
-/// closed. At a graceful shutdown it stops accepting, and removes the socket if it was its own; the connections that
-/// are there are the engine's to end.
+/// Each connection belongs to the user that the kernel reports at accept. One that is refused gets one error reply and
+/// is closed. At a graceful shutdown the service stops accepting, and removes the socket if it was the daemon's own;
+/// the engine ends the connections.
 package struct SocketService: Service {
     private let server: LeaseServer
     private let listener: UnixListener
@@ -23,7 +23,7 @@ package struct SocketService: Service {
     /// - Parameters:
     ///   - server: the engine that serves.
     ///   - listener: the socket that clients connect to.
-    ///   - logger: where what happens is told.
+    ///   - logger: where events are logged.
     ///   - ready: called once the socket answers.
     package init(
         server: LeaseServer,
@@ -39,8 +39,9 @@ package struct SocketService: Service {
 
     /// Accepts until a graceful shutdown.
     ///
-    /// - Throws: ``LeaseStore/StoreError`` if the store does not answer at the start, what NIO throws if the socket cannot
-    ///   be served, and ``ListeningEnded`` if it can be no longer; the socket is gone then, if it was the daemon's own.
+    /// - Throws: ``LeaseStore/StoreError`` if the store does not answer at the start, what NIO throws if the socket
+    ///   cannot be served, and ``ListeningEnded`` if it no longer can; the socket is removed then, if it was the
+    ///   daemon's own.
     package func run() async throws {
         let channel: any Channel
         do {
@@ -49,7 +50,7 @@ package struct SocketService: Service {
             await ready()
             try await Self.serve(on: channel)
         } catch {
-            // A socket that is not served is not left for clients to find.
+            // Clients must not find a socket that is not served.
             listener.removeSocket()
             throw error
         }
@@ -59,7 +60,7 @@ package struct SocketService: Service {
 
     /// Returns at a graceful shutdown.
     ///
-    /// - Throws: ``ListeningEnded`` if the channel is closed before: NIO closes it if accepting fails for good.
+    /// - Throws: ``ListeningEnded`` if the channel closes before that: NIO closes it if accepting fails for good.
     static func serve(on channel: any Channel) async throws(ListeningEnded) {
         let (ends, end) = AsyncStream.makeStream(of: Never.self)
         channel.closeFuture.whenComplete { _ in end.finish() }
@@ -78,11 +79,11 @@ package struct SocketService: Service {
         return try await ServerBootstrap(group: server.group)
             .serverChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    // NIO has listened once more by now, with a shorter queue of its own, which no option changes.
+                    // By now NIO has called listen(2) again, with a shorter queue, which no option changes.
                     guard Glibc.listen(descriptor, backlog) == 0 else {
                         throw IOError(errnoCode: errno, reason: "listen")
                     }
-                    // When descriptors run out, accepting waits a while instead of trying for ever.
+                    // When descriptors run out, accepting waits a while instead of trying forever.
                     let pause = AcceptBackoffHandler { error in
                         guard [EMFILE, ENFILE, ENOBUFS, ENOMEM].contains(error.errnoCode) else { return nil }
                         engine.assumeIsolated { $0.acceptFailed(error) }
@@ -126,14 +127,13 @@ package struct SocketService: Service {
     }
 }
 
-/// Nobody can connect any more, and nobody asked for that: accepting a connection has failed in a way that does not
-/// pass.
+/// Nobody can connect any more, although nobody asked for that: accepting connections has failed permanently.
 package struct ListeningEnded: Error, CustomStringConvertible {
     /// What has happened.
     package var description: String { "the socket takes no connections any more; start the daemon again" }
 }
 
-/// Gives a connection that was not admitted its one reply and closes it.
+/// Sends a connection that was not admitted its one reply and closes it.
 private final class RefusalHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer

@@ -2,7 +2,7 @@ package import Logging
 import ServiceLifecycle
 import SystemdNotify
 
-/// Feeds the service manager's watchdog, if it set one, by pings that go through engine and store.
+/// Feeds the service manager's watchdog, if it has set one, with pings through engine and store.
 package struct WatchdogService: Service {
     private let server: LeaseServer
     private let commitTimeout: Duration
@@ -10,7 +10,7 @@ package struct WatchdogService: Service {
 
     /// Creates the service.
     ///
-    /// - Parameter commitTimeout: how long a commit may be under way and still count as life.
+    /// - Parameter commitTimeout: how long a commit may be under way and still count as alive.
     package init(server: LeaseServer, commitTimeout: Duration, logger: Logger) {
         self.server = server
         self.commitTimeout = commitTimeout
@@ -19,7 +19,7 @@ package struct WatchdogService: Service {
 
     /// Feeds until a graceful shutdown; without a watchdog it only waits.
     ///
-    /// - Throws: ``SystemdNotify/SystemdError`` if the manager's variables make no sense.
+    /// - Throws: ``SystemdNotify/SystemdError`` if the manager's variables are invalid.
     package func run() async throws {
         guard let interval = try Watchdog.interval() else {
             try? await gracefulShutdown()

@@ -7,9 +7,8 @@ struct PeerCredentials: Hashable, Sendable {
     let uid: UInt32
     let gid: UInt32
     let pid: Int32
-    /// The supplementary groups, as far as they are known.
+    /// The supplementary groups, if known.
     let groups: [UInt32]
-    /// Whether the kernel has told the supplementary groups.
     let areGroupsKnown: Bool
 
     /// - Parameter groups: The supplementary groups; `nil` if the kernel does not tell.
@@ -23,13 +22,13 @@ struct PeerCredentials: Hashable, Sendable {
 
     /// Asks the kernel.
     ///
-    /// Returns `nil` if it does not tell, as it does not for a socket that is already gone.
+    /// Returns `nil` if it does not tell, as for a socket that is already gone.
     init?(of socket: Int32) {
         var peer = clinux_peer()
         guard clinux_peer_credentials(socket, &peer) == 0 else { return nil }
         var groups = [UInt32](repeating: 0, count: 32)
         var count = clinux_peer_groups(socket, &groups, Int32(groups.count))
-        // The kernel's own bound on groups is 65,536 (NGROUPS_MAX).
+        // The kernel allows 65,536 groups (NGROUPS_MAX).
         while count < 0, errno == ERANGE, groups.count < 65_536 {
             groups = [UInt32](repeating: 0, count: groups.count * 4)
             count = clinux_peer_groups(socket, &groups, Int32(groups.count))

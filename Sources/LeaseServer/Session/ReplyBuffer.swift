@@ -2,10 +2,10 @@ import LeaseCore
 import LeaseWire
 import NIOCore
 
-/// The replies that a session's turn has gathered, not yet given out.
+/// The replies that a session has gathered in a turn and not yet written.
 ///
 /// A reply that rests on the turn's commit is remembered with its place. If the store refuses the commit, each of these
-/// becomes that error, and the others, such as `PONG`, stay what they are.
+/// becomes that error; the others, such as `PONG`, stay as they are.
 struct ReplyBuffer {
     private(set) var bytes: ByteBuffer
     private var onCommit: [Range<Int>] = []
@@ -14,10 +14,9 @@ struct ReplyBuffer {
         bytes = allocator.buffer(capacity: 0)
     }
 
-    /// The bytes of all replies.
     var size: Int { bytes.readableBytes }
 
-    /// Adds a reply that is true whatever becomes of the commit.
+    /// Adds a reply that does not depend on the commit.
     mutating func add(_ write: (inout ByteBuffer) -> Void) {
         write(&bytes)
     }
@@ -29,12 +28,12 @@ struct ReplyBuffer {
         onCommit.append(start..<bytes.writerIndex)
     }
 
-    /// The commit has succeeded: what rested on it stands.
+    /// The commit has succeeded: the replies that rested on it stand.
     mutating func commitSucceeded() {
         onCommit.removeAll(keepingCapacity: true)
     }
 
-    /// The commit was refused: what rested on it is the error instead.
+    /// The commit was refused: the replies that rested on it become the error.
     ///
     /// Returns how many replies that were.
     @discardableResult
@@ -54,20 +53,20 @@ struct ReplyBuffer {
         return count
     }
 
-    /// Takes all that is there.
     mutating func take() -> ByteBuffer {
         defer { bytes = ByteBuffer() }
         return bytes
     }
 
-    /// Has what was taken, and is written, hold the next replies, unless it is large; whoever else has it keeps what it
-    /// holds.
+    /// Reuses a written buffer's storage for the next replies, unless it is large.
+    ///
+    /// Other references to it are unaffected.
     mutating func reuse(_ taken: inout ByteBuffer) {
         guard taken.capacity <= Self.mostKept, size == 0 else { return }
         taken.clear()
         swap(&bytes, &taken)
     }
 
-    /// How many bytes are kept for the next replies of a session.
+    /// The largest buffer that is kept for a session's next replies, in bytes.
     private static let mostKept = 512
 }

@@ -17,34 +17,34 @@ struct SessionID: Hashable, Sendable, CustomStringConvertible {
 ///     none ── TIE ─▶ asked ── commit ─▶ storing ── stored, and so answered ─▶ tied
 ///       ◀── refused ──┘ └─────── commit, with nowhere to store it ────────────▲
 enum TieStage: Hashable {
-    /// It is none.
+    /// It is not a tie.
     case none
-    /// It becomes one with the turn's commit.
+    /// It becomes a tie with the turn's commit.
     case asked
-    /// It is one, and is being stored where a restart of the daemon does not lose it; then it is answered, and perhaps
-    /// ends: another tie has taken its place, or its tenure is over.
+    /// It is a tie, and is being stored where a restart of the daemon does not lose it. Then it is answered, and closed
+    /// if its end came meanwhile: another tie has taken its place, or its tenure is over.
     case storing(endsThen: Bool)
-    /// It is one, and means nothing but itself.
+    /// It is a tie, and serves nothing else.
     case tied
 }
 
 /// One connection, as the engine knows it.
 ///
-/// It belongs to the engine and is touched from its isolation alone. A command that is answered later holds back those
-/// behind it: the session is *waiting*, its bytes stay unparsed, and its socket is read no further.
+/// It belongs to the engine and is touched only from its isolation. A command that is answered later holds up those
+/// after it: the session is *waiting*, its bytes stay unparsed, and its socket is not read.
 final class Session {
     let id: SessionID
     let channel: any Channel
     let peer: PeerCredentials
-    /// Who sends, with the rights of the configuration in force.
+    /// The client, with the rights of the configuration in force.
     var caller: Caller
     let connectedAt: Moment
 
-    /// The version of RESP that replies are written in.
+    /// The encoder of the replies, in the client's version of RESP.
     var encoder = RESPEncoder()
-    /// What the client calls itself (`CLIENT SETNAME`).
+    /// The client's name (`CLIENT SETNAME`).
     var name: Label = .empty
-    /// What the client library tells of itself (`CLIENT SETINFO`).
+    /// What the client library says about itself (`CLIENT SETINFO`).
     var attributes: [ClientAttribute: Label] = [:]
 
     /// Bytes that are not parsed yet.
@@ -52,44 +52,41 @@ final class Session {
     var parser: RESPCommandParser
     var replies = ReplyBuffer()
 
-    /// Bytes of messages among the replies.
+    /// The bytes of messages among the replies.
     private var messageBytes = 0
     /// The channel's socket, for as long as the channel is active.
     private let descriptor: Int32?
-    /// How many writes the channel has not come to the end of.
+    /// How many writes the channel has not finished.
     private var writesUnderWay = 0
 
-    /// Whether its commands are being done right now.
+    /// Whether its commands are being executed.
     var isProcessing = false
     /// Whether a command is being answered later.
     var isWaiting = false
-    /// A command that is done behind the turn's commit, before whatever comes behind it.
+    /// A command that is executed after the turn's commit, and before any later command.
     var keptCommand: Command?
-    /// The place in a lease's line that the session waits at, if it does.
+    /// The session's place in a lease's line, if it waits for one.
     var wait: WaiterID?
-    /// How far the connection has become a tie.
     var tie = TieStage.none
     /// The tie's name in the descriptor store, if it is there.
     var storedTie: String?
-    /// The waited grants whose tokens are among the replies that are to be written.
+    /// The waited grants whose tokens are among the unwritten replies.
     private(set) var undelivered: [(name: LeaseName, fence: Token)] = []
-    /// Up to where these replies are the last of the tokens and what comes before it.
+    /// Length of the replies up to and including the last undelivered token.
     private var undeliveredEnd = 0
     /// Whether the client has closed its writing side.
     var isInputClosed = false
-    /// Whether the connection is to be closed once what is there has been written.
+    /// Whether the connection closes once its replies have been written.
     var isEnding = false
-    /// Whether closing has begun.
     var isClosing = false
     /// Whether commands were left for a later turn.
     var isCut = false
-    /// Whether the session goes on in the next turn.
+    /// Whether the session continues in the next turn.
     var isDeferred = false
-    /// Whether the socket is being read.
     var isReading = true
     /// Whether the session is among those with something to write at the end of the turn.
     var isInTurn = false
-    /// The last turn in which it has sent something.
+    /// The last turn in which the session has sent something.
     var lastTurn: Gathering.Turn = 0
 
     init(
@@ -112,18 +109,18 @@ final class Session {
     /// The owner label of a holder that gave none: the peer's command name.
     private(set) lazy var defaultOwner = Label(sanitizing: peer.commandName.utf8)
 
-    /// How many commands it has done in the turn; long ones count for several.
+    /// How many commands the session has executed in this turn; long ones count as several.
     var turnCommands = 0
-    /// What it may do in the turn.
+    /// What the session may do in this turn.
     var share = TurnLoad.wholeShare
 
-    /// Whether the session has had its share of the turn, so that the rest of its commands is for a later one.
+    /// Whether the session has used its share of the turn: its other commands are left for a later one.
     var hasStopped: Bool { turnCommands >= share.commands || replies.size >= share.replyBytes }
 
-    /// A session that is cut is read on as long as there is less than this to be done.
+    /// The socket of a session that is cut is read as long as fewer bytes than this are unparsed.
     private static let readAhead = 64 << 10
 
-    /// Whether the client reads what it is sent: a channel that has nothing to write is not asked.
+    /// Whether the client reads what it is sent; a channel that has nothing to write is not asked.
     private var isWritable: Bool { descriptor != nil && writesUnderWay == 0 || channel.isWritable }
 
     /// Whether commands were left for a later turn, and can be answered now.
@@ -131,7 +128,7 @@ final class Session {
         isCut && !isWaiting && !isEnding && isWritable
     }
 
-    /// Whether the connection is a tie: nothing that comes by it means anything.
+    /// Whether the connection is a tie: nothing that arrives on it means anything.
     var isTie: Bool {
         switch tie {
         case .none, .asked: false
@@ -139,14 +136,14 @@ final class Session {
         }
     }
 
-    /// Whether the connection has nothing more to say: it was ended, or the client has closed its side and everything
-    /// that it sent is answered.
+    /// Whether the connection has nothing more to say: it was ended, or the client has closed its writing side and
+    /// everything that it sent is answered.
     var isOver: Bool {
         isEnding || (isInputClosed && !isWaiting && !isCut && !isDeferred && !isTie)
     }
 
-    /// Whether the socket is to be read on: a client that takes no replies, or waits for one, is not read, and neither
-    /// is one that sends faster than its share of the turns is.
+    /// Whether the socket should be read: not if the client takes no replies, waits for one, or sends faster than its
+    /// share of the turns allows.
     var isReadable: Bool {
         !isWaiting && !isEnding && !isInputClosed && keptCommand == nil && isWritable
             && (!isCut || input.readableBytes < Self.readAhead)
@@ -166,17 +163,18 @@ final class Session {
         reply { $0.writeError(error, to: &$1) }
     }
 
-    /// Replies the token of a waited grant, which is lost if that cannot be written.
+    /// Replies with the token of a waited grant; the grant is lost if that cannot be written.
     func reply(waitedGrant name: LeaseName, fence: Token) {
         reply { $0.writeInteger(fence.rawValue, to: &$1) }
         undelivered.append((name, fence))
         undeliveredEnd = replies.size
     }
 
-    /// Takes the waited grants that are undelivered off, and the replies up to their tokens out of `bytes`, which are
-    /// all the replies; `nil` if there are none.
+    /// Splits off the replies up to the last undelivered grant, with those grants; `nil` if there are none.
     ///
-    /// What is behind the tokens is written by itself: its writing may fail when the tokens have been read.
+    /// They are written separately, so that a failure of later bytes does not look like an undelivered token.
+    ///
+    /// - Parameter bytes: All the replies.
     func takeUndelivered(
         from bytes: inout ByteBuffer
     ) -> (bytes: ByteBuffer, grants: [(name: LeaseName, fence: Token)])? {
@@ -190,13 +188,13 @@ final class Session {
 
     // MARK: - Reading
 
-    /// How many bytes are read at once at the most.
+    /// The most bytes that one read takes.
     static let readSize = 4 << 10
 
-    /// Reads what the client has sent by now, by recv(2) and past the channel, in place of what `buffer` holds.
+    /// Reads what the client has sent so far with recv(2), bypassing the channel.
     ///
-    /// Whoever has the buffer's last bytes keeps them. What is over ``readSize`` stays in the socket. That the client
-    /// sends no more, or is gone, is left to the channel to find.
+    /// Replaces the buffer's contents; slices handed out earlier stay valid. Reads at most ``readSize`` bytes. End of
+    /// stream and errors are left for the channel to report.
     ///
     /// Returns whether there was something.
     func read(into buffer: inout ByteBuffer) -> Bool {
@@ -211,14 +209,14 @@ final class Session {
     /// What a client has closed of its end of the connection.
     enum ClosedSides {
         case none
-        /// It sends no more, and reads on.
+        /// It sends no more, but still reads.
         case writing
         case both
     }
 
-    /// What the client has closed, as the socket tells now: the loop may be yet to see it (poll(2), unix(7)).
+    /// What the client has closed, according to the socket: the loop may not have seen it yet (poll(2), unix(7)).
     var closedSides: ClosedSides {
-        // Once the channel is no more active the loop has seen it.
+        // Once the channel is inactive, the loop has seen it.
         guard let descriptor, channel.isActive else { return .none }
         return switch clinux_hang_up(descriptor) {
         case CLINUX_CLOSED: .both
@@ -227,14 +225,14 @@ final class Session {
         }
     }
 
-    /// Whether what hangs on the connection is lost, as the socket tells now.
+    /// Whether the tenures attached to the connection are lost, according to the socket.
     ///
-    /// It is if the client has closed its end, or the writing side of it, and has sent no command that is still to be
-    /// done. The writing side of a tie means nothing.
+    /// They are if the client has closed its end, or its writing side, and has sent no command that is still to be
+    /// executed. The writing side of a tie means nothing.
     var hasHungUp: Bool {
         let closed = closedSides
         guard closed != .none, let descriptor else { return false }
-        // What comes behind a command that is answered later, or was cut, goes with the connection.
+        // Commands after one that is answered later, or after a cut, are lost with the connection.
         if isTie || closed == .both && (isWaiting || isCut) { return closed == .both }
         guard !isWaiting, !isCut, !isDeferred else { return false }
         var byte: UInt8 = 0
@@ -243,13 +241,12 @@ final class Session {
 
     // MARK: - Writing
 
-    /// Writes bytes behind all that was written before.
+    /// Writes bytes after everything that was written before.
     ///
-    /// The socket, which does not block, is given them by send(2), and takes them as long as the client reads. What it
-    /// does not take is left to the channel, and so is all that comes behind it, until that is written; an error, too, is
-    /// the channel's to find.
+    /// The socket, which does not block, gets them with send(2). What it does not take is left to the channel, and so
+    /// is everything later, until that is written; errors, too, are left for the channel to find.
     ///
-    /// Returns `nil` if the socket has taken all of it, otherwise what becomes of the rest.
+    /// Returns `nil` if the socket has taken everything, otherwise the future of the rest.
     func write(_ bytes: ByteBuffer) -> EventLoopFuture<Void>? {
         var rest = bytes
         if writesUnderWay == 0, let descriptor, channel.isActive, rest.readableBytes > 0 {
@@ -263,10 +260,10 @@ final class Session {
         return written
     }
 
-    /// How much the client has yet to read of what the socket has not all taken, or `nil` if it has.
+    /// How much the client has yet to read, or `nil` if the socket has taken everything that was written.
     ///
-    /// It becomes less as the client reads: what is in the socket counts, too, which takes more only when most of that
-    /// is gone.
+    /// It shrinks as the client reads. What is in the socket counts, too, since the socket takes more only when most of
+    /// that is gone.
     var unreadBytes: Int? {
         let unwritten = (try? channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
         guard unwritten > 0 else { return nil }
@@ -274,13 +271,13 @@ final class Session {
     }
 
     private static func withDescriptor<Value>(of channel: any Channel, _ body: (Int32) -> Value) -> Value? {
-        // Channels that have no socket are those of tests.
+        // Only channels of tests have no socket.
         try? channel.pipeline.syncOperations.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self, body)
     }
 
     /// Another descriptor of the connection's socket, close-on-exec; the caller closes it.
     ///
-    /// Returns `nil` if there is none to be had.
+    /// Returns `nil` if none can be made.
     func duplicateDescriptor() -> Int32? {
         let descriptor = Self.withDescriptor(of: channel) { fcntl($0, F_DUPFD_CLOEXEC, 3) }
         guard let descriptor, descriptor >= 0 else { return nil }
@@ -289,7 +286,7 @@ final class Session {
 
     // MARK: - Messages
 
-    /// Adds a message behind the replies that are there, and tells its bytes.
+    /// Adds a message after the replies so far; returns its size in bytes.
     func addMessage(_ write: (RESPEncoder, inout ByteBuffer) -> Void) -> Int {
         let size = replies.size
         reply(write)
@@ -297,7 +294,7 @@ final class Session {
         return replies.size - size
     }
 
-    /// Takes how many bytes of messages are among the replies that are being written now.
+    /// Takes the count of message bytes among the replies that are being written now.
     func takeMessageBytes() -> Int {
         defer { messageBytes = 0 }
         return messageBytes

@@ -2,7 +2,7 @@ import NIOCore
 
 /// Hands a connection's bytes and events to the engine: the only handler in its pipeline.
 ///
-/// The engine's executor is the event loop of all connections, so that every call is made in its isolation already.
+/// The engine's executor is the event loop of all connections, so every call is already in its isolation.
 final class SessionHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 
@@ -37,7 +37,7 @@ final class SessionHandler: ChannelInboundHandler {
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
-        // A channel that closed before it was active is never inactive.
+        // A channel that closes before it is active never becomes inactive.
         let session = session
         engine.assumeIsolated { $0.disconnected(session) }
     }

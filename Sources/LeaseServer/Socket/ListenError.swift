@@ -3,7 +3,7 @@ internal import LeaseStore
 
 /// Why there is no socket to listen on.
 ///
-/// What was at the path before is there still.
+/// What was at the path is still there, unless it was a dead daemon's socket.
 package struct ListenError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The kind of failure.
     ///
@@ -23,7 +23,7 @@ package struct ListenError: Error, Hashable, Sendable, CustomStringConvertible {
         package static let inUse = Code(.inUse)
         /// Something that is not a socket is at the path.
         package static let notASocket = Code(.notASocket)
-        /// The path does not fit into a socket's address.
+        /// The path does not fit into a socket address.
         package static let pathTooLong = Code(.pathTooLong)
         /// This user may not make the socket there, or not for that group.
         package static let notPermitted = Code(.notPermitted)
@@ -58,9 +58,9 @@ package struct ListenError: Error, Hashable, Sendable, CustomStringConvertible {
         self.message = message
     }
 
-    /// The error of a call that failed; a missing permission has a code of its own.
+    /// The error of a call that failed; a missing permission has its own code.
     ///
-    /// - Parameter advice: what to do where a permission is missing.
+    /// - Parameter advice: what to do if a permission is missing.
     init(_ code: Code, _ action: String, errorNumber: Int32, advice: String? = nil) {
         let isPermission = [EACCES, EPERM, EROFS].contains(errorNumber)
         let advice = advice.flatMap { isPermission ? "; \($0)" : nil } ?? ""

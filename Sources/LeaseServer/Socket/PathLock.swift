@@ -1,6 +1,6 @@
 internal import LeaseStore
 
-/// The right to a socket's path: the lock on `PATH.lock`, until this object is gone.
+/// The right to a socket's path: the lock on `PATH.lock`, held until this object is gone.
 ///
 /// The lock file stays when the socket goes, since a removed lock file can be locked twice.
 final class PathLock: Sendable {

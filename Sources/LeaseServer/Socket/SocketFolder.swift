@@ -2,18 +2,18 @@ internal import Glibc
 
 /// The folder that a socket is in.
 enum SocketFolder {
-    /// Makes the folder of `path`, and those above it, where they are missing.
+    /// Makes the folder of `path`, and those above it, if they are missing.
     ///
-    /// A folder that is there stays as it is.
+    /// An existing folder stays as it is.
     ///
-    /// - Parameter mode: the permissions of what is made, whatever the umask says.
+    /// - Parameter mode: the permissions of new folders, whatever the umask is.
     static func make(for path: String, mode: mode_t) throws(ListenError) {
         guard let slash = path.lastIndex(of: "/"), slash != path.startIndex else { return }
         let folder = String(path[..<slash])
         var status = stat()
         if stat(folder, &status) == 0 { return }
         try make(for: folder, mode: mode)
-        // Another start may make it at the same time.
+        // Another start may have made it meanwhile.
         guard mkdir(folder, mode) == 0 else {
             if errno == EEXIST { return }
             throw ListenError(

@@ -1,7 +1,7 @@
 internal import CLinux
 internal import Glibc
 
-/// What is at a path where a socket shall be.
+/// What is at the path where a socket will be made.
 enum SocketProbe: Hashable {
     /// Nothing.
     case free
@@ -14,7 +14,7 @@ enum SocketProbe: Hashable {
 
     /// Looks, and tries to connect: only that tells a dead daemon's socket from a live one's.
     ///
-    /// It does not wait: a live daemon whose queue of new connections is full is alive.
+    /// Does not wait: a live daemon whose queue of new connections is full is alive.
     static func look(at path: String, _ address: UnixAddress) throws(ListenError) -> SocketProbe {
         var status = stat()
         guard lstat(path, &status) == 0 else {
@@ -32,10 +32,10 @@ enum SocketProbe: Hashable {
         case 0:
             var peer = clinux_peer()
             return .alive(clinux_peer_credentials(descriptor, &peer) == 0 ? peer.pid : nil)
-        // A full queue; a socket of another type, which this program did not make.
+        // A full queue, or a socket of another type, which this program did not make.
         case EAGAIN, EINPROGRESS, EPROTOTYPE: return .alive(nil)
         case ECONNREFUSED: return .dead
-        // Its owner took it away meanwhile.
+        // Its owner removed it meanwhile.
         case ENOENT: return .free
         case let number: throw ListenError(.cannotCreate, "cannot tell whether \(path) is in use", errorNumber: number)
         }

@@ -1,9 +1,9 @@
 internal import CLinux
 internal import Glibc
 
-/// A path as the address of a socket: unix(7).
+/// A path as a socket address: unix(7).
 struct UnixAddress {
-    /// The most bytes of a path; a null byte comes behind it.
+    /// The most bytes in a path; a null byte follows it.
     static let longestPath = MemoryLayout.size(ofValue: sockaddr_un().sun_path) - 1
 
     private var address = sockaddr_un()
@@ -20,9 +20,9 @@ struct UnixAddress {
         withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: bytes) }
     }
 
-    /// The path that a socket is bound to, with `@` for the null byte that an abstract one begins with.
+    /// The path that a socket is bound to, with `@` for the null byte that begins an abstract one.
     ///
-    /// Returns `nil` if it is bound to none.
+    /// Returns `nil` if the socket has no path.
     static func path(of descriptor: Int32) -> String? {
         var address = sockaddr_un()
         var length = socklen_t(MemoryLayout<sockaddr_un>.size)
@@ -38,12 +38,12 @@ struct UnixAddress {
         return "@" + String(decoding: bytes.dropFirst(), as: UTF8.self)
     }
 
-    /// bind(2); answers 0, or the error's number.
+    /// bind(2); returns 0, or the error number.
     func bind(_ descriptor: Int32) -> Int32 {
         call { Glibc.bind(descriptor, $0, $1) }
     }
 
-    /// connect(2); answers 0, or the error's number.
+    /// connect(2); returns 0, or the error number.
     func connect(_ descriptor: Int32) -> Int32 {
         call { Glibc.connect(descriptor, $0, $1) }
     }

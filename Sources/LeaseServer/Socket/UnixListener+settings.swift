@@ -1,15 +1,14 @@
 internal import Glibc
 internal import LeaseWire
 
-/// The settings about the socket, beside a socket that the service manager has made.
+/// The socket's settings, compared with a socket that the service manager made.
 extension UnixListener {
-    /// Whether the service manager has made the socket, whatever the configuration says of it.
+    /// Whether the service manager made the socket, whatever the configuration says about it.
     package var isPassed: Bool { path == nil }
 
-    /// The settings that ask for another socket than the one which the service manager has made, by their names in the
-    /// file.
+    /// The settings that ask for a socket other than the one that the service manager made, by their names in the file.
     ///
-    /// What is as it is by default is not taken for asked. Empty if the daemon made the socket itself.
+    /// A setting with its default value does not count. Empty if the daemon made the socket itself.
     package func settingsWithoutEffect(in configuration: ServerConfiguration) -> [String] {
         guard isPassed, let boundPath else { return [] }
         let usualPath = SocketPath.resolve(socket: nil, user: configuration.isUserDaemon, environment: [:])

@@ -4,14 +4,14 @@ internal import LeaseStore
 
 /// The socket that the daemon listens on, and the right to its path.
 ///
-/// The path belongs to whoever holds the lock on `PATH.lock`, for as long as this object lives. The lock comes first of
-/// all; without it two daemons that start at once can each take the other's new socket for a dead one's and delete it.
-/// Under the lock a dead daemon's socket is replaced. A live one's, also that of a program that knows no lock, and what
-/// is no socket, are never touched.
+/// The path belongs to the holder of the lock on `PATH.lock`, for as long as this object lives. The lock is taken
+/// before the path is probed: without it, two daemons that start at once could each take the other's new socket for a
+/// dead one and delete it. Under the lock a dead daemon's socket is replaced. A live socket, even that of a program
+/// that knows no lock, and anything that is not a socket, are never touched.
 ///
-/// The socket gets its group and permissions before it listens, so that nobody connects who may not. The umask gives it
-/// the permissions as it is made; what is at the path afterwards gets no others but if it is a socket of this process's
-/// user, and has no other name: in a folder that others may write to it could have been moved away.
+/// The socket gets its group and permissions before it listens, so that nobody connects who may not. The umask sets the
+/// permissions at bind. Group and mode are changed afterwards only if the path is still a socket of this process's user
+/// with a single link: in a folder that others can write to, somebody could have swapped it.
 ///
 /// ```
 ///   folder ──► lock ──► probe ──► unlink a dead socket ──► umask, bind ──► chown, chmod ──► listen
@@ -22,13 +22,13 @@ package final class UnixListener: Sendable {
 
     /// The listening socket, close-on-exec.
     ///
-    /// It belongs to whoever serves on it, and is not closed here.
+    /// It belongs to the service that serves on it, and is not closed here.
     package let descriptor: Int32
 
-    /// How many connections may wait to be accepted; whoever serves listens with it again.
+    /// How many connections may wait to be accepted; the service calls listen(2) with it again.
     package let backlog: Int32
 
-    /// How many may wait unless it is said otherwise, as in the socket unit.
+    /// The default of ``backlog``, as in the socket unit.
     package static let usualBacklog: Int32 = 1024
 
     private let identity: FileIdentity?
@@ -42,7 +42,7 @@ package final class UnixListener: Sendable {
     ///   - path: where; at most 107 bytes.
     ///   - mode: the socket's permissions.
     ///   - group: the socket's group by number, or `nil` for the process's own.
-    ///   - folderMode: the permissions of the folders that are missing: 0755, or 0700 for a user's own daemon.
+    ///   - folderMode: the permissions of folders that are made: 0755, or 0700 for a user's own daemon.
     ///   - backlog: how many connections may wait to be accepted.
     /// - Throws: ``ListenError``; what was at the path is still there, unless it was a dead daemon's socket.
     package init(
@@ -86,7 +86,7 @@ package final class UnixListener: Sendable {
 
     /// Takes over a listening socket that the service manager passed.
     ///
-    /// Its path is the manager's: it is never unlinked.
+    /// Its path belongs to the manager: it is never unlinked.
     package init(activated descriptor: Int32) {
         self.descriptor = descriptor
         path = nil
@@ -95,17 +95,18 @@ package final class UnixListener: Sendable {
         lock = nil
     }
 
-    /// Where clients find the socket, also if the service manager passed it (getsockname(2)); an abstract one begins with `@`.
+    /// Where clients find the socket, even if the service manager passed it (getsockname(2)); an abstract path begins
+    /// with `@`.
     ///
     /// `nil` if it has no name.
     package var boundPath: String? {
         path ?? UnixAddress.path(of: descriptor)
     }
 
-    /// Removes the socket from its folder, so that no client tries it in vain; to be called when the daemon stops.
+    /// Removes the socket from its folder, so that no client tries it in vain; must be called when the daemon stops.
     ///
-    /// Only the very file that this object made is removed. Clients that are connected stay so, and the path stays
-    /// locked until this object is gone.
+    /// Only the very file that this object made is removed. Connected clients stay connected, and the path stays locked
+    /// until this object is gone.
     package func removeSocket() {
         guard let path, let identity, FileIdentity(path: path) == identity else { return }
         unlink(path)
@@ -124,7 +125,7 @@ package final class UnixListener: Sendable {
         return descriptor
     }
 
-    /// Gives the socket at `path` its group and permissions, and nothing else that may be there.
+    /// Gives the socket at `path` its group and permissions, but nothing else that may be there.
     static func protect(_ path: String, mode: UInt32, group: UInt32?) throws(ListenError) {
         let itself = clinux_open_itself(path)
         defer { close(itself) }

@@ -3,16 +3,16 @@ import LeaseWire
 
 /// What subscribers may cost.
 extension Subscriptions {
-    /// Refuses names that would be one subscription too many, all of them.
+    /// Refuses all of these names if they are too many.
     ///
-    /// - Throws: ``LeaseError/Code/busy``; nothing was done.
+    /// - Throws: ``LeaseError/Code/busy``; nothing was changed.
     func requireRoom(_ names: Set<LeaseName>, to session: Session, limits: Limits) throws(LeaseError) {
         try requireRoom(names.count, to: session, limits: limits)
     }
 
-    /// Refuses patterns that would be one too many, all of them.
+    /// Refuses all of these patterns if they are too many, or too long.
     ///
-    /// - Throws: ``LeaseError/Code/busy``; nothing was done.
+    /// - Throws: ``LeaseError/Code/busy``; nothing was changed.
     func requireRoom(_ globs: Set<Glob>, to session: Session, limits: Limits) throws(LeaseError) {
         try requireRoom(globs.count, to: session, limits: limits)
         let caller = session.caller

@@ -1,19 +1,18 @@
 import LeaseCore
 import LeaseWire
 
-/// Who is told of what: an index from names and patterns to the sessions that subscribed to them.
+/// An index from names and patterns to the sessions that subscribed to them.
 ///
-/// A value without a clock or a connection. Names are looked up; every different pattern is compared with the name of each
-/// announced lease, which is why there is a limit on these of their own. A session counts once for each name and each
+/// A value without a clock or a connection. Names are looked up; every distinct pattern is compared with the name of
+/// each announced lease, which is why patterns have a separate limit. A session counts once for each name and each
 /// pattern that it subscribed to.
 struct Subscriptions {
     private var channels: [LeaseName: Set<SessionID>] = [:]
     private var patterns: [Glob: Watchers] = [:]
     private var owned: [SessionID: Owned] = [:]
     private var patternsByUser: [UInt32: UserPatterns] = [:]
-    /// How many subscriptions there are, for each user and in all.
+    /// How many subscriptions there are, per user and in total.
     private(set) var counts = UserCounts()
-    /// How many subscriptions there are in all.
     var count: Int { counts.total }
 
     /// Who watches a pattern.
@@ -33,7 +32,7 @@ struct Subscriptions {
 
     /// The patterns that a user's sessions watch together.
     private struct UserPatterns {
-        /// How many of the sessions watch each.
+        /// How many of the sessions watch each pattern.
         private(set) var uses: [Glob: Int] = [:]
         /// The bytes of all of them.
         private(set) var bytes = 0
@@ -50,49 +49,42 @@ struct Subscriptions {
         }
     }
 
-    /// The bytes of all different patterns that are watched: what it costs to compare a name with them grows with these.
+    /// The bytes of all distinct patterns that are watched: the cost of comparing a name with them grows with this.
     private(set) var patternBytes = 0
 
-    /// Whether nobody watches anything.
     var isEmpty: Bool { owned.isEmpty }
-    /// How many sessions subscribed to anything.
     var sessionCount: Int { owned.count }
     /// How many different names are watched.
     var channelCount: Int { channels.count }
     /// How many different patterns are watched.
     var patternCount: Int { patterns.count }
 
-    /// How many channels a session subscribed to.
     func channelCount(of session: SessionID) -> Int { owned[session]?.channels.count ?? 0 }
 
-    /// How many patterns a session subscribed to.
     func patternCount(of session: SessionID) -> Int { owned[session]?.patterns.count ?? 0 }
 
-    /// How many channels and patterns a session subscribed to.
     func count(of session: SessionID) -> Int { owned[session]?.count ?? 0 }
 
-    /// How many different patterns a user's sessions subscribed to.
     func patternCount(ofUser user: UInt32) -> Int { patternsByUser[user]?.uses.count ?? 0 }
 
-    /// The bytes of the different patterns that a user's sessions subscribed to.
     func patternBytes(ofUser user: UInt32) -> Int { patternsByUser[user]?.bytes ?? 0 }
 
-    /// Which of these names a session did not subscribe to yet.
+    /// The names among these that a session has not subscribed to yet.
     func new(_ names: [LeaseName], for session: SessionID) -> Set<LeaseName> {
         Set(names).subtracting(owned[session]?.channels ?? [])
     }
 
-    /// Which of these patterns a session did not subscribe to yet.
+    /// The patterns among these that a session has not subscribed to yet.
     func new(_ globs: [Glob], for session: SessionID) -> Set<Glob> {
         Set(globs).subtracting(owned[session]?.patterns ?? [])
     }
 
-    /// How many of these patterns nobody subscribed to yet.
+    /// How many of these patterns nobody has subscribed to yet.
     func unwatched(_ globs: Set<Glob>) -> Int { globs.count { patterns[$0] == nil } }
 
-    /// How many of these patterns no session of a user subscribed to yet.
+    /// How many of these patterns no session of a user has subscribed to yet.
     ///
-    /// - Returns: How many, and their bytes.
+    /// - Returns: Their number, and their bytes.
     func unwatched(_ globs: Set<Glob>, byUser user: UInt32) -> (count: Int, bytes: Int) {
         let watched = patternsByUser[user]?.uses ?? [:]
         let new = globs.filter { watched[$0] == nil }
@@ -101,14 +93,14 @@ struct Subscriptions {
 
     // MARK: - Coming and going
 
-    /// Subscribes a session to a name; nothing happens if it did already.
+    /// Subscribes a session to a name; does nothing if it already is subscribed.
     mutating func subscribe(_ session: SessionID, ofUser user: UInt32, to name: LeaseName) {
         guard owned[session, default: Owned(user: user)].channels.insert(name).inserted else { return }
         channels[name, default: []].insert(session)
         counts.add(user)
     }
 
-    /// Subscribes a session to a pattern; nothing happens if it did already.
+    /// Subscribes a session to a pattern; does nothing if it already is subscribed.
     mutating func subscribe(_ session: SessionID, ofUser user: UInt32, to glob: Glob) {
         guard owned[session, default: Owned(user: user)].patterns.insert(glob).inserted else { return }
         if patterns[glob] == nil {
@@ -152,13 +144,12 @@ struct Subscriptions {
         }
     }
 
-    /// The names that a session subscribed to, in their order.
+    /// The names that a session subscribed to, sorted.
     func channels(of session: SessionID) -> [LeaseName] { owned[session]?.channels.sorted() ?? [] }
 
-    /// The patterns that a session subscribed to, in their order.
+    /// The patterns that a session subscribed to, sorted.
     func patterns(of session: SessionID) -> [Glob] { owned[session]?.patterns.sorted() ?? [] }
 
-    /// Ends all that a session subscribed to.
     mutating func unsubscribe(_ session: SessionID) {
         guard let owned = owned[session] else { return }
         for name in owned.channels {
@@ -171,9 +162,9 @@ struct Subscriptions {
 
     // MARK: - Telling
 
-    /// The subscriptions that a lease's name meets: those to the name, then those to patterns.
+    /// The subscriptions that match a lease's name: those to the name, then those to patterns.
     ///
-    /// A session that subscribed to several of these is there once for each, as in Redis.
+    /// A session with several matching subscriptions is there once for each, as in Redis.
     func watchers(of name: LeaseName) -> [(session: SessionID, glob: Glob?)] {
         var found = (channels[name] ?? []).map { (session: $0, glob: Glob?.none) }
         for (glob, watchers) in patterns where watchers.matcher.matches(name.bytes) {

@@ -5,7 +5,7 @@ import NIOCore
 
 /// One timer on CLOCK_BOOTTIME: a timerfd(2) that the event loop reads.
 ///
-/// NIO's own timers are on the monotonic clock, which stops while the machine sleeps; a lease does not.
+/// NIO's own timers use the monotonic clock, which stops while the machine sleeps; a lease does not.
 final class DeadlineTimer {
     private let descriptor: Int32
     private let channel: any Channel
@@ -27,10 +27,11 @@ final class DeadlineTimer {
         self.channel = channel
     }
 
-    /// Has the timer fire at `instant`, at once if that is past, or not at all with `nil`.
+    /// Makes the timer fire at `instant`, at once if that is past, or not at all with `nil`.
     ///
-    /// Costs a system call only if that is earlier than it would fire: a timer that has nothing to do when it fires is
-    /// armed anew then. Under steady traffic what is due next changes with each turn, and mostly to something later.
+    /// Makes a system call only if that is earlier than the timer would fire: a timer that has nothing to do when it
+    /// fires is armed again then. Under steady traffic the next due instant changes with each turn, mostly to a later
+    /// one.
     func arm(at instant: BootInstant?) {
         guard instant != armedAt else { return }
         if let armedAt, instant.map({ armedAt <= $0 }) ?? true { return }
@@ -40,12 +41,11 @@ final class DeadlineTimer {
         precondition(code == 0, "timerfd_settime: \(errno)")
     }
 
-    /// The timer has fired: it stands still until it is armed anew.
+    /// The timer has fired: it does nothing until it is armed again.
     func didFire() {
         armedAt = nil
     }
 
-    /// Ends the timer.
     func stop() {
         channel.close(promise: nil)
     }

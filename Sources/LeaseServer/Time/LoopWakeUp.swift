@@ -3,10 +3,10 @@ import Glibc
 import NIOCore
 import NIOPosix
 
-/// Has the event loop come back at once, and look at every socket on the way: an eventfd(2) that it reads.
+/// Makes the event loop come back at once, and look at every socket on the way: an eventfd(2) that the loop reads.
 ///
-/// A task that the loop is given while it runs another is run before it looks at any socket, and a timer that fires at
-/// once costs the kernel several times as much as this.
+/// A task that the loop is given while it runs another one is run before it looks at any socket, and a timer that fires
+/// at once costs the kernel several times as much.
 final class LoopWakeUp {
     private let descriptor: Int32
     private let channel: any Channel
@@ -27,13 +27,12 @@ final class LoopWakeUp {
         self.channel = channel
     }
 
-    /// Has `woken` called in the loop's next round; several calls before that come to one.
+    /// Makes the loop call `woken` in its next round; several calls before that count as one.
     func call() {
-        // The count is far from its end, the only thing that could make this fail.
+        // Only an overflow of the counter could make this fail, and it is far from that.
         eventfd_write(descriptor, 1)
     }
 
-    /// Ends the wake-up.
     func stop() {
         channel.close(promise: nil)
     }

@@ -1,19 +1,19 @@
 import LeaseCore
 
-/// A fault that may go on for long: it is told when it begins, then once a minute with how often it happened.
+/// A fault that may last: it is reported when it begins, then once a minute with how often it happened.
 ///
-/// Whoever sees it end may tell that, too.
+/// Its end may be reported, too.
 struct OngoingFault {
-    /// How far apart two lines about it are at least.
+    /// The least time between two reports.
     static let interval = Duration.seconds(60)
 
     private var toldAt: BootInstant?
     private var untold = 0
 
-    /// Whether it was there the last time.
+    /// Whether the fault was there the last time.
     var isOngoing: Bool { toldAt != nil }
 
-    /// It has happened; returns how often since it was last told, if it is to be told now.
+    /// The fault has happened; returns how often since the last report, or `nil` if another is too early.
     mutating func happened(at now: BootInstant) -> Int? {
         untold += 1
         if let toldAt, toldAt.duration(to: now) < Self.interval { return nil }
@@ -22,7 +22,7 @@ struct OngoingFault {
         return untold
     }
 
-    /// It has not happened, which ends it; returns whether it was there before.
+    /// The fault has not happened, which ends it; returns whether it was there.
     @discardableResult
     mutating func end() -> Bool {
         defer { self = OngoingFault() }

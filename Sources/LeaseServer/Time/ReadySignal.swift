@@ -1,7 +1,7 @@
 import NIOCore
 import NIOPosix
 
-/// Tells that a descriptor has become readable, and takes what it says: the counts of timerfd(2) and eventfd(2).
+/// Reports that a descriptor has become readable, and reads the counter of timerfd(2) or eventfd(2).
 final class ReadySignal: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 

@@ -1,29 +1,29 @@
 import LeaseCore
 
-/// When the engine is next to be woken without being asked, and for what.
+/// When the engine must next wake up by itself, and what for.
 ///
-/// Nothing is done at intervals. There is one wake-up, at the earliest of: what time next does to a tenure, the next end of
-/// a wait, a folding that was put off until the clients are quiet, a second try of what the store refused, and a status
-/// that was told too recently. With none of them there is none.
+/// Nothing runs at intervals. There is one wake-up, at the earliest of: the next change of a tenure by time, the next
+/// end of a wait, a folding that is delayed until the clients are quiet, a retry of what the store refused, and a
+/// status that came too soon after the last one. With none of these there is no wake-up.
 struct Schedule {
     /// The most tenures that one turn ends by time, so that many at once do not hold up everybody.
     static let sweepSlice = 1024
-    /// The most journal rows that one turn folds, fewer where leases stay; each turn is longer by its slice.
+    /// The most journal rows that one turn folds, fewer where leases stay held; the slice makes the turn longer.
     static let foldSlice = 2048
-    /// The same where turns are long by themselves.
+    /// The same where turns are long anyway.
     static let longFoldSlice = 16_384
-    /// From this many rows on, slices are folded also while clients are busy.
+    /// With more rows than this, slices are folded even while clients are busy.
     static let foldBacklog: Int64 = 16_384
-    /// How many times as long as folding took the pause behind it is.
+    /// The pause after folding, as a multiple of the time that the folding took.
     static let foldPause = 24.0
-    /// How long folding is put off after something has happened.
+    /// How long folding is delayed after something has happened.
     ///
-    /// Under steady traffic it is put off until the backlog is long: a short slice under way writes every lease that is
-    /// held just then.
+    /// Under steady traffic it is delayed until the backlog is long: a short slice amid the traffic writes every lease
+    /// that is held just then.
     static let foldDelay = Duration.seconds(1)
-    /// How long what the store refused is left alone.
+    /// How long to wait before a retry of what the store refused.
     static let retryDelay = Duration.seconds(1)
-    /// How far apart two reports of the status are at least.
+    /// The least time between two reports of the status.
     static let tellDelay = Duration.seconds(1)
 
     private var sweepNotBefore: BootInstant?
@@ -45,7 +45,7 @@ struct Schedule {
 
     // MARK: - Folding
 
-    /// Whether a slice is to be folded in this turn.
+    /// Whether to fold a slice in this turn.
     func isFoldDue(now: BootInstant, backlog: Int64) -> Bool {
         guard backlog > 0 || foldAt != nil, foldNotBefore.map({ now >= $0 }) ?? true else { return false }
         guard foldPauseEnd.map({ now >= $0 }) ?? true else { return false }
@@ -54,23 +54,23 @@ struct Schedule {
 
     /// How many rows to fold in this turn.
     ///
-    /// A slice writes what is held at its end, which is the less for each row the longer the slice is. With many commands in
-    /// each turn much is held, and a long slice makes a long turn only a little longer.
+    /// A slice writes only the leases still held at its end, so longer slices write less per row. When turns are long
+    /// anyway, a long slice adds little.
     ///
-    /// Where each row is another lease, as when many are renewed, a slice that is paced may fold less than a turn
-    /// writes. With more than ``mostBacklog(leases:)`` it is not paced any more, and folds twice as much: whoever
-    /// writes that fast waits for it.
+    /// Where each row is about another lease, as when many are renewed, a paced slice may fold less than a turn writes.
+    /// Above ``mostBacklog(leases:)`` a slice is not paced and folds at least twice what the turn wrote: clients that
+    /// write that fast wait for it.
     ///
     /// - Parameters:
     ///   - growth: how many rows the turn has written.
-    ///   - backlog: how many are to be folded.
-    ///   - leases: how many are held.
+    ///   - backlog: how many rows are not folded.
+    ///   - leases: how many leases are held.
     static func slice(growth: Int64, backlog: Int64, leases: Int) -> (rows: Int, isPaced: Bool) {
         guard backlog <= mostBacklog(leases: leases) else { return (max(2 * Int(growth), longFoldSlice), false) }
         return (min(max(20 * Int(min(growth, Int64(longFoldSlice))), foldSlice), longFoldSlice), true)
     }
 
-    /// Has what is not folded yet folded once it has been quiet for a while.
+    /// Plans to fold what is left once it has been quiet for ``foldDelay``.
     ///
     /// - Parameter hasGrown: whether something has become durable since the last call: then it is not quiet.
     mutating func planFold(now: BootInstant, backlog: Int64, hasGrown: Bool) {
@@ -81,18 +81,18 @@ struct Schedule {
 
     /// A slice has been folded.
     ///
-    /// - Parameter isMore: whether there is more to fold, or history to remove; the next turn goes on with it.
+    /// - Parameter isMore: whether there is more to fold, or history to remove; the next turn continues with it.
     mutating func didFold(now: BootInstant, isMore: Bool) {
         foldNotBefore = nil
         foldAt = isMore ? now : nil
     }
 
-    /// Folding has taken time, or the sync of what it wrote has: it pauses for some times as long.
+    /// Pauses folding for a multiple of the time that it, or the sync of what it wrote, has taken.
     ///
-    /// Where many leases stay, folding takes a while, and clients have most of the time meanwhile. Beyond half of
-    /// ``mostBacklog(leases:)`` the pause becomes shorter, so that the backlog has an end.
+    /// Where many leases stay held, folding takes a while, and the pause leaves clients most of the time. Above half of
+    /// ``mostBacklog(leases:)`` the pause becomes shorter, so that the backlog is bounded.
     ///
-    /// - Parameter isQuiet: whether nobody has had anything done since the last slice: then the pause is short.
+    /// - Parameter isQuiet: whether clients have done nothing since the last slice: then the pause is short.
     mutating func pauseFolding(
         now: BootInstant,
         after duration: Duration,
@@ -106,10 +106,10 @@ struct Schedule {
         foldPauseEnd = max(foldPauseEnd ?? now, now).advanced(by: pause)
     }
 
-    /// With so many rows to be folded, slices follow each other without a pause.
+    /// With more rows than this to be folded, slices follow each other without a pause.
     ///
-    /// Two for each lease that is held, and for each row that is let gather anyway. So what waits in memory stays in
-    /// proportion to the leases, whoever writes how fast.
+    /// It is two for each held lease, and for each row of ``foldBacklog``. So what waits in memory stays in proportion
+    /// to the leases, however fast clients write.
     static func mostBacklog(leases: Int) -> Int64 {
         2 * (foldBacklog + Int64(leases))
     }
@@ -120,7 +120,7 @@ struct Schedule {
 
     // MARK: - The status
 
-    /// Takes the time for a status, and says whether that is now; one that is too early is planned for later.
+    /// Returns whether to report a status now, and reserves the time if so; one that is too early is planned for later.
     mutating func takeStatusSlot(now: BootInstant, isNew: Bool) -> Bool {
         tellAt = nil
         guard isNew else { return false }
@@ -134,7 +134,7 @@ struct Schedule {
 
     // MARK: - The timer
 
-    /// When the timer is to fire, or `nil` for never.
+    /// When the timer must fire, or `nil` for never.
     func nextWakeUp(earliestDue: BootInstant?, earliestWaitEnd: BootInstant? = nil) -> BootInstant? {
         let due = earliestDue.map { max($0, sweepNotBefore ?? $0) }
         let fold = foldAt.map { max($0, foldNotBefore ?? $0, foldPauseEnd ?? $0) }

@@ -1,10 +1,10 @@
 import HeapModule
 import LeaseCore
 
-/// Who waits, on which connection, and until when: the lines of ``LeaseCore/WaitLines`` with their sessions and ends.
+/// Who waits, on which connection, and until when: the lines of ``LeaseCore/WaitLines`` with sessions and deadlines.
 ///
-/// The ends stand in a heap that is cleaned late: that of a waiter who has left is thrown away when it comes up, or when
-/// more than half of the heap is such left-overs.
+/// The deadlines are in a heap that is cleaned lazily: that of a waiter that has left is removed when it comes up, or
+/// when the heap has over 1024 more than twice as many deadlines as there are waiters.
 struct WaitingRoom {
     private struct End: Comparable {
         let instant: BootInstant
@@ -14,16 +14,16 @@ struct WaitingRoom {
     }
 
     private(set) var lines = WaitLines()
-    /// How many ends the heap has, left-overs included.
+    /// How many deadlines the heap has, leftovers included.
     var endCount: Int { ends.count }
     private var sessions: [WaiterID: SessionID] = [:]
     private var ends = Heap<End>()
-    /// The ends that do not count for now.
+    /// The deadlines that are set aside.
     private var heldEnds: [End] = []
 
-    /// Has a session's request wait.
+    /// Puts a session's request in line.
     ///
-    /// - Returns: The waiter's number, and the session whose place it has taken, if it has.
+    /// - Returns: The waiter's number, and the session whose place it has taken, if any.
     /// - Throws: ``LeaseError/Code/busy`` if a limit is reached; nothing has changed then.
     mutating func join(
         _ waiter: Waiter,
@@ -42,7 +42,7 @@ struct WaitingRoom {
     /// The connection that a waiter waits on, or `nil` if it has left.
     func session(of id: WaiterID) -> SessionID? { sessions[id] }
 
-    /// Takes a waiter out: it was granted, its time is up, or its connection is gone.
+    /// Removes a waiter: it was granted, its time is up, or its connection is gone.
     @discardableResult
     mutating func leave(_ id: WaiterID) -> (waiter: Waiter, session: SessionID)? {
         guard let waiter = lines.leave(id), let session = sessions.removeValue(forKey: id) else { return nil }
@@ -55,12 +55,12 @@ struct WaitingRoom {
         ends = Heap(ends.unordered.filter { lines[$0.id] != nil })
     }
 
-    /// Has the end that is the earliest not count until ``restoreEnds()``: its waiter has been granted, if the commit says so.
+    /// Sets the earliest deadline aside until ``restoreEnds()``: its waiter has been granted, pending the commit.
     mutating func holdEarliestEnd() {
         if let end = ends.popMin() { heldEnds.append(end) }
     }
 
-    /// Has all ends count again; those of waiters who have left since mean nothing.
+    /// Puts back the deadlines that were set aside; those of waiters that have left since mean nothing.
     mutating func restoreEnds() {
         ends.insert(contentsOf: heldEnds)
         heldEnds = []

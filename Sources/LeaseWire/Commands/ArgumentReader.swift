@@ -3,8 +3,7 @@ internal import NIOCore
 
 /// A command's arguments, found in their frame by the grammar: values by position, options by keyword.
 ///
-/// Creating it checks the shape of the command; asking an ``ArgumentValue`` checks the value. It takes no memory of its
-/// own.
+/// Creating it checks the shape of the command; reading an ``ArgumentValue`` checks the value. It allocates no memory.
 struct ArgumentReader {
     /// The most keywords that a command may have.
     static let mostOptions = 8
@@ -14,9 +13,9 @@ struct ArgumentReader {
     private let limits: ValueLimits
     /// The index of the first value in the frame.
     private let first: Int
-    /// How many values there are by position.
+    /// How many positional values there are.
     private(set) var valueCount: Int
-    /// The index of each option's first value in the frame, in the order of the grammar; 0 where it was left out.
+    /// The index of each option's first value in the frame, in the order of the grammar; 0 if it was left out.
     private var optionIndices = SIMD8<Int32>(repeating: 0)
 
     /// Finds the arguments of the command `spec`, or of the subcommand `spec` of `parent`.
@@ -33,7 +32,7 @@ struct ArgumentReader {
         try findOptions(in: parent)
     }
 
-    /// The value at a position where the grammar demands one.
+    /// The value at a position where the grammar requires one.
     subscript(position: Int) -> ArgumentValue {
         ArgumentValue(bytes: bytes(at: first + position), limits: limits)
     }
@@ -43,19 +42,19 @@ struct ArgumentReader {
         position < valueCount ? self[position] : nil
     }
 
-    /// The value behind a keyword, if it is there.
+    /// The value after a keyword, if it is there.
     subscript(keyword: String) -> ArgumentValue? {
         firstIndex(behind: keyword).map { ArgumentValue(bytes: bytes(at: $0), limits: limits) }
     }
 
-    /// The place behind which a list is to go on (`AFTER`), or `nil` if it is to begin at its beginning.
+    /// The place after which a list continues (`AFTER`), or `nil` if it starts at the beginning.
     ///
-    /// So it is with no bytes, which come before every name: a loop over pages can begin with them.
+    /// So it does with an empty value, which comes before every name: a loop over pages can begin with that.
     var place: ArgumentValue? {
         self["AFTER"].flatMap { $0.bytes.readableBytes > 0 ? $0 : nil }
     }
 
-    /// The two values behind a keyword that has two, if it is there.
+    /// The two values after a keyword, if it is there.
     func pair(behind keyword: String) -> (ArgumentValue, ArgumentValue)? {
         firstIndex(behind: keyword).map { index in
             (

@@ -6,9 +6,9 @@
 ///     RENEW name token ttl [REQUEST id] [BIND|UNBIND]
 ///                                        └ a choice of flags: keywords without a value, of which one may be there
 ///
-/// Values without a keyword come first, those that must be there before those that may; the keywords follow, in any
-/// order, each at most once. A block is several arguments that come together: the two values of `IF lease token`, or
-/// an entry of `IMPORT`.
+/// Values without a keyword come first, required ones before optional ones; the keywords follow in any order, each at
+/// most once. A block is several arguments that come together: the two values of `IF lease token`, or an entry of
+/// `IMPORT`.
 package struct ArgumentSpec: Hashable, Sendable {
     /// What the value is, as `COMMAND DOCS` names it.
     package enum Kind: String, Hashable, Sendable {
@@ -30,15 +30,15 @@ package struct ArgumentSpec: Hashable, Sendable {
     package let name: String
     /// What the value is.
     package let kind: Kind
-    /// The word before the value, in upper case, if the value is not known by its position.
+    /// The word before the value, in upper case, if the value is not positional.
     package let keyword: String?
     /// Whether it may be left out.
     package private(set) var isOptional: Bool
     /// Whether it may come more than once, with its keyword if it has one.
     ///
-    /// Of a command's own arguments only the last value by position may.
+    /// Of a command's own arguments, only the last positional value may.
     package private(set) var isMultiple = false
-    /// What a block is made of.
+    /// What a block or a choice is made of.
     package let parts: [ArgumentSpec]
 
     private init(
@@ -55,53 +55,53 @@ package struct ArgumentSpec: Hashable, Sendable {
         self.parts = parts
     }
 
-    /// A value that must be there.
+    /// A required value.
     static func required(_ name: String, _ kind: Kind = .string) -> ArgumentSpec {
         ArgumentSpec(name, kind, isOptional: false)
     }
 
-    /// A keyword with its value, which must be there.
+    /// A required keyword with its value.
     static func required(_ keyword: String, _ name: String, _ kind: Kind = .string) -> ArgumentSpec {
         ArgumentSpec(name, kind, keyword: keyword, isOptional: false)
     }
 
-    /// Several arguments that must be there.
+    /// Several required arguments.
     static func required(_ name: String, parts: [ArgumentSpec]) -> ArgumentSpec {
         ArgumentSpec(name, .block, isOptional: false, parts: parts)
     }
 
-    /// A value that may be there.
+    /// An optional value.
     static func optional(_ name: String, _ kind: Kind = .string) -> ArgumentSpec {
         ArgumentSpec(name, kind, isOptional: true)
     }
 
-    /// Any number of values, also none.
+    /// Any number of values, or none.
     static func any(_ name: String, _ kind: Kind = .string) -> ArgumentSpec {
         optional(name, kind).repeated
     }
 
-    /// A keyword with its value, which may be there.
+    /// An optional keyword with its value.
     static func option(_ keyword: String, _ name: String, _ kind: Kind = .string) -> ArgumentSpec {
         ArgumentSpec(name, kind, keyword: keyword, isOptional: true)
     }
 
-    /// A keyword with several arguments behind it, which may be there.
+    /// An optional keyword followed by several arguments.
     static func option(_ keyword: String, parts: [ArgumentSpec]) -> ArgumentSpec {
         ArgumentSpec(keyword.lowercased(), .block, keyword: keyword, isOptional: true, parts: parts)
     }
 
-    /// A keyword without a value, which may be there.
+    /// An optional keyword without a value.
     static func flag(_ keyword: String) -> ArgumentSpec {
         ArgumentSpec(keyword.lowercased(), .flag, keyword: keyword, isOptional: true)
     }
 
-    /// Keywords without a value, of which one may be there.
+    /// Keywords without a value, of which at most one may be there.
     static func flags(_ name: String, oneOf keywords: [String]) -> ArgumentSpec {
         let flags = keywords.map { ArgumentSpec($0.lowercased(), .flag, keyword: $0, isOptional: false) }
         return ArgumentSpec(name, .choice, isOptional: true, parts: flags)
     }
 
-    /// The same argument, once or more often.
+    /// The same argument, which may come more than once.
     var repeated: ArgumentSpec {
         var argument = self
         argument.isMultiple = true
@@ -110,7 +110,7 @@ package struct ArgumentSpec: Hashable, Sendable {
 }
 
 extension ArgumentSpec {
-    /// The fewest words that it takes where it stands: its keyword, its value or what of a block must be there.
+    /// The fewest words that it takes: its keyword, and its value or the required parts of a block.
     var leastWords: Int {
         let value =
             switch kind {

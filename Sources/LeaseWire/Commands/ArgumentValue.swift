@@ -1,11 +1,10 @@
 internal import LeaseCore
 internal import NIOCore
 
-/// One value of a command, still bytes, and what it can be read as.
+/// One value of a command as bytes, and what it can be read as.
 ///
-/// Each reading checks its limits (`docs/PROTOCOL.md`, section 2) and names the value when it refuses.
+/// Each reading checks the limits (`docs/PROTOCOL.md`, section 2) and names the value if it refuses.
 struct ArgumentValue {
-    /// The bytes as they came.
     let bytes: ByteBuffer
     let limits: ValueLimits
 
@@ -16,8 +15,8 @@ struct ArgumentValue {
 
     /// A lease name.
     ///
-    /// - Parameter isNew: whether the command may bring the name in. What is there already can be named, renewed and ended
-    ///   also under a limit that has become lower since.
+    /// - Parameter isNew: whether the command may create the name. An existing name can be named, renewed and ended
+    ///   even if the limit has become lower since.
     func leaseName(isNew: Bool = false) throws(LeaseError) -> LeaseName {
         try requireNameLength("lease name", isNew: isNew)
         return try LeaseName(Array(buffer: bytes))
@@ -29,9 +28,9 @@ struct ArgumentValue {
         return Array(buffer: bytes)
     }
 
-    /// A key of the store; `what` it is to the command, in a sentence.
+    /// A key of the store; `what` is its name in error messages.
     ///
-    /// - Parameter isNew: whether the command may bring the key in.
+    /// - Parameter isNew: whether the command may create the key.
     func key(_ what: String = "key", isNew: Bool = false) throws(LeaseError) -> Key {
         try requireNameLength(what, isNew: isNew)
         guard bytes.readableBytes > 0 else {
@@ -63,7 +62,6 @@ struct ArgumentValue {
         return hash
     }
 
-    /// A token.
     func token() throws(LeaseError) -> Token {
         guard let value = integer(), let token = Token(rawValue: value) else {
             throw LeaseError(
@@ -78,11 +76,10 @@ struct ArgumentValue {
     func duration() throws(LeaseError) -> Duration {
         let milliseconds = bytes.withUnsafeReadableBytes { DurationText.milliseconds(of: $0) }
         if let milliseconds { return .milliseconds(milliseconds) }
-        // It is not of the form: the error says why.
+        // It is malformed: the error says why.
         return try DurationText.parse(String(buffer: bytes))
     }
 
-    /// How long to wait.
     func waitLimit() throws(LeaseError) -> WaitLimit {
         if PrintableBytes.equal(bytes.readableBytesView, "FOREVER") { return .forever }
         guard let duration = try? duration() else {
@@ -98,7 +95,7 @@ struct ArgumentValue {
     func ttl() throws(LeaseError) -> TTL {
         let ttl = try? TTL(duration())
         guard let ttl, ttl <= limits.ttl else {
-            // Written wrongly, or out of bounds: these are different errors.
+            // Malformed and out of bounds are different errors.
             _ = try duration()
             throw LeaseError(.badTTL, "a TTL of \(quoted) is not between \(TTL.min) and \(limits.ttl); choose another")
         }
@@ -129,12 +126,12 @@ struct ArgumentValue {
         return Int(value)
     }
 
-    /// Decimal digits as a number, or `nil` if they are none or do not fit.
+    /// Decimal digits as a number, or `nil` if they are not digits or do not fit.
     func integer() -> Int64? {
         number(Int64.self)
     }
 
-    /// Decimal digits as a number of a type, or `nil` if they are none or do not fit.
+    /// Decimal digits as a number of a type, or `nil` if they are not digits or do not fit.
     func number<Number: FixedWidthInteger>(_ type: Number.Type) -> Number? {
         guard bytes.readableBytes > 0 else { return nil }
         return bytes.withUnsafeReadableBytes { bytes in

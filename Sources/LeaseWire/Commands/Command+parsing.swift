@@ -2,9 +2,9 @@ package import LeaseCore
 internal import NIOCore
 
 extension Command {
-    /// Understands a frame.
+    /// Parses a frame.
     ///
-    /// - Throws: ``LeaseError/Code/invalidRequest`` if it is no command or does not fit the command's grammar,
+    /// - Throws: ``LeaseError/Code/invalidRequest`` if it is not a command or does not fit the command's grammar,
     ///   ``LeaseError/Code/tooBig`` or ``LeaseError/Code/badTTL`` if a value is outside its limits,
     ///   ``LeaseError/Code/unknownProtocol`` for a `HELLO` to a version that does not exist. The connection lives on.
     package static func parse(
@@ -49,8 +49,7 @@ extension Command {
         "subscribe", "psubscribe", "unsubscribe", "punsubscribe", "ping", "reset", "quit",
     ]
 
-    /// Why a subscriber in RESP2 may not send this, or `nil` if it may; what is wrong with its arguments comes behind
-    /// that.
+    /// Why a subscriber in RESP2 may not send this, or `nil` if it may; this is checked before the arguments.
     package static func refusalToSubscriber(of frame: RESPFrame) -> LeaseError? {
         guard let spec = frame.withWord(0, { CommandTable.find($0) }), !forSubscribers.contains(spec.name) else {
             return nil
@@ -66,7 +65,7 @@ extension Command {
 extension RESPFrame {
     /// Refuses a frame with a word that is over its limit, or null.
     fileprivate func requireBytes() throws(LeaseError) {
-        // By their places: an iterator would hand out copies.
+        // By index: an iterator would hand out copies.
         for index in arguments.indices {
             switch arguments[index] {
             case .bytes: break

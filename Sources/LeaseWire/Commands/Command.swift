@@ -1,9 +1,9 @@
 package import LeaseCore
 package import NIOCore
 
-/// A command that has been understood: its values are within their limits.
+/// A parsed command: its values are within their limits.
 ///
-/// Whether it may be done, and what comes of it, is the engine's to decide.
+/// The engine decides whether it is allowed, and what it does.
 package enum Command: Hashable, Sendable {
     // Leases
     case acquire(AcquireCommand)
@@ -64,14 +64,14 @@ package struct AcquireCommand: Hashable, Sendable {
     package let ttl: TTL
     /// How long to wait for the lease, or `nil` not to wait.
     package let wait: WaitLimit?
-    /// What the holder calls itself; by default its peer's command name.
+    /// The holder's label; by default its peer's command name.
     package let owner: Label?
     package let request: RequestID?
     /// Whether the tenure ends with the connection.
     package let binds: Bool
 }
 
-/// How long a command waits at the most.
+/// How long a command waits at most.
 package enum WaitLimit: Hashable, Sendable {
     case upTo(Duration)
     case forever
@@ -90,9 +90,9 @@ package struct RenewCommand: Hashable, Sendable {
 package struct LeasesCommand: Hashable, Sendable {
     /// What the names begin with; empty for all.
     package let prefix: [UInt8]
-    /// Only names behind this one.
+    /// Only names after this one.
     package let after: LeaseName?
-    /// At most so many; without it, a list over the server's limit is refused.
+    /// At most this many; without it, a list over the server's limit is refused.
     package let count: Int?
 }
 
@@ -107,9 +107,9 @@ package struct RevokeCommand: Hashable, Sendable {
 /// `PREFIX LIST key [AFTER child] [COUNT n]`.
 package struct PrefixListCommand: Hashable, Sendable {
     package let key: Key
-    /// Only children behind this one.
+    /// Only children after this one.
     package let after: Key?
-    /// At most so many; without it, a list over the server's limit is refused.
+    /// At most this many; without it, a list over the server's limit is refused.
     package let count: Int?
 }
 
@@ -117,9 +117,9 @@ package struct PrefixListCommand: Hashable, Sendable {
 package struct KeysListCommand: Hashable, Sendable {
     /// What the keys begin with; empty for all.
     package let prefix: [UInt8]
-    /// Only keys behind this one.
+    /// Only keys after this one.
     package let after: Key?
-    /// At most so many; without it, a list over the server's limit is refused.
+    /// At most this many; without it, a list over the server's limit is refused.
     package let count: Int?
 }
 
@@ -127,26 +127,26 @@ package struct KeysListCommand: Hashable, Sendable {
 package struct KeysRangeCommand: Hashable, Sendable {
     /// The hash before the interval.
     ///
-    /// From ``high`` on it wraps, so that equal bounds are the whole ring.
+    /// If it is not below ``high``, the interval wraps; equal bounds are the whole ring.
     package let low: UInt64
     /// The last hash of the interval.
     package let high: UInt64
-    /// Only keys behind this one, in the order of hash and key.
+    /// Only keys after this one, in the order of hash and key.
     package let after: Key?
-    /// At most so many; without it, a list over the server's limit is refused.
+    /// At most this many; without it, a list over the server's limit is refused.
     package let count: Int?
 }
 
 /// `HELLO [2|3] [SETNAME name]`.
 package struct HelloCommand: Hashable, Sendable {
-    /// The version to go on with, or `nil` to stay.
+    /// The version to switch to, or `nil` to keep it.
     package let version: RESPVersion?
     package let name: Label?
 }
 
 /// `CLIENT SETNAME|GETNAME|ID|SETINFO|LIST`.
 package enum ClientCommand: Hashable, Sendable {
-    /// The empty name takes the name away.
+    /// An empty name removes the name.
     case setName(Label)
     case getName
     case id
@@ -154,7 +154,7 @@ package enum ClientCommand: Hashable, Sendable {
     case list
 }
 
-/// What a client library tells of itself.
+/// What a client library says about itself.
 package enum ClientAttribute: String, Hashable, Sendable {
     case libraryName = "lib-name"
     case libraryVersion = "lib-ver"
@@ -162,12 +162,12 @@ package enum ClientAttribute: String, Hashable, Sendable {
 
 /// `COMMAND [COUNT|DOCS|INFO]`.
 package enum CommandQuery: Hashable, Sendable {
-    /// How many commands may be named.
+    /// The most commands that may be named.
     package static let mostNames = 128
 
     case count
-    /// The grammar and summary of the commands named, of all if none is.
+    /// The grammar and summary of the named commands, or of all.
     case docs(names: [String])
-    /// Arity, flags and keys of the commands named, of all if none is.
+    /// Arity, flags and keys of the named commands, or of all.
     case info(names: [String])
 }

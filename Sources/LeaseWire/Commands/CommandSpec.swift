@@ -1,11 +1,11 @@
 internal import LeaseCore
 
-/// A command, or a subcommand: all that is known of it beside what it does.
+/// A command, or a subcommand: everything about it except what it does.
 ///
-/// Parsing, arity errors, usage lines and the replies of `COMMAND` all come from here, so they cannot disagree. A
-/// class, because each command that arrives looks one up and none is ever changed.
+/// Parsing, arity errors, usage lines and the replies of `COMMAND` all come from here, so they cannot disagree. It is a
+/// class because each incoming command looks one up, and none ever changes.
 package final class CommandSpec: Sendable {
-    /// What a command is good for, as `COMMAND DOCS` groups it.
+    /// What a command is for, as `COMMAND DOCS` groups it.
     package enum Group: String, Hashable, Sendable {
         case lease, pubsub, store, connection, server
     }
@@ -16,15 +16,15 @@ package final class CommandSpec: Sendable {
         case write
         /// Changes nothing.
         case readonly
-        /// Takes a time that does not grow with what is stored.
+        /// Its time does not grow with what is stored.
         case fast
         /// May be answered later, when something has happened.
         case blocking
         /// For administrators.
         case admin
-        /// Makes the connection a subscriber's, or ends that.
+        /// Makes the connection a subscriber, or ends that.
         case pubsub
-        /// Has keys elsewhere than its first key, last key and step tell.
+        /// Has keys at places that first key, last key and step do not tell.
         case movableKeys = "movablekeys"
         /// May be sent while the server starts.
         case loading
@@ -32,18 +32,18 @@ package final class CommandSpec: Sendable {
         case noAuthentication = "no_auth"
     }
 
-    /// Reads a command's arguments, which fit its grammar.
+    /// Reads a command's arguments, which already fit its grammar.
     typealias Decoder = @Sendable (ArgumentReader) throws(LeaseError) -> Command
 
     /// The name in lower case; a subcommand's without its command's.
     package let name: String
     /// One sentence.
     package let summary: String
-    /// What it is good for.
+    /// What it is for.
     package let group: Group
-    /// The release that brought it.
+    /// The release that introduced it.
     package let since: String
-    /// How its time grows.
+    /// How its running time grows.
     package let complexity: String
     /// Its properties.
     package let flags: [Flag]
@@ -51,14 +51,14 @@ package final class CommandSpec: Sendable {
     package let arguments: [ArgumentSpec]
     /// Its subcommands, if it has any.
     package let subcommands: [CommandSpec]
-    /// How its arguments are read, or `nil` if it is none without a subcommand.
+    /// How its arguments are read, or `nil` if it needs a subcommand.
     let decode: Decoder?
 
-    /// How many words behind the name must be there.
+    /// How many words must follow the name.
     let requiredCount: Int
-    /// Whether the last of those that must be there may come more than once.
+    /// Whether the last required value may come more than once.
     let hasRepeatedValue: Bool
-    /// Values that may be there, known by their position.
+    /// Optional positional values.
     let optionalValues: [ArgumentSpec]
     /// Values with a keyword, and flags.
     let options: [ArgumentSpec]
@@ -98,16 +98,16 @@ package final class CommandSpec: Sendable {
 }
 
 extension CommandSpec {
-    /// How many words the command has, as Redis counts: its own included; negative if that is only the least number.
+    /// How many words the command has, as Redis counts: its name included, and negative if that is only the minimum.
     ///
-    /// - Parameter parent: whose subcommand it is, if it is one; then that name is a word, too.
+    /// - Parameter parent: the command whose subcommand it is, if any; its name is a word, too.
     package func arity(in parent: CommandSpec? = nil) -> Int {
         let words = requiredCount + (parent == nil ? 1 : 2)
         guard subcommands.isEmpty else { return decode == nil ? -(words + 1) : -words }
         return arguments.allSatisfy { !$0.isOptional && !$0.isMultiple } ? words : -words
     }
 
-    /// The argument, known by its position, that is a lease name or key, and its index, if there is one.
+    /// The positional argument that is a lease name or key, and its index, if there is one.
     private var keyArgument: (index: Int, argument: ArgumentSpec)? {
         arguments.enumerated().first { $0.element.kind == .key && $0.element.keyword == nil }.map { ($0, $1) }
     }
@@ -122,7 +122,7 @@ extension CommandSpec {
         keyArgument?.argument.isMultiple == true ? -1 : firstKey(in: parent)
     }
 
-    /// How it is written: `ACQUIRE name ttl [OWNER label] [REQUEST id]`.
+    /// The usage line: `ACQUIRE name ttl [OWNER label] [REQUEST id]`.
     package func usage(in parent: CommandSpec? = nil) -> String {
         let words = [parent?.name, name].compactMap { $0?.uppercased() }
         guard subcommands.isEmpty else {

@@ -2,7 +2,7 @@ internal import LeaseCore
 internal import NIOCore
 
 extension CommandTable {
-    /// Commands on the connection they come by.
+    /// Commands on the connection that they arrive on.
     static let connection: [CommandSpec] = [
         CommandSpec(
             "ping",
@@ -102,7 +102,6 @@ extension CommandTable {
 }
 
 extension ArgumentValue {
-    /// A version of RESP.
     fileprivate func protocolVersion() throws(LeaseError) -> RESPVersion {
         guard let number = integer() else {
             guard !isWholeNumber else {
@@ -123,7 +122,7 @@ extension ArgumentValue {
         return !digits.isEmpty && digits.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
     }
 
-    /// A client's name, or what else it tells of itself: a label that can stand in a list of `field=value` words.
+    /// A client's name, or what else it says about itself: a label that fits into a list of `field=value` words.
     ///
     /// Printable ASCII without blanks, as in Redis: client libraries take other characters for the end of a line.
     fileprivate func clientName(_ what: String = "client name") throws(LeaseError) -> Label {

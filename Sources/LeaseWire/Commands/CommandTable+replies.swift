@@ -79,7 +79,7 @@ extension CommandSpec {
         return categories
     }
 
-    /// Where the keys are: from a fixed position on, or behind each keyword `KEY`.
+    /// Where the keys are: from a fixed position on, or after each keyword `KEY`.
     private func keySpecifications(in parent: CommandSpec?) -> [RESPValue] {
         let hasMovableKeys = flags.contains(.movableKeys)
         let first = firstKey(in: parent)

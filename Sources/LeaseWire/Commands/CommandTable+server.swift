@@ -45,7 +45,7 @@ extension CommandTable {
 extension ArgumentReader {
     /// All values as names of commands.
     ///
-    /// What is told of one is a hundred times as long as its name.
+    /// The reply about a command is a hundred times as long as its name.
     fileprivate func names() throws(LeaseError) -> [String] {
         guard valueCount <= CommandQuery.mostNames else {
             throw LeaseError(

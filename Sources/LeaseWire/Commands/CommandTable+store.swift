@@ -1,12 +1,12 @@
 internal import LeaseCore
 
 extension CommandTable {
-    /// Commands on the store beside the leases: simple values, prefixes, keys, entries.
+    /// Commands on the rest of the store: simple values, prefixes, keys, entries.
     static let store: [CommandSpec] = [
         put, put.alias("set"), get, delete, delete.alias("del"), prefix, keys, export, importEntries,
     ]
 
-    /// A write that demands a lease.
+    /// Makes a write depend on a lease.
     private static let guarded = ArgumentSpec.option("IF", parts: [.required("lease"), .required("token", .integer)])
     private static let count = ArgumentSpec.option("COUNT", "n", .integer)
 
@@ -188,13 +188,12 @@ extension CommandTable {
 }
 
 extension ArgumentReader {
-    /// What `IF lease token` demands, if it is there.
+    /// The condition `IF lease token`, if it is there.
     fileprivate func leaseGuard() throws(LeaseError) -> LeaseGuard? {
         guard let (lease, token) = pair(behind: "IF") else { return nil }
         return LeaseGuard(lease: try lease.leaseName(), token: try token.token())
     }
 
-    /// All values as keys.
     fileprivate func keys() throws(LeaseError) -> [Key] {
         var keys: [Key] = []
         keys.reserveCapacity(valueCount)
@@ -204,7 +203,7 @@ extension ArgumentReader {
         return keys
     }
 
-    /// All values as the words of entries that a store is to take.
+    /// All values as the words of entries to import.
     fileprivate func entries() throws(LeaseError) -> [StoreEntry] {
         var words = EntryWords(count: valueCount) { self[$0] }
         var entries: [StoreEntry] = []

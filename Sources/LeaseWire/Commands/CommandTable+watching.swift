@@ -1,7 +1,7 @@
 internal import LeaseCore
 
 extension CommandTable {
-    /// Commands on what the connection is told of.
+    /// Commands on subscriptions.
     static let watching: [CommandSpec] = [
         CommandSpec(
             "subscribe",
@@ -39,7 +39,6 @@ extension CommandTable {
 }
 
 extension ArgumentReader {
-    /// All values as the names of leases.
     fileprivate func channels() throws(LeaseError) -> [LeaseName] {
         var names: [LeaseName] = []
         for position in 0..<valueCount {
@@ -48,7 +47,6 @@ extension ArgumentReader {
         return names
     }
 
-    /// All values as patterns.
     fileprivate func globs() throws(LeaseError) -> [Glob] {
         var globs: [Glob] = []
         for position in 0..<valueCount {

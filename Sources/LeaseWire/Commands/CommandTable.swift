@@ -1,6 +1,6 @@
 internal import LeaseCore
 
-/// Every command there is, in one place: the only list of commands in the program.
+/// Every command, in one place: the only list of commands in the program.
 ///
 /// A new command is an entry here, with the line that reads its arguments, and a case of ``Command``.
 package enum CommandTable {
@@ -23,7 +23,7 @@ package enum CommandTable {
     )
 }
 
-/// The name of a command as a number, in lower case, so that looking one up takes no memory.
+/// The name of a command as a number, in lower case, so that a look-up allocates no memory.
 private struct CommandWord: Hashable {
     private static let longest = 16
 

@@ -1,8 +1,8 @@
 /// Splits a typed line into words, with Redis's rules of quoting.
 ///
-/// Words are divided by blanks. In `"…"` the escapes `\n \r \t \b \a \" \\ \xHH` stand for bytes, and a backslash before
-/// another byte for that byte; in `'…'` only `\'` is one. A closing quote ends its word, so a blank or the end of the
-/// line must follow.
+/// Words are separated by blanks. In `"…"` the escapes `\n \r \t \b \a \" \\ \xHH` stand for bytes, and a backslash
+/// before another byte for that byte; in `'…'` only `\'` is an escape. A closing quote ends its word, so a blank or the
+/// end of the line must follow.
 enum InlineWords {
     /// The words of a line without its line end, or `nil` if its quotes are not balanced.
     static func split(_ line: some Collection<UInt8>) -> [[UInt8]]? {
@@ -82,7 +82,7 @@ enum InlineWords {
             return nil
         }
 
-        /// The byte that an escape in `"…"` stands for; the backslash is behind.
+        /// The byte that an escape in `"…"` stands for; the backslash is consumed.
         private static func doubleQuoteEscape(_ rest: inout Rest) -> UInt8? {
             let start = rest.index
             guard let byte = rest.next() else { return nil }

@@ -1,15 +1,15 @@
 internal import LeaseCore
 internal import NIOCore
 
-/// The words of one or more entries, joined: what `IMPORT` takes, and for each key `EXPORT` answers.
+/// The words of one or more entries, joined: what `IMPORT` takes, and what `EXPORT` answers for each key.
 ///
 ///     KEY k [SIMPLE v] [CHILD c]… [LEASE token expires_at_ms [FENCE f] [TTL ms] [UID u] [OWNER label]]
 ///     │     └─────────────┬───────────────────────────────────┘ └────────── in any order ────────────┘
 ///     │                   └ in any order, CHILD any number of times
 ///     └ begins an entry
 ///
-/// Words are read strictly: what is not of this form is refused, and the sentence says in which entry and at which word.
-/// So is a fence above its token. Every value is within the limits of `docs/PROTOCOL.md`, section 2.
+/// Words are read strictly: anything else is refused, and the message names the entry and the word. So is a fence above
+/// its token. Every value is within the limits of `docs/PROTOCOL.md`, section 2.
 struct EntryWords {
     /// The grammar of an entry, as `COMMAND DOCS` tells it.
     static let grammar = ArgumentSpec.required(
@@ -56,7 +56,7 @@ struct EntryWords {
         self.value = value
     }
 
-    /// Reads the next entry, or returns `nil` behind the last word.
+    /// Reads the next entry, or returns `nil` after the last word.
     ///
     /// - Throws: ``LeaseError/Code/invalidRequest`` or, if a value is over its limit, ``LeaseError/Code/tooBig``.
     mutating func next() throws(LeaseError) -> StoreEntry? {
@@ -119,13 +119,13 @@ struct EntryWords {
 
     // MARK: - Words
 
-    /// The word at hand as a keyword, case ignored.
+    /// The current word as a keyword, case ignored.
     private func keyword<Word: RawRepresentable<String> & CaseIterable>(_ type: Word.Type) -> Word? {
         let word = value(index).bytes.readableBytesView
         return Word.allCases.first { PrintableBytes.equal(word, $0.rawValue) }
     }
 
-    /// The values behind the keyword at hand; goes on behind them.
+    /// Takes the values after the current keyword, and moves past them.
     private mutating func values(_ needed: Int) throws(LeaseError) -> [ArgumentValue] {
         guard index + needed < count else {
             throw refused(needed == 1 ? "wants a value behind it" : "wants \(needed) values behind it")
@@ -136,7 +136,7 @@ struct EntryWords {
         return values
     }
 
-    /// Reads the one value behind the keyword at hand, and goes on behind it.
+    /// Reads the one value after the current keyword, and moves past it.
     private mutating func valueBehindKeyword<Value>(
         _ read: (ArgumentValue) throws(LeaseError) -> Value
     ) throws(LeaseError) -> Value {
@@ -144,7 +144,7 @@ struct EntryWords {
         return try located(value, read)
     }
 
-    /// A reading whose refusal says where.
+    /// Reads a value; a refusal says where it is.
     private func located<Value>(
         _ value: ArgumentValue,
         _ read: (ArgumentValue) throws(LeaseError) -> Value
@@ -163,10 +163,10 @@ struct EntryWords {
 }
 
 extension StoreEntry {
-    /// Refuses a lease whose token a store could not go on from: tokens are above those that were imported, and must
-    /// not run out.
+    /// Refuses a lease whose token is too high for a store: new tokens are above the imported ones, and must not run
+    /// out.
     ///
-    /// - Parameter number: which of the entries it is, from 1.
+    /// - Parameter number: the entry's number, from 1.
     func checkTokenForImport(number: Int) throws(LeaseError) {
         guard let token = lease?.token, token.rawValue > EntryLease.highestToken else { return }
         throw LeaseError(

@@ -4,7 +4,7 @@ internal import NIOCore
 extension StoreEntry {
     /// Reads an entry of `EXPORT`'s reply.
     ///
-    /// Returns `nil` if it is none, or more than one.
+    /// Returns `nil` if it is not exactly one entry.
     package init?(_ reply: RESPValue) {
         guard let elements = reply.elements else { return nil }
         var words: [ArgumentValue] = []

@@ -30,7 +30,7 @@ extension StoreEntry {
         return count
     }
 
-    /// At most how many bytes its words take in a frame or a reply, headers included.
+    /// The most bytes that its words take in a frame or a reply, headers included.
     package var encodedLength: Int {
         // A header and the line ends take up to 26 bytes; a lease without its label is ten short words.
         var length = 2 * (26 + key.bytes.count) + 2 * 26 + (value?.count ?? 0)
@@ -39,7 +39,7 @@ extension StoreEntry {
         return length
     }
 
-    /// At most how many bytes a child takes of ``encodedLength``.
+    /// The most bytes that a child adds to ``encodedLength``.
     package static func encodedLength(of child: Key) -> Int {
         2 * 26 + child.bytes.count
     }

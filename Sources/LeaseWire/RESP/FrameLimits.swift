@@ -1,8 +1,7 @@
-/// How much one frame of a client may hold.
+/// The limits of one frame of a client.
 ///
-/// A frame over ``frame``, ``arguments`` or ``inline`` ends its connection, since what follows it cannot be told from
-/// it. An argument over ``bulk`` is read and dropped instead; its command is answered `TOOBIG` and the connection
-/// lives on.
+/// A frame over ``frame``, ``arguments`` or ``inline`` ends its connection, since the start of the next one is unknown.
+/// An argument over ``bulk`` is read and dropped instead; its command is answered `TOOBIG` and the connection lives on.
 package struct FrameLimits: Hashable, Sendable {
     /// The most bytes of a frame, its headers and dropped arguments included.
     package var frame: Int
@@ -10,10 +9,10 @@ package struct FrameLimits: Hashable, Sendable {
     package var arguments: Int
     /// The most bytes of an inline line, without its line end.
     package var inline: Int
-    /// The most bytes of one argument that is kept.
+    /// The most bytes of an argument that is not dropped.
     package var bulk: Int
 
-    /// The limits of `docs/PROTOCOL.md`, section 6, where not said otherwise.
+    /// The defaults are the limits of `docs/PROTOCOL.md`, section 6.
     package init(frame: Int = 8 << 20, arguments: Int = 65_536, inline: Int = 64 << 10, bulk: Int = 1 << 20) {
         self.frame = frame
         self.arguments = arguments

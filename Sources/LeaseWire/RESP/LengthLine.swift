@@ -2,19 +2,19 @@ internal import NIOCore
 
 /// A line at the front of a buffer that gives a length: a marker byte, a decimal number, CRLF, as in `*3` and `$-1`.
 enum LengthLine {
-    /// The most bytes that such a line is waited for.
+    /// The longest such line that is waited for, in bytes.
     private static let longest = 32
 
     /// The line has not ended yet.
     case incomplete
     /// No line end where one must have come.
     case endless
-    /// A line that holds no number.
+    /// A line without a number.
     case malformed
     /// The number, and the bytes of the line with its marker and its end.
     case length(Int, size: Int)
 
-    /// Reads the line at the front of `buffer`, which keeps its bytes.
+    /// Reads the line at the front of `buffer` without consuming it.
     init(in buffer: ByteBuffer) {
         self = buffer.withUnsafeReadableBytes { LengthLine(bytes: $0) }
     }

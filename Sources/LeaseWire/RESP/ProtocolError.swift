@@ -1,16 +1,16 @@
-/// Why a connection's bytes are no commands, or replies, any more.
+/// Why a connection's bytes are not commands, or replies.
 ///
-/// Nothing behind such bytes can be trusted, so the connection is to be closed, after ``reply`` if there is one.
+/// Nothing after such bytes can be trusted: the connection must be closed, after ``reply`` if there is one.
 package struct ProtocolError: Error, Hashable, Sendable, CustomStringConvertible {
-    /// What came in place of RESP.
+    /// What came instead of RESP.
     package enum Kind: Hashable, Sendable {
-        /// Bytes that are no frame, or a frame over its limits.
+        /// Bytes that are not a frame, or a frame over its limits.
         case malformed
         /// The words of an HTTP request, which a browser may have been tricked into sending. It gets no answer.
         case otherProtocol
     }
 
-    /// What came in place of RESP.
+    /// What came instead of RESP.
     package let kind: Kind
 
     /// What is wrong, in Redis's words where Redis has them.
@@ -24,12 +24,11 @@ package struct ProtocolError: Error, Hashable, Sendable, CustomStringConvertible
 
     package var description: String { text }
 
-    /// A malformed frame.
     static func malformed(_ text: String) -> ProtocolError {
         ProtocolError(.malformed, text)
     }
 
-    /// The line to answer before closing, without `-` and line end, or `nil` to close without a word.
+    /// The line to answer before closing, without `-` and line end, or `nil` to close without an answer.
     package var reply: String? {
         kind == .malformed ? "ERR Protocol error: \(text)" : nil
     }

@@ -6,11 +6,11 @@ package import NIOCore
 ///     ACQUIRE backup 30s LF                                                     an inline line, typed by a person
 ///
 /// The parser is a value beside the buffer. It takes what is there and remembers where it stopped, so each byte is
-/// looked at once however the bytes arrive. When it stops within a frame it copies the arguments that it has out of
-/// the buffer: otherwise they would share the buffer's storage, and every later write to the buffer would copy it all.
+/// looked at once however the bytes arrive. When it stops within a frame it copies the arguments so far out of the
+/// buffer: otherwise they would share its storage, and every later write to the buffer would copy it all.
 ///
-/// What it holds is bounded by ``FrameLimits``: counts and lengths are checked when they are announced, before memory
-/// is taken for them, and the bytes of an argument over its limit are dropped as they come.
+/// Its memory is bounded by ``FrameLimits``: counts and lengths are checked when they are announced, before memory is
+/// taken for them, and the bytes of an argument over its limit are dropped as they come.
 package struct RESPCommandParser: Sendable {
     private enum State: Sendable {
         /// Before the first byte of a frame.
@@ -23,7 +23,7 @@ package struct RESPCommandParser: Sendable {
         case bulk(length: Int)
         /// In an argument over its limit, of which `rest` bytes are still to be dropped.
         case dropping(length: Int, rest: Int)
-        /// Behind an error.
+        /// After an error.
         case failed(ProtocolError)
     }
 
@@ -33,7 +33,7 @@ package struct RESPCommandParser: Sendable {
         case frame(RESPFrame)
     }
 
-    /// The most places for arguments that are kept from one frame to the next.
+    /// The most places for arguments that are kept between frames.
     private static let keptCapacity = 16
 
     private let limits: FrameLimits
@@ -54,11 +54,11 @@ package struct RESPCommandParser: Sendable {
 
     /// Takes the next frame from the front of `buffer`, or returns `nil` if it needs more bytes.
     ///
-    /// `buffer` is to hold what was left of it after the last call, and whatever has arrived since. Empty frames are
-    /// given out like others, so that whoever calls sees how many there are.
+    /// `buffer` must hold what the last call left in it, and then what has arrived since. Empty frames are returned
+    /// like others, so that the caller can count them.
     ///
-    /// - Throws: ``ProtocolError`` if the bytes are no frame or one over its limits. The connection is then over: every
-    ///   later call throws the same.
+    /// - Throws: ``ProtocolError`` if the bytes are not a frame, or are one over its limits. The connection is then
+    ///   over: every later call throws the same.
     package mutating func next(from buffer: inout ByteBuffer) throws(ProtocolError) -> RESPFrame? {
         do throws(ProtocolError) {
             while true {
@@ -67,7 +67,7 @@ package struct RESPCommandParser: Sendable {
                 case .frame(let frame): return frame
                 case .starved:
                     if case .start = state {
-                        // The frame before is understood by now: its bytes are given back, and the place is kept.
+                        // The previous frame is parsed by now: free its bytes, and keep the capacity.
                         arguments.removeAll(keepingCapacity: arguments.capacity <= Self.keptCapacity)
                     } else {
                         detach()
@@ -177,15 +177,14 @@ package struct RESPCommandParser: Sendable {
     }
 
     private mutating func finish() -> Step {
-        // The array is used again for the next frame, if this one is gone by then.
+        // The next frame reuses the array, if this frame is gone by then.
         let frame = RESPFrame(arguments: arguments)
         detached = 0
         state = .start
         return .frame(frame)
     }
 
-    /// Copies what still shares the buffer's storage, all at once: one allocation for each read, and not for each
-    /// argument.
+    /// Copies what still shares the buffer's storage, all at once: one allocation per read, not per argument.
     private mutating func detach() {
         guard detached < arguments.count else { return }
         var copy = ByteBuffer()

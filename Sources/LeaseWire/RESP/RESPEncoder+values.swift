@@ -3,7 +3,7 @@ package import NIOCore
 extension RESPEncoder {
     /// Writes a whole reply.
     ///
-    /// Kinds that RESP2 lacks are written as what Redis writes in their place.
+    /// Kinds that RESP2 lacks are written as Redis writes them there.
     package func write(_ value: RESPValue, to buffer: inout ByteBuffer) {
         switch value {
         case .simpleString(let text): writeSimpleString(text, to: &buffer)

@@ -1,10 +1,10 @@
 package import LeaseCore
 package import NIOCore
 
-/// Writes replies straight into a connection's buffer, in the connection's version of RESP.
+/// Writes replies directly into a connection's buffer, in the connection's version of RESP.
 ///
-/// The headers of arrays, maps and push frames are written alone, and what they announce behind them, so that a long
-/// reply never exists as a tree.
+/// The headers of arrays, maps and push frames are written before their elements, so that a long reply never exists as
+/// a tree.
 package struct RESPEncoder: Hashable, Sendable {
     /// The version that replies are written in.
     package var version: RESPVersion
@@ -31,7 +31,7 @@ package struct RESPEncoder: Hashable, Sendable {
         writeLine("-", "\(error.code.word) \(error.message)", to: &buffer)
     }
 
-    /// Writes the answer to bytes that are no frame, if they get one.
+    /// Writes the answer to bytes that are not a frame, if they get one.
     package func writeError(_ error: ProtocolError, to buffer: inout ByteBuffer) {
         guard let reply = error.reply else { return }
         writeLine("-", reply, to: &buffer)
@@ -63,12 +63,12 @@ package struct RESPEncoder: Hashable, Sendable {
         buffer.writeStaticString("\r\n")
     }
 
-    /// Writes text for people: with its format in RESP3, which makes redis-cli show it as it is.
+    /// Writes text for people; in RESP3 with its format, which makes redis-cli show it as it is.
     package func writeText(_ text: String, to buffer: inout ByteBuffer) {
         write(.verbatim(format: "txt", Array(text.utf8)), to: &buffer)
     }
 
-    /// Writes that there is nothing.
+    /// Writes a null.
     package func writeNull(to buffer: inout ByteBuffer) {
         switch version {
         case .resp2: buffer.writeStaticString("$-1\r\n")
@@ -81,7 +81,7 @@ package struct RESPEncoder: Hashable, Sendable {
         writeNumber("*", Int64(count), to: &buffer)
     }
 
-    /// Announces a map; its `count` names and values are written next, by turns.
+    /// Announces a map; its `count` names and values are written next, alternately.
     package func writeMapHeader(_ count: Int, to buffer: inout ByteBuffer) {
         switch version {
         case .resp2: writeNumber("*", Int64(count) * 2, to: &buffer)
@@ -101,7 +101,7 @@ package struct RESPEncoder: Hashable, Sendable {
 
     // MARK: - Lines
 
-    /// Writes a marker, a number and a line end, without a string in between.
+    /// Writes a marker, a number and a line end, without an intermediate string.
     func writeNumber(_ marker: Unicode.Scalar, _ value: Int64, to buffer: inout ByteBuffer) {
         buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: 24) { bytes in
             bytes[0] = UInt8(ascii: marker)

@@ -1,6 +1,6 @@
 package import NIOCore
 
-/// One command as it came: its words, not yet understood.
+/// One command as it arrived: its words, not yet parsed.
 package struct RESPFrame: Hashable, Sendable {
     /// The words, the command's own first.
     package var arguments: [RESPArgument]
@@ -10,16 +10,15 @@ package struct RESPFrame: Hashable, Sendable {
         self.arguments = arguments
     }
 
-    /// Whether it has no words and says nothing: `*0`, `*-1` or a blank line, which are ignored.
+    /// Whether it has no words: `*0`, `*-1` or a blank line, which are ignored.
     package var isEmpty: Bool { arguments.isEmpty }
 }
 
 /// One word of a command.
 package enum RESPArgument: Hashable, Sendable {
-    /// The bytes. A slice of the read buffer where that was possible.
+    /// The bytes; a slice of the read buffer where possible.
     case bytes(ByteBuffer)
-    /// An argument over its limit, which is `limit` bytes, with the length that was announced. Its bytes were dropped
-    /// as they came.
+    /// An argument over its limit of `limit` bytes, with the announced length. Its bytes were dropped as they came.
     case oversized(length: Int, limit: Int)
     /// A null bulk string (`$-1`), which no command takes.
     case null

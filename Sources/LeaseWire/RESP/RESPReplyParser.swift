@@ -1,17 +1,17 @@
 package import NIOCore
 
-/// How much one reply of a server may hold.
+/// The limits of one reply of a server.
 ///
 /// A reply over a limit is a ``ProtocolError``.
 package struct ReplyLimits: Hashable, Sendable {
     /// The most bytes of one string.
     package var bulk: Int
-    /// The most values of one reply, those within others counted too.
+    /// The most values of one reply, nested ones included.
     package var values: Int
-    /// How deep arrays and maps may lie within each other.
+    /// How deep arrays and maps may be nested.
     package var depth: Int
 
-    /// Limits that hold every reply of `leased`, where not said otherwise.
+    /// The defaults fit every reply of `leased`.
     package init(bulk: Int = 64 << 20, values: Int = 8 << 20, depth: Int = 16) {
         self.bulk = bulk
         self.values = values
@@ -19,10 +19,10 @@ package struct ReplyLimits: Hashable, Sendable {
     }
 }
 
-/// Cuts a server's bytes into replies, of RESP2 and RESP3 alike.
+/// Cuts a server's bytes into replies, in RESP2 and RESP3.
 ///
-/// It goes through a reply value by value and keeps the arrays and maps that are open on a stack, so it can stop between
-/// any two bytes and goes on where it stopped. Strings are copied out of the buffer. Attributes are read and dropped.
+/// It reads a reply value by value and keeps the open arrays and maps on a stack, so it can stop between any two bytes
+/// and continue there. Strings are copied out of the buffer. Attributes are read and dropped.
 package struct RESPReplyParser: Sendable {
     /// An array or a map that is still being filled.
     private struct Aggregate {
@@ -31,7 +31,7 @@ package struct RESPReplyParser: Sendable {
         var missing: Int
         var values: [RESPValue] = []
 
-        /// The value, once all of it is there, or `nil` for an attribute, which means nothing.
+        /// The value once it is complete, or `nil` for an attribute, which is ignored.
         var value: RESPValue? {
             switch marker {
             case UInt8(ascii: "*"): return .array(values)
@@ -51,9 +51,9 @@ package struct RESPReplyParser: Sendable {
 
     private let limits: ReplyLimits
     private var open: [Aggregate] = []
-    /// Values of this reply that were announced so far.
+    /// How many values of this reply were announced so far.
     private var count = 0
-    /// Bytes at the front of the buffer that are known to hold no line end.
+    /// How many bytes at the front of the buffer are known to hold no line end.
     private var scanned = 0
 
     /// Creates a parser at the start of a connection.
@@ -63,7 +63,8 @@ package struct RESPReplyParser: Sendable {
 
     /// Takes the next reply from the front of `buffer`, or returns `nil` if it needs more bytes.
     ///
-    /// - Throws: ``ProtocolError`` if the bytes are no reply or one over its limits. The connection is then over.
+    /// - Throws: ``ProtocolError`` if the bytes are not a reply, or are one over its limits. The connection is then
+    ///   over.
     package mutating func next(from buffer: inout ByteBuffer) throws(ProtocolError) -> RESPValue? {
         while let item = try readItem(&buffer) {
             switch item {
@@ -79,9 +80,9 @@ package struct RESPReplyParser: Sendable {
         return nil
     }
 
-    /// Puts a value into the innermost open aggregate, and that, once it is full, into the one around it.
+    /// Adds a value to the innermost open aggregate, and that to the one around it once it is full.
     ///
-    /// Returns the reply when nothing is open any more.
+    /// Returns the reply once nothing is open.
     private mutating func close(_ value: RESPValue) -> RESPValue? {
         var value = value
         while var aggregate = open.popLast() {
@@ -166,7 +167,7 @@ package struct RESPReplyParser: Sendable {
 
     // MARK: - Lines
 
-    /// The marker and the text of the line at the front of the buffer, which keeps its bytes.
+    /// The marker and the text of the line at the front of the buffer, which is not consumed.
     private mutating func peekLine(_ buffer: ByteBuffer) throws(ProtocolError) -> (UInt8, ByteBufferView)? {
         let bytes = buffer.readableBytesView
         guard let marker = bytes.first else { return nil }

@@ -1,4 +1,4 @@
-/// What a client asks of a reply. Each is `nil` if the reply is of another kind.
+/// Reads a reply as one kind. Each is `nil` if the reply is of another kind.
 extension RESPValue {
     /// The number.
     package var integer: Int64? {
@@ -28,7 +28,7 @@ extension RESPValue {
         }
     }
 
-    /// The entries of a map, also when it came as the flat array of RESP2.
+    /// The entries of a map, even if it came as the flat array of RESP2.
     package var entries: [RESPEntry]? {
         switch self {
         case .map(let entries): return entries

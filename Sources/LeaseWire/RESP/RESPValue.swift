@@ -1,6 +1,6 @@
-/// A reply as a value: what a client reads, and what the server answers where a tree is easier than writing frames.
+/// A reply as a value: what a client reads, and what the server builds where a tree is easier than writing frames.
 ///
-/// Its bytes are its own: it does not share the storage of a read buffer.
+/// It owns its bytes: it does not share the storage of a read buffer.
 package indirect enum RESPValue: Hashable, Sendable {
     /// `+OK`: a short text without line ends.
     case simpleString(String)

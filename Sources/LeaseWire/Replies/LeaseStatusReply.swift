@@ -1,10 +1,9 @@
 package import LeaseCore
 package import NIOCore
 
-/// The map that `HOLDER` answers, and `LEASES` for each lease: what the server writes and the client reads, in one
-/// place.
+/// The map that `HOLDER` answers, and `LEASES` for each lease: writing and reading it, in one place.
 package struct LeaseStatusReply: Hashable, Sendable {
-    /// Where a tenure is on its way.
+    /// The state of a tenure.
     package struct State: RawRepresentable, Hashable, Sendable {
         package let rawValue: String
 
@@ -14,7 +13,7 @@ package struct LeaseStatusReply: Hashable, Sendable {
 
         /// Held, within its time.
         package static let held = State(rawValue: "held")
-        /// Past its time, and still held by a tie.
+        /// Past its time, but still held by a tie.
         package static let overdue = State(rawValue: "overdue")
         /// Being ended by force.
         package static let revoking = State(rawValue: "revoking")
@@ -113,10 +112,9 @@ extension RESPEncoder {
 // MARK: - Reading
 
 extension LeaseStatusReply {
-    /// Reads a reply of either version, its fields in any order; fields that this release does not know are passed
-    /// over.
+    /// Reads a reply of either version, its fields in any order; unknown fields are ignored.
     ///
-    /// Returns `nil` if it is no such map.
+    /// Returns `nil` if it is not such a map.
     package init?(_ reply: RESPValue) {
         guard let entries = reply.entries else { return nil }
         var values: [Field: RESPValue] = [:]

@@ -13,7 +13,7 @@ extension RESPEncoder {
 
     /// Writes the map of a tracker.
     ///
-    /// The hash is decimal digits, since it need not fit into an integer of the protocol.
+    /// The hash is written as decimal digits, since it may not fit into an integer of the protocol.
     package func writeTracker(_ tracker: KeyTracker, to buffer: inout ByteBuffer) {
         writeMapHeader(2, to: &buffer)
         writeBulk("hash", to: &buffer)
@@ -33,9 +33,9 @@ extension RESPEncoder {
 // MARK: - Reading
 
 extension ListedKey {
-    /// Reads an element of a list of keys; kinds that this release does not know are passed over.
+    /// Reads an element of a list of keys; unknown kinds are ignored.
     ///
-    /// Returns `nil` if it is none.
+    /// Returns `nil` if it is not such an element.
     package init?(_ reply: RESPValue) {
         guard let elements = reply.elements, let bytes = elements.first?.bytes, let key = try? Key(bytes) else {
             return nil
@@ -45,9 +45,9 @@ extension ListedKey {
 }
 
 extension KeyTracker {
-    /// Reads a reply of either version; fields and kinds that this release does not know are passed over.
+    /// Reads a reply of either version; unknown fields and kinds are ignored.
     ///
-    /// Returns `nil` if it is no such map.
+    /// Returns `nil` if it is not such a map.
     package init?(_ reply: RESPValue) {
         guard let entries = reply.entries else { return nil }
         func field(_ name: String) -> RESPValue? {

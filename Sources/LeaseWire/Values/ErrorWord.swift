@@ -19,7 +19,7 @@ extension LeaseError.Code {
         (.unknownProtocol, "NOPROTO"),
     ]
 
-    /// The word of the wire.
+    /// The word on the wire.
     package var word: String {
         guard let entry = Self.words.first(where: { $0.code == self }) else {
             preconditionFailure("the code \(self) has no word")

@@ -8,13 +8,13 @@ package enum PrintableBytes {
         return bytes.count > limit ? text + "..." : text
     }
 
-    /// Whether the bytes are `word` when case is ignored as ASCII has it.
+    /// Whether the bytes are `word`, ignoring the case of ASCII letters.
     package static func equal(_ bytes: some Collection<UInt8>, _ word: String) -> Bool {
         guard bytes.count == word.utf8.count else { return false }
         return bytes.elementsEqual(word.utf8) { lowercased($0) == lowercased($1) }
     }
 
-    /// The byte in lower case, if it is a letter of ASCII.
+    /// The byte in lower case, if it is an ASCII letter.
     package static func lowercased(_ byte: UInt8) -> UInt8 {
         (0x41...0x5A).contains(byte) ? byte | 0x20 : byte
     }

@@ -4,8 +4,8 @@ package import LeaseCore
 ///
 /// A value over its limit is answered `TOOBIG`, a TTL `BADTTL`.
 package struct ValueLimits: Hashable, Sendable {
-    /// The most bytes of a lease name, a key or a child that a command brings in; at most ``LeaseName/maximumLength``, which
-    /// is the limit of those that are there already.
+    /// The most bytes of a lease name, a key or a child that a command creates; at most ``LeaseName/maximumLength``,
+    /// the limit of those that exist.
     package var name: Int
     /// The most bytes of an owner label or a reason; at most ``Label/maximumLength``.
     package var label: Int
@@ -14,7 +14,7 @@ package struct ValueLimits: Hashable, Sendable {
     /// The most bytes of a simple value.
     package var value: Int
 
-    /// The limits of `docs/PROTOCOL.md`, section 2, where not said otherwise.
+    /// The defaults are the limits of `docs/PROTOCOL.md`, section 2.
     package init(
         name: Int = LeaseName.maximumLength,
         label: Int = Label.maximumLength,

@@ -5,8 +5,7 @@ extension Announcement {
     ///
     ///     {"event":"acquired","fence":1795370630905246,"owner":"backup","at_ms":1795370630905,"ttl_ms":30000}
     ///
-    /// `acquired` has `ttl_ms`, `revoking` has `reason` and `after_ms`, `revoked` has `reason`; the others have no more
-    /// than the first four.
+    /// `acquired` also has `ttl_ms`, `revoking` has `reason` and `after_ms`, and `revoked` has `reason`.
     package var message: String {
         var members: [JSONText.Member] = [
             .init("event", .string(event.word)),

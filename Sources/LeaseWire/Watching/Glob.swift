@@ -1,11 +1,11 @@
-/// A pattern of lease names, as `PSUBSCRIBE` takes it: the bytes, as they came.
+/// A pattern of lease names, as the bytes that `PSUBSCRIBE` takes.
 ///
-///     *        any bytes, also none         [abc]    one of these bytes
+///     *        any bytes, or none           [abc]    one of these bytes
 ///     ?        any one byte                 [a-c]    one of this range, whichever end comes first
 ///     \c       the byte c itself            [^a-c]   one that is not among these
 ///
-/// Every pattern means something, as in Redis: a class that is not closed goes on to the pattern's end, `[]` takes no byte and
-/// `[^]` any, and a `\` at the end is itself.
+/// Every pattern is valid, as in Redis: a class that is not closed extends to the pattern's end, `[]` matches no byte
+/// and `[^]` any, and a `\` at the end is itself.
 package struct Glob: Hashable, Comparable, Sendable {
     /// The bytes of the pattern.
     package let bytes: [UInt8]
@@ -27,7 +27,6 @@ package struct Glob: Hashable, Comparable, Sendable {
 }
 
 extension Glob {
-    /// A piece of a pattern.
     enum Piece {
         /// `*`.
         case anyBytes
@@ -39,7 +38,6 @@ extension Glob {
         case oneOf(ByteSet)
     }
 
-    /// The pieces, in their order.
     func forEachPiece(_ body: (Piece) -> Void) {
         var index = bytes.startIndex
         while index < bytes.endIndex {
@@ -61,7 +59,7 @@ extension Glob {
         }
     }
 
-    /// The bytes that every name which the pattern matches begins with.
+    /// The bytes that every matching name begins with.
     package var literalPrefix: [UInt8] {
         var prefix: [UInt8] = []
         var isOver = false
@@ -75,7 +73,7 @@ extension Glob {
         return prefix
     }
 
-    /// Reads a class behind its `[`.
+    /// Reads a class after its `[`.
     private func byteClass(from index: inout Int) -> ByteSet {
         var set = ByteSet()
         let isInverted = index < bytes.endIndex && bytes[index] == UInt8(ascii: "^")
@@ -101,11 +99,10 @@ extension Glob {
     }
 }
 
-/// A set of bytes.
 struct ByteSet {
     private var words = SIMD4<UInt64>(repeating: 0)
 
-    /// The bytes that are not in it.
+    /// The bytes that are not in the set.
     var inverted: ByteSet {
         var set = self
         set.words = ~words

@@ -1,7 +1,7 @@
-/// A pattern made ready for many names: it takes one step for each byte of a name, whatever the pattern is.
+/// A pattern prepared for many names: it takes one step for each byte of a name, whatever the pattern is.
 ///
-/// All ways through the pattern are followed at once, so that no pattern makes it try again. The state is a set of bits:
-/// bit i is set if the bytes read so far can be the first i bytes that the pattern demands.
+/// All paths through the pattern are followed at once, so that no pattern causes backtracking. The state is a set of
+/// bits: bit i is set if the bytes read so far can be the first i bytes that the pattern demands.
 ///
 ///     pattern   a*b     bytes that it demands: a, b      may wait before: b
 ///     read      ""      { 0 }
@@ -9,23 +9,23 @@
 ///     read      "ax"    { 1 }          the star keeps bit 1
 ///     read      "axb"   { 1, 2 }       all are there: it matches, and may go on
 ///
-/// A step is ((state and accepted) << 1) or (state and waiting), in 64 bits at a time: a name of n bytes and a pattern of m
-/// take n · m / 64 operations at the most.
+/// A step is ((state and accepted) << 1) or (state and waiting), 64 bits at a time: a name of n bytes and a pattern of
+/// m take at most n · m / 64 operations.
 package struct GlobMatcher: Sendable {
     /// How many bytes the pattern demands.
     private let demanded: Int
     /// How many words the state has.
     private let words: Int
-    /// Before which of the demanded bytes, or behind all, any others may come.
+    /// Before which of the demanded bytes, or after all of them, any others may come.
     private let waiting: [UInt64]
     /// Which of the demanded bytes may be any byte.
     private let any: [UInt64]
-    /// Which of the demanded bytes each byte may be beside these; several bytes share a row, most of them that of none.
+    /// Which other demanded bytes each byte can be; all bytes that can be none of them share the first row.
     private var rows: [UInt64]
-    /// Where the row of each byte begins.
+    /// Where each byte's row begins.
     private var rowOf: [Int32]
 
-    /// Makes a pattern ready.
+    /// Prepares a pattern.
     package init(_ glob: Glob) {
         var pieces: [Glob.Piece] = []
         var stars: [Int] = []
@@ -72,7 +72,7 @@ package struct GlobMatcher: Sendable {
         rows[Int(rowOf[Int(byte)]) + index / 64] |= 1 << UInt64(index % 64)
     }
 
-    /// Whether the pattern is that of the whole name.
+    /// Whether the pattern matches the whole name.
     package func matches(_ name: some Sequence<UInt8>) -> Bool {
         withUnsafeTemporaryAllocation(of: UInt64.self, capacity: words) { state in
             state.initialize(repeating: 0)
@@ -84,7 +84,7 @@ package struct GlobMatcher: Sendable {
         }
     }
 
-    /// Goes on by a byte, and tells whether there is any way left.
+    /// Advances by a byte; returns whether any path is left.
     private func step(over byte: UInt8, _ state: UnsafeMutableBufferPointer<UInt64>) -> Bool {
         let row = Int(rowOf[Int(byte)])
         var left: UInt64 = 0

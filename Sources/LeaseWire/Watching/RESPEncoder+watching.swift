@@ -1,7 +1,7 @@
 package import LeaseCore
 package import NIOCore
 
-/// The frames of a subscriber: push frames in RESP3, arrays in RESP2, as Redis has them.
+/// The frames of a subscriber: push frames in RESP3, arrays in RESP2, as in Redis.
 extension RESPEncoder {
     /// What a subscription is to.
     package enum Topic {
@@ -11,7 +11,7 @@ extension RESPEncoder {
         case pattern
     }
 
-    /// Writes that the connection is subscribed to something, and to how many channels and patterns in all.
+    /// Confirms a subscription, with the connection's number of channels and patterns.
     package func writeSubscribed(_ topic: Topic, _ name: [UInt8], count: Int, to buffer: inout ByteBuffer) {
         writePushHeader(3, to: &buffer)
         writeBulk(topic == .channel ? "subscribe" : "psubscribe", to: &buffer)
@@ -19,8 +19,8 @@ extension RESPEncoder {
         writeInteger(Int64(count), to: &buffer)
     }
 
-    /// Writes that the connection is not subscribed to something, or to nothing of the kind if `name` is `nil`, and to how
-    /// many channels and patterns it still is.
+    /// Confirms the end of a subscription, or with a `nil` name that there was none of the kind, and the number of
+    /// channels and patterns that are left.
     package func writeUnsubscribed(_ topic: Topic, _ name: [UInt8]?, count: Int, to buffer: inout ByteBuffer) {
         writePushHeader(3, to: &buffer)
         writeBulk(topic == .channel ? "unsubscribe" : "punsubscribe", to: &buffer)
@@ -32,7 +32,7 @@ extension RESPEncoder {
         writeInteger(Int64(count), to: &buffer)
     }
 
-    /// Writes a message on a lease's channel; with `pattern`, to whoever subscribed to that.
+    /// Writes a message on a lease's channel; with `pattern`, for its subscribers.
     package func writeMessage(
         _ message: String,
         on channel: LeaseName,
@@ -48,7 +48,7 @@ extension RESPEncoder {
         writeBulk(message, to: &buffer)
     }
 
-    /// Writes the answer to `PING` for a subscriber, who in RESP2 expects nothing but arrays.
+    /// Writes the answer to `PING` for a subscriber, which expects only arrays in RESP2.
     package func writeSubscribersPong(_ message: ByteBuffer?, to buffer: inout ByteBuffer) {
         writeArrayHeader(2, to: &buffer)
         writeBulk("pong", to: &buffer)
