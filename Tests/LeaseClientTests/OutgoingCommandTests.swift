@@ -51,7 +51,7 @@ import Testing
                 == .revoke(RevokeCommand(name: name, after: nil, reason: .empty))
         )
         #expect(try parsed(.plain("TOKEN")) == .token)
-        #expect(try parsed(.plain("PING")) == .ping(message: nil))
+        #expect(try parsed(.plain("PING")) == .connection(.ping(message: nil)))
         #expect(try parsed(.plain("INFO")) == .info(section: nil))
     }
 
@@ -59,37 +59,41 @@ import Testing
         let key = try Key([0, 255, 13, 10])
         let child = try Key("IF")
         let condition = try LeaseGuard(lease: LeaseName([7]), token: token(7))
-        #expect(try parsed(.put(key, [], if: nil)) == .put(key: key, value: ByteBuffer(), if: nil))
+        #expect(try parsed(.put(key, [], if: nil)) == .store(.put(key: key, value: ByteBuffer(), if: nil)))
         #expect(
-            try parsed(.put(key, [0], if: condition)) == .put(key: key, value: ByteBuffer(bytes: [0]), if: condition)
+            try parsed(.put(key, [0], if: condition))
+                == .store(.put(key: key, value: ByteBuffer(bytes: [0]), if: condition))
         )
-        #expect(try parsed(.get(key)) == .get(key: key))
-        #expect(try parsed(.delete(key, if: condition)) == .delete(key: key, if: condition))
+        #expect(try parsed(.get(key)) == .store(.get(key: key)))
+        #expect(try parsed(.delete(key, if: condition)) == .store(.delete(key: key, if: condition)))
         #expect(
-            try parsed(.append(child, to: key, if: condition)) == .prefixAppend(key: key, child: child, if: condition)
+            try parsed(.append(child, to: key, if: condition))
+                == .store(.prefixAppend(key: key, child: child, if: condition))
         )
         #expect(
             try parsed(.children(of: key, after: child, count: 3))
-                == .prefixList(PrefixListCommand(key: key, after: child, count: 3))
+                == .store(.prefixList(PrefixListCommand(key: key, after: child, count: 3)))
         )
-        #expect(try parsed(.contains(child, under: key)) == .prefixContains(key: key, child: child))
-        #expect(try parsed(.remove(child, from: key, if: nil)) == .prefixRemove(key: key, child: child, if: nil))
+        #expect(try parsed(.contains(child, under: key)) == .store(.prefixContains(key: key, child: child)))
+        #expect(
+            try parsed(.remove(child, from: key, if: nil)) == .store(.prefixRemove(key: key, child: child, if: nil))
+        )
         #expect(
             try parsed(.keys(prefix: [255], after: child, count: nil))
-                == .keysList(KeysListCommand(prefix: [255], after: child, count: nil))
+                == .store(.keysList(KeysListCommand(prefix: [255], after: child, count: nil)))
         )
         #expect(
             try parsed(.keys(above: .max, upTo: 1, after: nil, count: 2))
-                == .keysRange(KeysRangeCommand(low: .max, high: 1, after: nil, count: 2))
+                == .store(.keysRange(KeysRangeCommand(low: .max, high: 1, after: nil, count: 2)))
         )
-        #expect(try parsed(.tracker(of: key)) == .keysTracker(key: key))
-        #expect(try parsed(.removeKeys([key, child])) == .keysRemove(keys: [key, child]))
-        #expect(try parsed(.export([key, child])) == .export(keys: [key, child]))
+        #expect(try parsed(.tracker(of: key)) == .store(.keysTracker(key: key)))
+        #expect(try parsed(.removeKeys([key, child])) == .store(.keysRemove(keys: [key, child])))
+        #expect(try parsed(.export([key, child])) == .store(.export(keys: [key, child])))
         let lease = EntryLease(token: try token(7), expiresAt: WallInstant(milliseconds: 5), uid: 0, owner: .empty)
         let entries = [
             StoreEntry(key: key, value: [], children: [child, key], lease: lease), StoreEntry(key: child),
         ]
-        #expect(try parsed(.importing(entries)) == .importEntries(entries))
+        #expect(try parsed(.importing(entries)) == .store(.importEntries(entries)))
     }
 
     @Test func aGrantThatNobodyWaitsForIsReleased() throws {

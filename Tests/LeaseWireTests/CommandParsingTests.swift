@@ -89,27 +89,34 @@ import Testing
     }
 
     @Test func readsTheCommandsOnTheConnection() throws {
-        #expect(try parse("PING") == .ping(message: nil))
-        #expect(try parse("PING", "") == .ping(message: ByteBuffer()))
-        #expect(try parse("ECHO", "x") == .echo(message: ByteBuffer(string: "x")))
-        #expect(try parse("HELLO") == .hello(HelloCommand(version: nil, name: nil)))
-        #expect(try parse("HELLO", "3") == .hello(HelloCommand(version: .resp3, name: nil)))
-        #expect(try parse("HELLO", "2", "SETNAME", "me") == .hello(HelloCommand(version: .resp2, name: Label("me"))))
-        #expect(try parse("HELLO", "SETNAME", "me") == .hello(HelloCommand(version: nil, name: Label("me"))))
-        #expect(try parse("CLIENT", "setname", "") == .client(.setName(.empty)))
-        #expect(try parse("client", "GETNAME") == .client(.getName))
-        #expect(try parse("CLIENT", "ID") == .client(.id))
-        #expect(try parse("CLIENT", "LIST") == .client(.list))
-        #expect(try parse("CLIENT", "SETINFO", "LIB-NAME", "x") == .client(.setInfo(.libraryName, Label("x"))))
-        #expect(try parse("SELECT", "0") == .select)
+        #expect(try parse("PING") == .connection(.ping(message: nil)))
+        #expect(try parse("PING", "") == .connection(.ping(message: ByteBuffer())))
+        #expect(try parse("ECHO", "x") == .connection(.echo(message: ByteBuffer(string: "x"))))
+        #expect(try parse("HELLO") == .connection(.hello(HelloCommand(version: nil, name: nil))))
+        #expect(try parse("HELLO", "3") == .connection(.hello(HelloCommand(version: .resp3, name: nil))))
+        #expect(
+            try parse("HELLO", "2", "SETNAME", "me")
+                == .connection(.hello(HelloCommand(version: .resp2, name: Label("me"))))
+        )
+        #expect(
+            try parse("HELLO", "SETNAME", "me") == .connection(.hello(HelloCommand(version: nil, name: Label("me"))))
+        )
+        #expect(try parse("CLIENT", "setname", "") == .connection(.client(.setName(.empty))))
+        #expect(try parse("client", "GETNAME") == .connection(.client(.getName)))
+        #expect(try parse("CLIENT", "ID") == .connection(.client(.id)))
+        #expect(try parse("CLIENT", "LIST") == .connection(.client(.list)))
+        #expect(
+            try parse("CLIENT", "SETINFO", "LIB-NAME", "x") == .connection(.client(.setInfo(.libraryName, Label("x"))))
+        )
+        #expect(try parse("SELECT", "0") == .connection(.select))
         #expect(try parse("INFO") == .info(section: nil))
         #expect(try parse("INFO", "Server") == .info(section: "server"))
         #expect(try parse("COMMAND") == .command(.info(names: [])))
         #expect(try parse("COMMAND", "COUNT") == .command(.count))
         #expect(try parse("COMMAND", "DOCS", "PING", "client|id") == .command(.docs(names: ["ping", "client|id"])))
         #expect(try parse("COMMAND", "INFO") == .command(.info(names: [])))
-        #expect(try parse("RESET") == .reset)
-        #expect(try parse("QUIT") == .quit)
+        #expect(try parse("RESET") == .connection(.reset))
+        #expect(try parse("QUIT") == .connection(.quit))
     }
 
     static let misfits: [(line: String, message: String)] = [

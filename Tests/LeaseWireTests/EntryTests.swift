@@ -9,7 +9,7 @@ import Testing
 @Suite struct EntryTests {
     private func imported(_ words: [[UInt8]]) throws -> [StoreEntry] {
         let frame = RESPFrame(arguments: ([Array("IMPORT".utf8)] + words).map { .bytes(ByteBuffer(bytes: $0)) })
-        guard case .importEntries(let entries) = try Command.parse(frame) else {
+        guard case .store(.importEntries(let entries)) = try Command.parse(frame) else {
             Issue.record("IMPORT is read as another command")
             return []
         }

@@ -24,52 +24,52 @@ import Testing
         let key = try Key("a")
         let guarded = try LeaseGuard(lease: LeaseName("backup"), token: #require(Token(rawValue: 7)))
         let value = ByteBuffer(string: "v")
-        #expect(try parse("PUT", "a", "v") == .put(key: key, value: value, if: nil))
-        #expect(try parse("set", "a", "v", "if", "backup", "7") == .put(key: key, value: value, if: guarded))
-        #expect(try parse("PUT", "a", "") == .put(key: key, value: ByteBuffer(), if: nil))
-        #expect(try parse("GET", "a") == .get(key: key))
-        #expect(try parse("DELETE", "a") == .delete(key: key, if: nil))
-        #expect(try parse("Del", "a", "IF", "backup", "7") == .delete(key: key, if: guarded))
+        #expect(try parse("PUT", "a", "v") == .store(.put(key: key, value: value, if: nil)))
+        #expect(try parse("set", "a", "v", "if", "backup", "7") == .store(.put(key: key, value: value, if: guarded)))
+        #expect(try parse("PUT", "a", "") == .store(.put(key: key, value: ByteBuffer(), if: nil)))
+        #expect(try parse("GET", "a") == .store(.get(key: key)))
+        #expect(try parse("DELETE", "a") == .store(.delete(key: key, if: nil)))
+        #expect(try parse("Del", "a", "IF", "backup", "7") == .store(.delete(key: key, if: guarded)))
     }
 
     @Test func readsTheCommandsOnPrefixes() throws {
         let key = try Key("a")
         let child = try Key("IF")
         let guarded = try LeaseGuard(lease: LeaseName("backup"), token: #require(Token(rawValue: 7)))
-        #expect(try parse("PREFIX", "APPEND", "a", "IF") == .prefixAppend(key: key, child: child, if: nil))
+        #expect(try parse("PREFIX", "APPEND", "a", "IF") == .store(.prefixAppend(key: key, child: child, if: nil)))
         #expect(
             try parse("prefix", "append", "a", "IF", "IF", "backup", "7")
-                == .prefixAppend(key: key, child: child, if: guarded)
+                == .store(.prefixAppend(key: key, child: child, if: guarded))
         )
         #expect(
-            try parse("PREFIX", "LIST", "a") == .prefixList(PrefixListCommand(key: key, after: nil, count: nil))
+            try parse("PREFIX", "LIST", "a") == .store(.prefixList(PrefixListCommand(key: key, after: nil, count: nil)))
         )
         #expect(
             try parse("PREFIX", "LIST", "a", "COUNT", "2", "AFTER", "IF")
-                == .prefixList(PrefixListCommand(key: key, after: child, count: 2))
+                == .store(.prefixList(PrefixListCommand(key: key, after: child, count: 2)))
         )
-        #expect(try parse("PREFIX", "CONTAINS", "a", "IF") == .prefixContains(key: key, child: child))
+        #expect(try parse("PREFIX", "CONTAINS", "a", "IF") == .store(.prefixContains(key: key, child: child)))
         #expect(
             try parse("PREFIX", "REMOVE", "a", "IF", "IF", "backup", "7")
-                == .prefixRemove(key: key, child: child, if: guarded)
+                == .store(.prefixRemove(key: key, child: child, if: guarded))
         )
     }
 
     @Test func readsTheCommandsOnKeys() throws {
         let key = try Key("a")
-        #expect(try parse("KEYS", "LIST") == .keysList(KeysListCommand(prefix: [], after: nil, count: nil)))
+        #expect(try parse("KEYS", "LIST") == .store(.keysList(KeysListCommand(prefix: [], after: nil, count: nil))))
         #expect(
             try parse("KEYS", "LIST", "PREFIX", "", "AFTER", "a", "COUNT", "9")
-                == .keysList(KeysListCommand(prefix: [], after: key, count: 9))
+                == .store(.keysList(KeysListCommand(prefix: [], after: key, count: 9)))
         )
         #expect(
             try parse("KEYS", "RANGE", "18446744073709551615", "0", "AFTER", "a", "COUNT", "9")
-                == .keysRange(KeysRangeCommand(low: .max, high: 0, after: key, count: 9))
+                == .store(.keysRange(KeysRangeCommand(low: .max, high: 0, after: key, count: 9)))
         )
-        #expect(try parse("KEYS", "TRACKER", "a") == .keysTracker(key: key))
-        #expect(try parse("KEYS", "REMOVE", "a", "IF", "a") == .keysRemove(keys: [key, Key("IF"), key]))
-        #expect(try parse("EXPORT", "a") == .export(keys: [key]))
-        #expect(try parse("EXPORT", "a", "COUNT") == .export(keys: [key, Key("COUNT")]))
+        #expect(try parse("KEYS", "TRACKER", "a") == .store(.keysTracker(key: key)))
+        #expect(try parse("KEYS", "REMOVE", "a", "IF", "a") == .store(.keysRemove(keys: [key, Key("IF"), key])))
+        #expect(try parse("EXPORT", "a") == .store(.export(keys: [key])))
+        #expect(try parse("EXPORT", "a", "COUNT") == .store(.export(keys: [key, Key("COUNT")])))
     }
 
     @Test(arguments: [["LEASES"], ["PREFIX", "LIST", "a"], ["KEYS", "LIST"], ["KEYS", "RANGE", "0", "0"]])

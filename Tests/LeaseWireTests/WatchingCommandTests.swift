@@ -16,14 +16,15 @@ import Testing
 
     @Test func readsNamesAndPatterns() throws {
         let (a, b) = try (LeaseName("a"), LeaseName("b*"))
-        #expect(try Command.parse(frame("SUBSCRIBE", "a", "b*", "a")) == .subscribe(names: [a, b, a]))
+        #expect(try Command.parse(frame("SUBSCRIBE", "a", "b*", "a")) == .watching(.subscribe(names: [a, b, a])))
         #expect(
-            try Command.parse(frame("psubscribe", "a*", "[")) == .psubscribe(globs: [Glob("a*".utf8), Glob("[".utf8)])
+            try Command.parse(frame("psubscribe", "a*", "["))
+                == .watching(.psubscribe(globs: [Glob("a*".utf8), Glob("[".utf8)]))
         )
-        #expect(try Command.parse(frame("UNSUBSCRIBE")) == .unsubscribe(names: []))
-        #expect(try Command.parse(frame("unsubscribe", "a")) == .unsubscribe(names: [a]))
-        #expect(try Command.parse(frame("PUNSUBSCRIBE")) == .punsubscribe(globs: []))
-        #expect(try Command.parse(frame("PUNSUBSCRIBE", "*")) == .punsubscribe(globs: [Glob("*".utf8)]))
+        #expect(try Command.parse(frame("UNSUBSCRIBE")) == .watching(.unsubscribe(names: [])))
+        #expect(try Command.parse(frame("unsubscribe", "a")) == .watching(.unsubscribe(names: [a])))
+        #expect(try Command.parse(frame("PUNSUBSCRIBE")) == .watching(.punsubscribe(globs: [])))
+        #expect(try Command.parse(frame("PUNSUBSCRIBE", "*")) == .watching(.punsubscribe(globs: [Glob("*".utf8)])))
     }
 
     @Test func refusesWhatNamesNothing() {

@@ -69,18 +69,18 @@ extension OutgoingCommand {
         token: Token,
         ttl: TTL,
         request: RequestID,
-        binding: BindingChange = .kept
+        binding: Binding = .keep
     ) -> OutgoingCommand {
         var words = [word("RENEW"), name.bytes, word(token.description), word(ttl.description)]
         words += [word("REQUEST"), request.bytes]
         switch binding {
-        case .kept: break
-        case .here: words.append(word("BIND"))
-        case .ended: words.append(word("UNBIND"))
+        case .keep: break
+        case .bind: words.append(word("BIND"))
+        case .unbind: words.append(word("UNBIND"))
         }
         var command = OutgoingCommand(words, isRepeatable: true)
         // Closing the connection that it was bound to would end the tenure.
-        if binding == .here { command.whenCancelled = .awaited }
+        if binding == .bind { command.whenCancelled = .awaited }
         return command
     }
 
@@ -136,14 +136,4 @@ extension OutgoingCommand {
     static func word(_ text: String) -> [UInt8] {
         Array(text.utf8)
     }
-}
-
-/// What a renewal does to the binding of a tenure.
-enum BindingChange: Hashable, Sendable {
-    /// It stays where it is.
-    case kept
-    /// The tenure ends with the connection that the renewal is sent on.
-    case here
-    /// The tenure goes on by time alone; a tie ends, too.
-    case ended
 }

@@ -37,7 +37,7 @@ extension LeaseClient {
     /// - Throws: what ``renew(_:ttl:)`` throws.
     public func unbind(_ lease: Lease, ttl: TTL? = nil) async throws(LeaseClientError) -> Lease {
         try await withNewestToken(of: lease, ttl: ttl) { lease throws(LeaseClientError) in
-            try await extend(lease, binding: .ended, timeout: nil)
+            try await extend(lease, binding: .unbind, timeout: nil)
         }
     }
 
@@ -114,7 +114,7 @@ extension LeaseClient {
     /// - Parameter timeout: how long it may take; by default ``Configuration/requestTimeout``.
     func extend(
         _ lease: Lease,
-        binding: BindingChange = .kept,
+        binding: Binding = .keep,
         on connection: ClientConnection? = nil,
         timeout: Duration?
     ) async throws(LeaseClientError) -> Lease {
@@ -144,7 +144,7 @@ extension LeaseClient {
     ) async throws(LeaseClientError) -> (lease: Lease, binding: LeaseBinding) {
         let connection = ClientConnection(configuration: configuration)
         do throws(LeaseClientError) {
-            let renewed = try await extend(lease, binding: .here, on: connection, timeout: timeout)
+            let renewed = try await extend(lease, binding: .bind, on: connection, timeout: timeout)
             guard let channel = await connection.detach() else { throw .lostAttachment }
             return (renewed, LeaseBinding(HeldConnection(channel)))
         } catch {

@@ -27,35 +27,25 @@ package enum TenureEvent: Hashable, Sendable {
     /// hold a past one as it was before its last events. If the invariant is broken, the store is damaged: the event
     /// returns `false` and leaves the lease as it was.
     package func apply(to tenure: inout Tenure?) -> Bool {
-        switch self {
-        case .granted(let granted):
-            guard tenure == nil else { return false }
-            tenure = granted
-        case .imported(let imported):
-            guard tenure != nil else {
-                tenure = imported
+        guard tenure != nil else {
+            switch self {
+            case .granted(let new), .imported(let new):
+                tenure = new
                 return true
+            case .renewed, .attached, .overdue, .revoking, .resumed, .ended: return false
             }
+        }
+        switch self {
+        case .granted: return false
+        case .imported(let imported):
             guard tenure?.fence == imported.fence else { return false }
             tenure?.replace(by: imported)
-        case .renewed(let renewal):
-            guard tenure != nil else { return false }
-            tenure?.renew(renewal)
-        case .attached(let attachment):
-            guard tenure != nil else { return false }
-            tenure?.attach(attachment)
-        case .overdue:
-            guard tenure != nil else { return false }
-            tenure?.noteOverdue()
-        case .revoking(let revocation):
-            guard tenure != nil else { return false }
-            tenure?.beginRevocation(revocation)
-        case .resumed(let resumption):
-            guard tenure != nil else { return false }
-            tenure?.resume(resumption)
-        case .ended:
-            guard tenure != nil else { return false }
-            tenure = nil
+        case .renewed(let renewal): tenure?.renew(renewal)
+        case .attached(let attachment): tenure?.attach(attachment)
+        case .overdue: tenure?.noteOverdue()
+        case .revoking(let revocation): tenure?.beginRevocation(revocation)
+        case .resumed(let resumption): tenure?.resume(resumption)
+        case .ended: tenure = nil
         }
         return true
     }

@@ -18,7 +18,7 @@ enum AccessRuleText {
     /// Reads a rule.
     ///
     /// - Parameter number: The rule's place, from 1 on.
-    static func parse(_ setting: Setting<String>, number: Int) throws(ConfigurationError) -> AccessRule {
+    static func parse(_ setting: Setting, number: Int) throws(ConfigurationError) -> AccessRule {
         var words = Words(setting.value)
         guard let effect = words.next().flatMap({ AccessRule.Effect(rawValue: String($0)) }) else {
             throw setting.error("\(form): it begins with allow or deny")
@@ -43,7 +43,7 @@ enum AccessRuleText {
 
     private static func subject(
         of words: inout Words,
-        _ setting: Setting<String>
+        _ setting: Setting
     ) throws(ConfigurationError) -> AccessRule.Subject {
         let kind = words.next()
         if kind == "everyone" { return .everyone }
@@ -56,7 +56,7 @@ enum AccessRuleText {
             : .group(try account.account(Account.groupID, "a group's name or number"))
     }
 
-    private static func prefix(_ text: Substring, _ setting: Setting<String>) throws(ConfigurationError) -> [UInt8] {
+    private static func prefix(_ text: Substring, _ setting: Setting) throws(ConfigurationError) -> [UInt8] {
         guard !text.isEmpty else { throw setting.error("\(form): behind on comes how the names begin") }
         guard text.last != "*" else {
             throw setting.error("\(form): the beginning of the names alone, without *; \\x2a is an asterisk")

@@ -62,7 +62,7 @@ extension ServerConfiguration {
             : setting?.value ?? SocketPath.resolve(socket: nil, user: false, environment: environment)
         let longest = UnixAddress.longestPath
         guard !path.isEmpty, path.utf8.count <= longest, !path.utf8.contains(0) else {
-            let origin: Setting<String>.Origin =
+            let origin: Setting.Origin =
                 isUsers ? .variable("XDG_RUNTIME_DIR") : setting?.origin ?? .flag("--user")
             throw Setting(key: SettingKey.socket, origin: origin, value: path).error("a path of 1 to \(longest) bytes")
         }

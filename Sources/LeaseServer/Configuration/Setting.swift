@@ -1,5 +1,5 @@
 /// A value as it was written, and where: an error about it must say both.
-struct Setting<Value: Sendable>: Sendable {
+struct Setting: Sendable {
     enum Origin: Hashable, Sendable, CustomStringConvertible {
         case flag(String)
         case variable(String)
@@ -14,7 +14,7 @@ struct Setting<Value: Sendable>: Sendable {
 
     let key: String
     let origin: Origin
-    let value: Value
+    let value: String
 
     /// The error that this value is not what is expected.
     func error(_ expected: String) -> ConfigurationError {

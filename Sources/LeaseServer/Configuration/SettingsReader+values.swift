@@ -58,7 +58,7 @@ extension SettingsReader {
     }
 }
 
-extension Setting<String> {
+extension Setting {
     /// The number of the user or group that the setting names.
     func account(
         _ find: (String) throws(Account.LookupError) -> UInt32?,

@@ -7,7 +7,7 @@ internal import Configuration
 struct SettingsReader {
     private struct Layer {
         let snapshot: any ConfigSnapshot
-        let origin: (_ key: String, _ encoded: String) -> Setting<String>.Origin
+        let origin: (_ key: String, _ encoded: String) -> Setting.Origin
         var skipsEmpty = false
     }
 
@@ -29,7 +29,7 @@ struct SettingsReader {
     }
 
     /// One value, from the first layer that has it.
-    func text(_ key: String) throws(ConfigurationError) -> Setting<String>? {
+    func text(_ key: String) throws(ConfigurationError) -> Setting? {
         for layer in layers {
             guard let (content, origin) = try look(key, .string, in: layer, expecting: "one value") else { continue }
             guard case .string(let value) = content, !(value.isEmpty && layer.skipsEmpty) else { continue }
@@ -39,7 +39,7 @@ struct SettingsReader {
     }
 
     /// A list, from the first layer that has it; in a variable its elements are separated by commas.
-    func list(_ key: String) throws(ConfigurationError) -> [Setting<String>]? {
+    func list(_ key: String) throws(ConfigurationError) -> [Setting]? {
         for layer in layers {
             let found = try look(key, .stringArray, in: layer, expecting: "a list, as in [root, 1000]")
             guard let (content, origin) = found, case .stringArray(let values) = content else { continue }
@@ -54,7 +54,7 @@ struct SettingsReader {
         _ type: ConfigType,
         in layer: Layer,
         expecting expected: String
-    ) throws(ConfigurationError) -> (ConfigContent, Setting<String>.Origin)? {
+    ) throws(ConfigurationError) -> (ConfigContent, Setting.Origin)? {
         do {
             let result = try layer.snapshot.value(forKey: AbsoluteConfigKey(ConfigKey(key)), type: type)
             return result.value.map { ($0.content, layer.origin(key, result.encodedKey)) }

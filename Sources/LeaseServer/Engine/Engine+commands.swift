@@ -40,16 +40,17 @@ extension Engine {
                 for: session,
                 now: now
             )
-        case .put, .get, .delete, .prefixAppend, .prefixList, .prefixContains, .prefixRemove, .keysList, .keysRange,
-            .keysTracker, .keysRemove, .export, .importEntries:
+        case .store(let command):
             try store(command, for: session, now: now)
-        case .subscribe, .psubscribe, .unsubscribe, .punsubscribe:
+        case .watching(let command):
             try watching(command, for: session)
+        case .connection(let command):
+            connection(command, for: session, now: now)
         case .info(let section):
             let text = information(section: section, now: now)
             session.replyOnCommit { $0.writeText(text, to: &$1) }
-        default:
-            connection(command, for: session, now: now)
+        case .command(let query):
+            session.reply { $0.write(CommandTable.reply(to: query), to: &$1) }
         }
     }
 

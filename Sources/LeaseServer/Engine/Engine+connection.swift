@@ -4,7 +4,7 @@ import NIOCore
 
 /// The commands about a connection; none of them touches the store.
 extension Engine {
-    func connection(_ command: Command, for session: Session, now: Moment) {
+    func connection(_ command: ConnectionCommand, for session: Session, now: Moment) {
         switch command {
         case .ping(let message) where isConfined(session):
             session.reply { $0.writeSubscribersPong(message, to: &$1) }
@@ -16,8 +16,6 @@ extension Engine {
             greet(session, hello)
         case .client(let command):
             client(command, session, now)
-        case .command(let query):
-            session.reply { $0.write(CommandTable.reply(to: query), to: &$1) }
         case .select:
             session.reply { $0.writeOK(to: &$1) }
         case .reset:
@@ -28,8 +26,6 @@ extension Engine {
         case .quit:
             session.reply { $0.writeOK(to: &$1) }
             session.isEnding = true
-        default:
-            preconditionFailure("\(command) is no command of a connection")
         }
     }
 

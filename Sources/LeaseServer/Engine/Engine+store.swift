@@ -10,7 +10,7 @@ import NIOCore
 /// loop.
 extension Engine {
     /// - Throws: the refusal to reply, if the session may not see the list that it asks for.
-    func store(_ command: Command, for session: Session, now: Moment) throws(LeaseError) {
+    func store(_ command: StoreCommand, for session: Session, now: Moment) throws(LeaseError) {
         switch command {
         case .put(let key, let value, let guarded):
             perform(.put(key, Array(value.readableBytesView)), if: guarded, session, now)
@@ -27,7 +27,7 @@ extension Engine {
         case .keysRemove(let keys):
             let names = keys.lazy.map { LeaseName($0) }
             endIfLost(among: names, now: now)
-            guard !putOffUntilCommit(command, on: names, session, now: now) else { return }
+            guard !putOffUntilCommit(.store(command), on: names, session, now: now) else { return }
             perform(.removeKeys(keys), session, now)
         case .importEntries(let entries):
             importEntries(entries, for: session, now: now)
@@ -53,8 +53,6 @@ extension Engine {
                 try session.caller.permit(.read, on: key)
             }
             list(.export(keys, at: now), for: session, now: now)
-        default:
-            preconditionFailure("\(command) is no command of the store")
         }
     }
 

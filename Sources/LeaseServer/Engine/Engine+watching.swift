@@ -9,7 +9,7 @@ import NIOCore
 /// client that watches its own changes reads the turn's replies first. Messages do not wait for their readers. What a
 /// subscriber's socket has not taken is counted, and past the limit the subscriber is dropped.
 extension Engine {
-    func watching(_ command: Command, for session: Session) throws(LeaseError) {
+    func watching(_ command: WatchingCommand, for session: Session) throws(LeaseError) {
         // A connection that closed while its commands were held back must leave nothing behind.
         guard sessions[session.id] != nil else { return }
         defer { backend.isWatched = !subscriptions.isEmpty }
@@ -50,8 +50,6 @@ extension Engine {
             if globs.isEmpty {
                 confirm(session) { $0.writeUnsubscribed(.pattern, nil, count: $1, to: &$2) }
             }
-        default:
-            preconditionFailure("\(command) is no command of a subscriber")
         }
     }
 

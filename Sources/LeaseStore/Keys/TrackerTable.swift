@@ -1,5 +1,3 @@
-import GRDB
-
 /// The table `key_trackers`, as the writer uses it: a row for each key that has anything.
 ///
 /// A key's hash is computed when it gets its tracker, and not again while it has one.
@@ -10,18 +8,12 @@ struct TrackerTable {
     private let delete: HeldStatement
     private let keyHash: KeyHash
 
-    init(on database: Database, keyHash: KeyHash) throws {
+    init(_ held: HeldStatements, keyHash: KeyHash) throws {
         self.keyHash = keyHash
-        select = try HeldStatement("SELECT kinds FROM key_trackers WHERE key = ?", on: database)
-        insert = try HeldStatement("INSERT INTO key_trackers (key, hash, kinds) VALUES (?, ?, ?)", on: database)
-        update = try HeldStatement("UPDATE key_trackers SET kinds = ? WHERE key = ?", on: database)
-        delete = try HeldStatement("DELETE FROM key_trackers WHERE key = ?", on: database)
-    }
-
-    func finalize() {
-        for statement in [select, insert, update, delete] {
-            statement.finalize()
-        }
+        select = try held.prepare("SELECT kinds FROM key_trackers WHERE key = ?")
+        insert = try held.prepare("INSERT INTO key_trackers (key, hash, kinds) VALUES (?, ?, ?)")
+        update = try held.prepare("UPDATE key_trackers SET kinds = ? WHERE key = ?")
+        delete = try held.prepare("DELETE FROM key_trackers WHERE key = ?")
     }
 
     /// What the key has; empty if it has no tracker.

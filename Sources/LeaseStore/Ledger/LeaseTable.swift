@@ -1,4 +1,3 @@
-import GRDB
 import LeaseCore
 
 /// The table `leases`, which folding writes and a start reads.
@@ -20,19 +19,12 @@ struct LeaseTable {
     private let delete: HeldStatement
     private let trackers: TrackerTable
 
-    init(on database: Database, trackers: TrackerTable) throws {
+    init(_ held: HeldStatements, trackers: TrackerTable) throws {
         self.trackers = trackers
-        upsert = try HeldStatement(
-            "INSERT OR REPLACE INTO leases (\(Self.columns), slot) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
-            on: database
+        upsert = try held.prepare(
+            "INSERT OR REPLACE INTO leases (\(Self.columns), slot) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)"
         )
-        delete = try HeldStatement("DELETE FROM leases WHERE name = ? AND slot = 0", on: database)
-    }
-
-    func finalize() {
-        for statement in [upsert, delete] {
-            statement.finalize()
-        }
+        delete = try held.prepare("DELETE FROM leases WHERE name = ? AND slot = 0")
     }
 
     /// Makes the table hold `tenure` for `name`, or nothing for `nil`, and updates the key's tracker.

@@ -41,6 +41,7 @@ struct Statements {
     private let begin: HeldStatement
     private let commit: HeldStatement
     private let rollback: HeldStatement
+    private let held: HeldStatements
     private let connection: OpaquePointer
     private let path: String
 
@@ -48,51 +49,41 @@ struct Statements {
         guard let connection = database.sqliteConnection else { throw DatabaseError(resultCode: .SQLITE_MISUSE) }
         self.connection = connection
         path = String(cString: sqlite3_db_filename(connection, nil))
-        begin = try HeldStatement("BEGIN IMMEDIATE", on: database)
-        commit = try HeldStatement("COMMIT", on: database)
-        rollback = try HeldStatement("ROLLBACK", on: database)
-        insertEntry = try JournalInsertion(on: database)
-        selectEntries = try HeldStatement(JournalEntry.selection, on: database)
-        deleteEntry = try HeldStatement("DELETE FROM lease_journal WHERE seq = ?", on: database)
-        selectHistory = try HeldStatement(
-            "SELECT seq, at_us FROM lease_journal WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?",
-            on: database
+        held = HeldStatements(on: database)
+        begin = try held.prepare("BEGIN IMMEDIATE")
+        commit = try held.prepare("COMMIT")
+        rollback = try held.prepare("ROLLBACK")
+        insertEntry = try JournalInsertion(held)
+        selectEntries = try held.prepare(JournalEntry.selection)
+        deleteEntry = try held.prepare("DELETE FROM lease_journal WHERE seq = ?")
+        selectHistory = try held.prepare(
+            "SELECT seq, at_us FROM lease_journal WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?"
         )
-        selectHistoryRow = try HeldStatement(
-            "SELECT seq FROM lease_journal WHERE seq <= ? ORDER BY seq LIMIT 1 OFFSET ?",
-            on: database
+        selectHistoryRow = try held.prepare(
+            "SELECT seq FROM lease_journal WHERE seq <= ? ORDER BY seq LIMIT 1 OFFSET ?"
         )
-        deleteHistory = try HeldStatement("DELETE FROM lease_journal WHERE seq <= ?", on: database)
-        setFoldedThrough = try HeldStatement(
-            "INSERT INTO meta (name, value) VALUES ('\(Meta.foldedThrough)', ?1) ON CONFLICT (name) DO UPDATE SET value = ?1",
-            on: database
+        deleteHistory = try held.prepare("DELETE FROM lease_journal WHERE seq <= ?")
+        setFoldedThrough = try held.prepare(
+            "INSERT INTO meta (name, value) VALUES ('\(Meta.foldedThrough)', ?1) ON CONFLICT (name) DO UPDATE SET value = ?1"
         )
-        raiseLastToken = try HeldStatement(
-            "INSERT INTO meta (name, value) VALUES ('\(Meta.lastToken)', ?1) ON CONFLICT (name) DO UPDATE SET value = max(value, ?1)",
-            on: database
+        raiseLastToken = try held.prepare(
+            "INSERT INTO meta (name, value) VALUES ('\(Meta.lastToken)', ?1) ON CONFLICT (name) DO UPDATE SET value = max(value, ?1)"
         )
-        ping = try HeldStatement("SELECT value FROM meta WHERE name = '\(Meta.foldedThrough)'", on: database)
-        savepoint = try HeldStatement("SAVEPOINT part", on: database)
-        release = try HeldStatement("RELEASE part", on: database)
-        rollBackToSavepoint = try HeldStatement("ROLLBACK TO part", on: database)
-        pageCount = try HeldStatement("PRAGMA page_count", on: database)
-        freePageCount = try HeldStatement("PRAGMA freelist_count", on: database)
+        ping = try held.prepare("SELECT value FROM meta WHERE name = '\(Meta.foldedThrough)'")
+        savepoint = try held.prepare("SAVEPOINT part")
+        release = try held.prepare("RELEASE part")
+        rollBackToSavepoint = try held.prepare("ROLLBACK TO part")
+        pageCount = try held.prepare("PRAGMA page_count")
+        freePageCount = try held.prepare("PRAGMA freelist_count")
         pageSize = try database.pageSize()
-        trackers = try TrackerTable(on: database, keyHash: keyHash)
-        table = try LeaseTable(on: database, trackers: trackers)
-        store = try StoreTables(on: database, trackers: trackers)
+        trackers = try TrackerTable(held, keyHash: keyHash)
+        table = try LeaseTable(held, trackers: trackers)
+        store = try StoreTables(held, trackers: trackers)
     }
 
+    /// Frees all statements, so that their connection can be closed.
     func finalize() {
-        for statement in insertEntry.all + [
-            begin, commit, rollback, selectEntries, deleteEntry, ping, pageCount, freePageCount, savepoint, release,
-            rollBackToSavepoint, selectHistory, selectHistoryRow, deleteHistory, setFoldedThrough, raiseLastToken,
-        ] {
-            statement.finalize()
-        }
-        table.finalize()
-        store.finalize()
-        trackers.finalize()
+        held.finalize()
     }
 
     /// How many bytes of the file are in use, as the current transaction has left it.

@@ -1,4 +1,3 @@
-import GRDB
 import LeaseCore
 
 /// The tables `simple_entries`, with `large_values`, and `prefix_entries`, as the writer uses them; each key's tracker
@@ -30,46 +29,33 @@ struct StoreTables {
         """
     static let childOfKey = "SELECT 1 FROM prefix_entries WHERE prefix = ? AND child = ?"
 
-    init(on database: Database, trackers: TrackerTable) throws {
+    init(_ held: HeldStatements, trackers: TrackerTable) throws {
         self.trackers = trackers
-        selectValue = try HeldStatement(Self.valueOfKey, on: database)
-        upsertValue = try HeldStatement(
+        selectValue = try held.prepare(Self.valueOfKey)
+        upsertValue = try held.prepare(
             """
             INSERT INTO simple_entries (key, value) VALUES (?, ?)
             ON CONFLICT (key) DO UPDATE SET value = excluded.value, large = NULL
-            """,
-            on: database
+            """
         )
-        insertLargeValue = try HeldStatement("INSERT INTO large_values (value) VALUES (?)", on: database)
-        upsertLarge = try HeldStatement(
+        insertLargeValue = try held.prepare("INSERT INTO large_values (value) VALUES (?)")
+        upsertLarge = try held.prepare(
             """
             INSERT INTO simple_entries (key, value, large) VALUES (?, x'', last_insert_rowid())
             ON CONFLICT (key) DO UPDATE SET value = excluded.value, large = excluded.large
-            """,
-            on: database
+            """
         )
-        deleteValue = try HeldStatement("DELETE FROM simple_entries WHERE key = ?", on: database)
-        selectChild = try HeldStatement(Self.childOfKey, on: database)
-        selectAnyChild = try HeldStatement("SELECT 1 FROM prefix_entries WHERE prefix = ? LIMIT 1", on: database)
-        insertChild = try HeldStatement(
-            "INSERT OR IGNORE INTO prefix_entries (prefix, child) VALUES (?, ?)",
-            on: database
+        deleteValue = try held.prepare("DELETE FROM simple_entries WHERE key = ?")
+        selectChild = try held.prepare(Self.childOfKey)
+        selectAnyChild = try held.prepare("SELECT 1 FROM prefix_entries WHERE prefix = ? LIMIT 1")
+        insertChild = try held.prepare(
+            "INSERT OR IGNORE INTO prefix_entries (prefix, child) VALUES (?, ?)"
         )
-        deleteChild = try HeldStatement("DELETE FROM prefix_entries WHERE prefix = ? AND child = ?", on: database)
-        deleteChildren = try HeldStatement("DELETE FROM prefix_entries WHERE prefix = ?", on: database)
-        countSomeChildren = try HeldStatement(
-            "SELECT count(*) FROM (SELECT 1 FROM prefix_entries WHERE prefix = ? LIMIT ?)",
-            on: database
+        deleteChild = try held.prepare("DELETE FROM prefix_entries WHERE prefix = ? AND child = ?")
+        deleteChildren = try held.prepare("DELETE FROM prefix_entries WHERE prefix = ?")
+        countSomeChildren = try held.prepare(
+            "SELECT count(*) FROM (SELECT 1 FROM prefix_entries WHERE prefix = ? LIMIT ?)"
         )
-    }
-
-    func finalize() {
-        for statement in [
-            selectValue, upsertValue, insertLargeValue, upsertLarge, deleteValue, selectChild, selectAnyChild,
-            insertChild, deleteChild, deleteChildren, countSomeChildren,
-        ] {
-            statement.finalize()
-        }
     }
 
     // MARK: - Looking

@@ -5,7 +5,6 @@ package import NIOCore
 ///
 /// The engine decides whether it is allowed, and what it does.
 package enum Command: Hashable, Sendable {
-    // Leases
     case acquire(AcquireCommand)
     case renew(RenewCommand)
     case release(name: LeaseName, token: Token)
@@ -16,7 +15,16 @@ package enum Command: Hashable, Sendable {
     case revoke(RevokeCommand)
     case token
 
-    // Watching
+    case watching(WatchingCommand)
+    case store(StoreCommand)
+    case connection(ConnectionCommand)
+
+    case info(section: String?)
+    case command(CommandQuery)
+}
+
+/// A command about subscriptions.
+package enum WatchingCommand: Hashable, Sendable {
     /// At least one name.
     case subscribe(names: [LeaseName])
     /// At least one pattern.
@@ -25,8 +33,10 @@ package enum Command: Hashable, Sendable {
     case unsubscribe(names: [LeaseName])
     /// All, if none is named.
     case punsubscribe(globs: [Glob])
+}
 
-    // Store
+/// A command about values, children and keys.
+package enum StoreCommand: Hashable, Sendable {
     case put(key: Key, value: ByteBuffer, if: LeaseGuard?)
     case get(key: Key)
     case delete(key: Key, if: LeaseGuard?)
@@ -43,8 +53,10 @@ package enum Command: Hashable, Sendable {
     case export(keys: [Key])
     /// At least one entry.
     case importEntries([StoreEntry])
+}
 
-    // Connection
+/// A command about the connection that it comes on.
+package enum ConnectionCommand: Hashable, Sendable {
     case ping(message: ByteBuffer?)
     case echo(message: ByteBuffer)
     case hello(HelloCommand)
@@ -52,10 +64,6 @@ package enum Command: Hashable, Sendable {
     case select
     case reset
     case quit
-
-    // Server
-    case info(section: String?)
-    case command(CommandQuery)
 }
 
 /// `ACQUIRE name ttl [WAIT duration|FOREVER] [OWNER label] [REQUEST id] [BIND]`.

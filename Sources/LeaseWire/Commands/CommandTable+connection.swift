@@ -10,14 +10,14 @@ extension CommandTable {
             group: .connection,
             flags: [.readonly, .fast],
             arguments: [.optional("message")]
-        ) { arguments in .ping(message: arguments.optional(0)?.bytes) },
+        ) { arguments in .connection(.ping(message: arguments.optional(0)?.bytes)) },
         CommandSpec(
             "echo",
             "Answers the message.",
             group: .connection,
             flags: [.readonly, .fast],
             arguments: [.required("message")]
-        ) { arguments in .echo(message: arguments[0].bytes) },
+        ) { arguments in .connection(.echo(message: arguments[0].bytes)) },
         CommandSpec(
             "hello",
             "Chooses the version of RESP and tells of the server.",
@@ -25,10 +25,12 @@ extension CommandTable {
             flags: [.fast, .loading, .noAuthentication],
             arguments: [.optional("protover", .integer), .option("SETNAME", "name")]
         ) { arguments throws(LeaseError) in
-            .hello(
-                HelloCommand(
-                    version: try arguments.optional(0)?.protocolVersion(),
-                    name: try arguments["SETNAME"]?.clientName()
+            .connection(
+                .hello(
+                    HelloCommand(
+                        version: try arguments.optional(0)?.protocolVersion(),
+                        name: try arguments["SETNAME"]?.clientName()
+                    )
                 )
             )
         },
@@ -44,15 +46,15 @@ extension CommandTable {
                     group: .connection,
                     flags: [.fast],
                     arguments: [.required("name")]
-                ) { arguments throws(LeaseError) in .client(.setName(try arguments[0].clientName())) },
+                ) { arguments throws(LeaseError) in .connection(.client(.setName(try arguments[0].clientName()))) },
                 CommandSpec(
                     "getname",
                     "Answers this connection's name.",
                     group: .connection,
                     flags: [.fast]
-                ) { _ in .client(.getName) },
+                ) { _ in .connection(.client(.getName)) },
                 CommandSpec("id", "Answers this connection's number.", group: .connection, flags: [.fast]) { _ in
-                    .client(.id)
+                    .connection(.client(.id))
                 },
                 CommandSpec(
                     "setinfo",
@@ -61,8 +63,13 @@ extension CommandTable {
                     flags: [.fast],
                     arguments: [.required("attribute"), .required("value")]
                 ) { arguments throws(LeaseError) in
-                    .client(
-                        .setInfo(try arguments[0].clientAttribute(), try arguments[1].clientName("client attribute"))
+                    .connection(
+                        .client(
+                            .setInfo(
+                                try arguments[0].clientAttribute(),
+                                try arguments[1].clientName("client attribute")
+                            )
+                        )
                     )
                 },
                 CommandSpec(
@@ -71,7 +78,7 @@ extension CommandTable {
                     group: .connection,
                     complexity: "O(N) with N connections",
                     flags: [.admin]
-                ) { _ in .client(.list) },
+                ) { _ in .connection(.client(.list)) },
             ]
         ),
         CommandSpec(
@@ -84,20 +91,20 @@ extension CommandTable {
             guard arguments[0].integer() == 0 else {
                 throw LeaseError(.invalidRequest, "DB index \(arguments[0].quoted) is out of range; there is only 0")
             }
-            return .select
+            return .connection(.select)
         },
         CommandSpec(
             "reset",
             "Ends subscriptions and returns to RESP2.",
             group: .connection,
             flags: [.fast, .loading, .noAuthentication]
-        ) { _ in .reset },
+        ) { _ in .connection(.reset) },
         CommandSpec(
             "quit",
             "Closes the connection.",
             group: .connection,
             flags: [.fast, .loading, .noAuthentication]
-        ) { _ in .quit },
+        ) { _ in .connection(.quit) },
     ]
 }
 

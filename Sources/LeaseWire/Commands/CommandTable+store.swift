@@ -18,10 +18,12 @@ extension CommandTable {
         flags: [.write],
         arguments: [.required("key", .key), .required("value"), guarded]
     ) { arguments throws(LeaseError) in
-        .put(
-            key: try arguments[0].key(isNew: true),
-            value: try arguments[1].simpleValue(),
-            if: try arguments.leaseGuard()
+        .store(
+            .put(
+                key: try arguments[0].key(isNew: true),
+                value: try arguments[1].simpleValue(),
+                if: try arguments.leaseGuard()
+            )
         )
     }
 
@@ -32,7 +34,7 @@ extension CommandTable {
         complexity: "O(log(N)) with N keys",
         flags: [.readonly],
         arguments: [.required("key", .key)]
-    ) { arguments throws(LeaseError) in .get(key: try arguments[0].key()) }
+    ) { arguments throws(LeaseError) in .store(.get(key: try arguments[0].key())) }
 
     private static let delete = CommandSpec(
         "delete",
@@ -42,7 +44,7 @@ extension CommandTable {
         flags: [.write],
         arguments: [.required("key", .key), guarded]
     ) { arguments throws(LeaseError) in
-        .delete(key: try arguments[0].key(), if: try arguments.leaseGuard())
+        .store(.delete(key: try arguments[0].key(), if: try arguments.leaseGuard()))
     }
 
     private static let prefix = CommandSpec(
@@ -59,10 +61,12 @@ extension CommandTable {
                 flags: [.write],
                 arguments: [.required("key", .key), .required("child"), guarded]
             ) { arguments throws(LeaseError) in
-                .prefixAppend(
-                    key: try arguments[0].key(isNew: true),
-                    child: try arguments[1].key("child", isNew: true),
-                    if: try arguments.leaseGuard()
+                .store(
+                    .prefixAppend(
+                        key: try arguments[0].key(isNew: true),
+                        child: try arguments[1].key("child", isNew: true),
+                        if: try arguments.leaseGuard()
+                    )
                 )
             },
             CommandSpec(
@@ -73,11 +77,13 @@ extension CommandTable {
                 flags: [.readonly],
                 arguments: [.required("key", .key), .option("AFTER", "child"), count]
             ) { arguments throws(LeaseError) in
-                .prefixList(
-                    PrefixListCommand(
-                        key: try arguments[0].key(),
-                        after: try arguments.place?.key("child"),
-                        count: try arguments["COUNT"]?.count()
+                .store(
+                    .prefixList(
+                        PrefixListCommand(
+                            key: try arguments[0].key(),
+                            after: try arguments.place?.key("child"),
+                            count: try arguments["COUNT"]?.count()
+                        )
                     )
                 )
             },
@@ -89,7 +95,7 @@ extension CommandTable {
                 flags: [.readonly],
                 arguments: [.required("key", .key), .required("child")]
             ) { arguments throws(LeaseError) in
-                .prefixContains(key: try arguments[0].key(), child: try arguments[1].key("child"))
+                .store(.prefixContains(key: try arguments[0].key(), child: try arguments[1].key("child")))
             },
             CommandSpec(
                 "remove",
@@ -99,10 +105,12 @@ extension CommandTable {
                 flags: [.write],
                 arguments: [.required("key", .key), .required("child"), guarded]
             ) { arguments throws(LeaseError) in
-                .prefixRemove(
-                    key: try arguments[0].key(),
-                    child: try arguments[1].key("child"),
-                    if: try arguments.leaseGuard()
+                .store(
+                    .prefixRemove(
+                        key: try arguments[0].key(),
+                        child: try arguments[1].key("child"),
+                        if: try arguments.leaseGuard()
+                    )
                 )
             },
         ]
@@ -122,11 +130,13 @@ extension CommandTable {
                 flags: [.readonly],
                 arguments: [.option("PREFIX", "bytes"), .option("AFTER", "key"), count]
             ) { arguments throws(LeaseError) in
-                .keysList(
-                    KeysListCommand(
-                        prefix: try arguments["PREFIX"]?.namePrefix() ?? [],
-                        after: try arguments.place?.key(),
-                        count: try arguments["COUNT"]?.count()
+                .store(
+                    .keysList(
+                        KeysListCommand(
+                            prefix: try arguments["PREFIX"]?.namePrefix() ?? [],
+                            after: try arguments.place?.key(),
+                            count: try arguments["COUNT"]?.count()
+                        )
                     )
                 )
             },
@@ -140,12 +150,14 @@ extension CommandTable {
                     .required("low", .integer), .required("high", .integer), .option("AFTER", "key"), count,
                 ]
             ) { arguments throws(LeaseError) in
-                .keysRange(
-                    KeysRangeCommand(
-                        low: try arguments[0].hash(),
-                        high: try arguments[1].hash(),
-                        after: try arguments.place?.key(),
-                        count: try arguments["COUNT"]?.count()
+                .store(
+                    .keysRange(
+                        KeysRangeCommand(
+                            low: try arguments[0].hash(),
+                            high: try arguments[1].hash(),
+                            after: try arguments.place?.key(),
+                            count: try arguments["COUNT"]?.count()
+                        )
                     )
                 )
             },
@@ -156,7 +168,7 @@ extension CommandTable {
                 complexity: "O(log(N)) with N keys",
                 flags: [.readonly],
                 arguments: [.required("key", .key)]
-            ) { arguments throws(LeaseError) in .keysTracker(key: try arguments[0].key()) },
+            ) { arguments throws(LeaseError) in .store(.keysTracker(key: try arguments[0].key())) },
             CommandSpec(
                 "remove",
                 "Removes keys with all they have and answers how many there were.",
@@ -164,7 +176,7 @@ extension CommandTable {
                 complexity: "O(M*log(N)) with M keys and children removed of N",
                 flags: [.write],
                 arguments: [.required("key", .key).repeated]
-            ) { arguments throws(LeaseError) in .keysRemove(keys: try arguments.keys()) },
+            ) { arguments throws(LeaseError) in .store(.keysRemove(keys: try arguments.keys())) },
         ]
     )
 
@@ -175,7 +187,7 @@ extension CommandTable {
         complexity: "O(M*log(N)) with M keys and children answered of N",
         flags: [.readonly],
         arguments: [.required("key", .key).repeated]
-    ) { arguments throws(LeaseError) in .export(keys: try arguments.keys()) }
+    ) { arguments throws(LeaseError) in .store(.export(keys: try arguments.keys())) }
 
     private static let importEntries = CommandSpec(
         "import",
@@ -184,7 +196,7 @@ extension CommandTable {
         complexity: "O(M*log(N)) with M keys and children written to N",
         flags: [.write, .movableKeys],
         arguments: [EntryWords.grammar.repeated]
-    ) { arguments throws(LeaseError) in .importEntries(try arguments.entries()) }
+    ) { arguments throws(LeaseError) in .store(.importEntries(try arguments.entries())) }
 }
 
 extension ArgumentReader {

@@ -10,7 +10,7 @@ extension CommandTable {
             complexity: "O(N) with N names",
             flags: [.pubsub, .loading],
             arguments: [.required("channel").repeated]
-        ) { arguments throws(LeaseError) in .subscribe(names: try arguments.channels()) },
+        ) { arguments throws(LeaseError) in .watching(.subscribe(names: try arguments.channels())) },
         CommandSpec(
             "psubscribe",
             "Listens to what happens to leases whose names match patterns.",
@@ -18,7 +18,7 @@ extension CommandTable {
             complexity: "O(N) with N patterns",
             flags: [.pubsub, .loading],
             arguments: [.required("pattern").repeated]
-        ) { arguments throws(LeaseError) in .psubscribe(globs: try arguments.globs()) },
+        ) { arguments throws(LeaseError) in .watching(.psubscribe(globs: try arguments.globs())) },
         CommandSpec(
             "unsubscribe",
             "Stops listening to leases, to all if none is named.",
@@ -26,7 +26,7 @@ extension CommandTable {
             complexity: "O(N log N) with N names",
             flags: [.pubsub, .loading],
             arguments: [.any("channel")]
-        ) { arguments throws(LeaseError) in .unsubscribe(names: try arguments.channels()) },
+        ) { arguments throws(LeaseError) in .watching(.unsubscribe(names: try arguments.channels())) },
         CommandSpec(
             "punsubscribe",
             "Stops listening to patterns, to all if none is named.",
@@ -34,7 +34,7 @@ extension CommandTable {
             complexity: "O(N log N) with N patterns",
             flags: [.pubsub, .loading],
             arguments: [.any("pattern")]
-        ) { arguments throws(LeaseError) in .punsubscribe(globs: try arguments.globs()) },
+        ) { arguments throws(LeaseError) in .watching(.punsubscribe(globs: try arguments.globs())) },
     ]
 }
 
