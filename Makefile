@@ -33,7 +33,7 @@ SOURCES := Package.swift Sources Tests examples Benchmarks
 # The libraries whose documentation is built.
 DOCUMENTED := LeaseCore LeaseStore LeaseClient
 
-.PHONY: help demo build debug test unit-test system-test check format lint docs install deb bench deps test-deps clean
+.PHONY: help demo build debug test unit-test system-test check format lint docs install uninstall deb bench deps test-deps clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -87,6 +87,9 @@ docs: deps ## build the documentation of the libraries; a warning is an error
 install: $(if $(SUDO_UID),,build) ## install under DESTDIR and PREFIX: programs, units, man pages, completions
 	@[[ -x $(SCRATCH)/release/leased && -x $(SCRATCH)/release/leasectl ]] || { echo "Nothing is built yet: run 'make build' first, without sudo."; exit 1; }
 	packaging/stage.sh $(SCRATCH)/release '$(DESTDIR)' '$(PREFIX)'
+
+uninstall: ## remove what `make install` has put there; the store, the configuration and the user stay
+	packaging/unstage.sh '$(DESTDIR)' '$(PREFIX)'
 
 deb: build ## build a Debian package, .build/leased_VERSION_ARCH.deb
 	$(call install-missing,dpkg-dev)

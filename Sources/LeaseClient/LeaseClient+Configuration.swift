@@ -38,11 +38,21 @@ extension LeaseClient {
         /// Creates a configuration with the defaults, for the daemon named by this process's environment, or else the
         /// machine's.
         public init() {
+            self.init(socket: nil, user: false)
+        }
+
+        /// Creates a configuration with the defaults, for the daemon that the rule of ``SocketPath`` selects by this
+        /// process's environment.
+        ///
+        /// - Parameters:
+        ///   - socket: an explicit path, as from `--socket`; it takes precedence.
+        ///   - user: whether the user's own daemon is wanted, as with `--user`.
+        public init(socket: String?, user: Bool) {
             var environment: [String: String] = [:]
             for name in ["LEASED_SOCKET", "XDG_RUNTIME_DIR"] {
                 environment[name] = getenv(name).map { String(cString: $0) }
             }
-            self.init(socket: nil, user: false, environment: environment)
+            self.init(socket: socket, user: user, environment: environment)
         }
 
         /// Creates a configuration with the defaults.

@@ -8,4 +8,15 @@ struct Failure: Error, Hashable, Sendable {
         self.status = status
         self.message = message
     }
+
+    /// Does something that needs a resource of the machine, such as a descriptor.
+    static func refused<Value: ~Copyable>(
+        _ body: () throws(SpawnFailure) -> Value
+    ) throws(Failure) -> Value {
+        do throws(SpawnFailure) {
+            return try body()
+        } catch {
+            throw Failure(ExitStatus.internalError, "the machine refuses what leasectl needs: \(error.sentence)")
+        }
+    }
 }

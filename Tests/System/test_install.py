@@ -80,6 +80,17 @@ def test_the_commands_that_remove_it_leave_nothing(tmp_path: Path) -> None:
     assert files(root) == []
 
 
+def test_make_uninstall_leaves_nothing_and_no_more(tmp_path: Path) -> None:
+    root = stage(tmp_path / "root")
+    other = root / "bin/other"
+    other.touch()
+    command = ["make", "--silent", "uninstall", f"DESTDIR={tmp_path / 'root'}", f"PREFIX={PREFIX}"]
+    for _ in range(2):
+        subprocess.run(command, cwd=REPOSITORY, check=True)
+        assert files(root) == [other]
+    assert (tmp_path / "root/etc/leased/leased.yaml").exists()
+
+
 def test_the_configurations_page_keeps_rules_as_they_are_written(installed: Path) -> None:
     page = man(installed, "man5/leased.yaml.5").splitlines()
     lines = (REPOSITORY / "systemd/leased.yaml").read_text().splitlines()

@@ -2,7 +2,7 @@ import Testing
 
 @testable import SystemdNotify
 
-@Suite struct WatchdogTests {
+@Suite(.timeLimit(.minutes(5))) struct WatchdogTests {
     @Test(arguments: [
         ([:], "none"),
         (["WATCHDOG_USEC": "3000000"], "3.0 seconds"),

@@ -40,7 +40,9 @@ extension Engine {
                     ("connected_clients", "\(sessions.count)"),
                     ("maxclients", "\(configuration.limits.connections)"),
                     ("waiting_clients", "\(waiting.lines.count)"),
+                    ("waiting_clients_limit", "\(configuration.limits.waiters)"),
                     ("ties", "\(tieCounts.total)"),
+                    ("ties_limit", "\(configuration.limits.ties)"),
                 ]
             ),
             (

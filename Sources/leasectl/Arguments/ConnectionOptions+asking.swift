@@ -21,11 +21,7 @@ extension ConnectionOptions {
     var socketPath: String { configuration.socketPath }
 
     private var configuration: LeaseClient.Configuration {
-        var environment: [String: String] = [:]
-        for name in ["LEASED_SOCKET", "XDG_RUNTIME_DIR"] {
-            environment[name] = getenv(name).map { String(cString: $0) }
-        }
-        return LeaseClient.Configuration(socket: socket, user: user, environment: environment)
+        LeaseClient.Configuration(socket: socket, user: user)
     }
 
     /// The same as an absolute path, for a job that may change its directory; as it is if that is too long for a socket.
@@ -62,12 +58,7 @@ extension ConnectionOptions {
         for output: Int32? = nil,
         _ work: @escaping @Sendable (LeaseClient) async throws(Failure) -> Value
     ) throws(Failure) -> Value {
-        let answers: Mailbox<Result<Value, Failure>>
-        do throws(SpawnFailure) {
-            answers = try Mailbox()
-        } catch {
-            throw Failure(ExitStatus.internalError, "the machine refuses what leasectl needs: \(error.sentence)")
-        }
+        let answers = try Failure.refused { () throws(SpawnFailure) in try Mailbox<Result<Value, Failure>>() }
         let client = try client
         // The main thread waits for exactly this task, so it cannot outlive the command.
         Task.detached {

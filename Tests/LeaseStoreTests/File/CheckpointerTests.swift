@@ -5,7 +5,7 @@ import Testing
 
 @testable import LeaseStore
 
-@Suite struct CheckpointerTests {
+@Suite(.timeLimit(.minutes(5))) struct CheckpointerTests {
     /// Pages that each commit writes: a few, or more at once than the writer copies itself between two commits.
     @Test(arguments: [1, 3, 40])
     func theLogStaysBoundedUnderCommitsThatNeverPause(pages: Int) throws {
@@ -61,7 +61,7 @@ import Testing
         let checkpointer = try Checkpointer(path: folder.store, threshold: 10)
         let reader = try ledger.file.pool.makeSnapshot()
         ledger.file.pool.writeWithoutTransaction { checkpointer.observe($0) }
-        for _ in 0..<60 {
+        func commit() throws {
             _ = try ledger.issueToken(now: ledger.clock.now())
             try ledger.commit()
             try ledger.file.pool.writeWithoutTransaction {
@@ -70,8 +70,14 @@ import Testing
             }
             checkpointer.settle()
         }
-        try reader.close()
+        for _ in 0..<60 { try commit() }
         #expect(ledger.lastDurableSequence == 60)
+        // No checkpoint passes the reader's snapshot: the WAL grows past the length at which it would begin anew.
+        let frames = checkpointer.walFrames
+        #expect(frames > 4 * 10)
+        try reader.close()
+        for _ in 0..<3 { try commit() }
+        #expect(checkpointer.walFrames < frames)
         #expect(checkpointer.failedSyncCode == nil)
         try checkpointer.close()
     }

@@ -114,16 +114,3 @@ extension JobRun {
         return true
     }
 }
-
-extension Failure {
-    /// Does something that needs a resource of the machine, such as a descriptor.
-    static func refused<Value: ~Copyable>(
-        _ body: () throws(SpawnFailure) -> Value
-    ) throws(Failure) -> Value {
-        do throws(SpawnFailure) {
-            return try body()
-        } catch {
-            throw Failure(ExitStatus.internalError, "the machine refuses what leasectl needs: \(error.sentence)")
-        }
-    }
-}
