@@ -5,28 +5,31 @@ import LeaseCore
 struct Leasectl: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "leasectl",
-        abstract: "Run jobs under leases, and see and steer the leases of a leased daemon.",
+        abstract: "Run jobs under leases, and inspect and manage the leases of a leased daemon.",
         discussion: """
-            A lease is a named, exclusive claim for a time. Whoever holds it carries a fence: a number that \
-            grows with every grant, which a resource can compare to turn away whoever held the lease before.
+            A lease is a named, exclusive claim for a limited time. Each grant begins a tenure, and gives its holder a \
+            fence: a number that grows with every grant. A resource that compares fences can turn away an earlier \
+            holder.
 
-            Never two backups at once, whatever cron thinks:
+            Never two backups at once, whatever cron does:
                 leasectl run --try backup -- rsync -a /home /mnt/backup
 
-            One leader among several candidates, of whatever user:
+            One leader among several candidates, of any user:
                 leasectl elect scheduler ./scheduler
 
             Who holds what, and what happens:
                 leasectl list
                 leasectl watch
 
-            A value beside the lease, written only while the lease is held:
+            A value that is written only while a lease is held:
                 leasectl put --if "$LEASE_NAME:$LEASE_TOKEN" backup/last "$(date)"
 
-            Exit codes: 1 not there, 64 usage, 65 what was read is damaged or too big, 66 input cannot be read, 69 the daemon \
-            cannot be reached or has no room, 70 internal error, 73 a file cannot be made, 74 output cannot be written, 75 held by another, 76 the lease is lost, 77 denied; those of run are under "leasectl help run".
+            Exit codes: 1 no, or not there; 64 usage; 65 the input is damaged or too big; 66 the input cannot be read; \
+            69 the daemon cannot be reached or has no room; 70 internal error; 73 a file cannot be created; 74 the \
+            output cannot be written; 75 another holds the lease; 76 the lease is lost; 77 denied. "leasectl help run" \
+            lists those of run.
 
-            Completions, for bash, zsh or fish:
+            Completions for bash, zsh or fish:
                 leasectl --generate-completion-script bash > leasectl.bash
             """,
         version: "leasectl \(LeasedVersion.current)",

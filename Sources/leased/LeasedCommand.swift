@@ -16,26 +16,26 @@ struct LeasedCommand: AsyncParsableCommand {
         commandName: "leased",
         abstract: "Hands out leases: named, time-limited, exclusive claims with fencing tokens.",
         discussion: """
-            leased listens on a Unix socket and keeps everything in one SQLite file. Jobs and services ask it with \
+            leased listens on a Unix socket and keeps everything in one SQLite file. Jobs and services talk to it with \
             leasectl, with any Redis client, or by hand:
 
               leased --user &
               leasectl --user run --try backup ./backup.sh
               redis-cli -s $XDG_RUNTIME_DIR/leased/leased.sock ACQUIRE backup 30s
 
-            Settings come from flags, then LEASED_* variables, then the configuration file. Signals: TERM and INT answer \
-            what was received and stop; HUP reads the configuration again.
+            A flag wins over a LEASED_* variable, and a variable over the configuration file. On TERM or INT, leased \
+            answers what it has received and stops; on HUP, it reads the configuration again.
 
-            To put a backup of leasectl backup back, stop the daemon and say, as root or as its user:
+            To restore a backup made by leasectl backup, stop the daemon and run, as root or as its user:
 
               leased --restore FILE
 
-            It checks the backup, keeps the store that is there beside it, puts the backup in its place and ends. Start \
-            the daemon again then.
+            This checks the backup, keeps the present store beside it, puts the backup in its place and ends. Then \
+            start the daemon again.
 
             Exit status: 0 stopped as asked, or restored; 64 wrong usage; 65 the store's file, or the backup, is not \
-            usable; 66 there is no such backup; 69 another daemon is in the way; 71 the system refused a call; 73 a file or socket cannot be made; 74 reading or writing failed; \
-            77 not permitted; 78 wrong configuration.
+            usable; 66 there is no such backup; 69 another daemon is in the way; 71 the system refused a call; 73 a \
+            file or socket cannot be created; 74 reading or writing failed; 77 not permitted; 78 wrong configuration.
             """,
         version: "leased \(LeasedVersion.current)"
     )
@@ -43,21 +43,21 @@ struct LeasedCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Listen on the socket at PATH.", valueName: "path"), completion: .file())
     var socket: String?
 
-    @Flag(help: "Be a user's own daemon: socket, store and configuration in the user's folders.")
+    @Flag(help: "Run as a user's own daemon, with socket, store and configuration in the user's folders.")
     var user = false
 
     @Option(help: ArgumentHelp("Keep the store in the file at PATH.", valueName: "path"), completion: .file())
     var store: String?
 
     @Option(
-        help: ArgumentHelp("Read the configuration from FILE, which must be there.", valueName: "file"),
+        help: ArgumentHelp("Read the configuration from FILE, which must exist.", valueName: "file"),
         completion: .file()
     )
     var config: String?
 
     @Option(
         help: ArgumentHelp(
-            "Log from LEVEL on: trace, debug, info, notice, warning, error or critical.",
+            "Log messages of LEVEL and above: trace, debug, info, notice, warning, error or critical.",
             valueName: "level"
         ),
         completion: .list(Logger.Level.allCases.map(\.rawValue))
@@ -65,14 +65,14 @@ struct LeasedCommand: AsyncParsableCommand {
     var logLevel: String?
 
     @Option(
-        help: ArgumentHelp("Put the backup FILE in the store's place, and end.", valueName: "file"),
+        help: ArgumentHelp("Replace the store with the backup FILE, and end.", valueName: "file"),
         completion: .file()
     )
     var restore: String?
 
     @Option(
         help: ArgumentHelp(
-            "With --restore: let no later token be N or lower, if the backup's are ahead of the wall clock.",
+            "With --restore: issue only tokens above N. Required if the backup's are ahead of the wall clock.",
             valueName: "n"
         ),
         transform: Self.token

@@ -23,53 +23,53 @@ FILES = {
         ("/run/leased/leased.sock", "The socket."),
         ("/var/lib/leased/leased.db", "The store, which holds everything."),
         ("~/.config/leased/leased.yaml, $XDG_RUNTIME_DIR/leased/leased.sock, ~/.local/state/leased/leased.db",
-         "The same of a user's own daemon."),
+         "The same for a user's own daemon."),
     ],
 }  # fmt: skip
 ENVIRONMENT = {
     "leased": [
-        ("LEASED_*", "Settings: LEASED_ and a setting's name in capitals, as leased.yaml(5) says. One that is empty, "
+        ("LEASED_*", "A setting: LEASED_ and its name in capitals, as leased.yaml(5) says. A variable that is empty, "
                      "or names no setting, is ignored."),
         ("XDG_RUNTIME_DIR, XDG_CONFIG_HOME, XDG_STATE_HOME, HOME",
-         "With --user: where socket, configuration and store are, as under Files."),
-        ("LISTEN_FDS, NOTIFY_SOCKET, WATCHDOG_USEC, JOURNAL_STREAM", "Are set by systemd, and are for it to set."),
+         "With --user: where the socket, the configuration and the store are, as under Files."),
+        ("LISTEN_FDS, NOTIFY_SOCKET, WATCHDOG_USEC, JOURNAL_STREAM", "Set by systemd; do not set them yourself."),
     ],
     "leasectl": [
         ("LEASED_SOCKET", "The daemon's socket, if neither --socket nor --user is given."),
-        ("XDG_RUNTIME_DIR", "With --user: the folder in which leased/leased.sock is; if it is not set, /run/user/UID."),
-        ("NO_COLOR", "If it is not empty, nothing is coloured."),
-        ("TERM", "If it is not set, or dumb, nothing is coloured either, and never where stdout is no terminal."),
-        ("TMPDIR", "Where import puts a dump aside that comes through a pipe; if it is not set, /var/tmp."),
-        ("PATH", "Where run and elect look for a command without a slash in its name."),
-        ("TZ", "The time zone of the times that are shown."),
-        ("NOTIFY_SOCKET", "With hold --notify: where systemd listens."),
+        ("XDG_RUNTIME_DIR", "With --user: the folder that has leased/leased.sock. If it is not set, /run/user/UID."),
+        ("NO_COLOR", "If it is not empty, the output is not coloured."),
+        ("TERM", "If it is not set, or dumb, the output is not coloured. It never is if stdout is not a terminal."),
+        ("TMPDIR", "Where import puts its copy of a dump that comes from a pipe. If it is not set, /var/tmp."),
+        ("PATH", "Where run and elect look for a command whose name has no slash."),
+        ("TZ", "The time zone for the times that are shown."),
+        ("NOTIFY_SOCKET", "With hold --notify: the socket on which systemd listens."),
         ("LEASE_NAME, LEASE_TOKEN, LEASE_OWNER, LEASE_TTL_MS, LEASED_SOCKET",
-         "Are set for the command of run and elect: the lease, its fence, its owner label, its time and the daemon's "
-         "socket."),
+         "Set for the command of run and elect: the lease, its fence, its owner label, its TTL in milliseconds and the "
+         "daemon's socket."),
     ],
 }  # fmt: skip
 #: leased(8) has them from the program's own text.
 EXIT_STATUS = {
     "leasectl": [
-        ("0", "It is done, or the answer is yes."),
+        ("0", "Success, or the answer is yes."),
         ("1", "The answer is no, or what was asked for is not there: get, keys tracker, prefix contains, prefix append "
-              "of a child that is there, status --is."),
-        ("64", "Wrong usage, or a value that the daemon does not take, as a time over its longest."),
-        ("65", "What was read is damaged, or too big."),
+              "of a child that is already there, status --is."),
+        ("64", "Wrong usage, or a value that the daemon does not accept, such as a TTL over its longest."),
+        ("65", "The input is damaged, or too big."),
         ("66", "The input cannot be read."),
-        ("69", "The daemon cannot be reached, or answers that it cannot: a limit is reached (BUSY), its disk is full "
-               "(IOERR)."),
-        ("70", "Internal error, or the machine refuses what is needed."),
-        ("73", "A file cannot be made, or one is in the way."),
+        ("69", "The daemon cannot be reached, or answers that it cannot do it: a limit is reached (BUSY), or its disk "
+               "is full (IOERR)."),
+        ("70", "Internal error, or the machine refuses a resource that is needed."),
+        ("73", "A file cannot be created, or already exists."),
         ("74", "The output cannot be written."),
-        ("75", "Another holds the lease, or the wait for it ended. With -E another number, with --skip-ok 0."),
-        ("76", "The lease is lost: it was revoked, or the token is not, or no longer, the lease's. A job has been "
-               "stopped."),
+        ("75", "Another holds the lease, or the wait for it ended. -E sets another number, --skip-ok makes it 0."),
+        ("76", "The lease is lost: it was revoked, or the token is not, or no longer, the lease's. The job, if there "
+               "was one, has been stopped."),
         ("77", "This user may not do this, or may not open the socket."),
-        ("124", "The job was stopped at --at-most."),
+        ("124", "The job was stopped because the time of --at-most was over."),
         ("126", "The command cannot be executed."),
         ("127", "The command is not found."),
-        ("128+N", "Signal N ended the job, or came before there was one."),
+        ("128+N", "Signal N ended the job, or came before the job started."),
     ],
 }  # fmt: skip
 #: The paragraph of a program's text that is told in a section of its own.
@@ -189,7 +189,7 @@ def page(program: str, section: int) -> Page:
     discussion(made, EXIT_PARAGRAPH.sub("", told))
     made.head("Options")
     if children:
-        made.paragraph("These are understood by every command that has a use for them.")
+        made.paragraph("Every command that has a use for these options accepts them.")
         known: dict[str, Node] = {}
         for argument in [*own, *(a for child in children for a in shown(child.get("arguments")))]:
             if is_common(argument):

@@ -119,7 +119,7 @@ def markdown(page: Page, text: str) -> None:
 
 
 def page(source: Path, daemon: Path, version: str) -> Page:
-    made = Page("leased-protocol", 7, "what the lease daemon says on its socket", version)
+    made = Page("leased-protocol", 7, "the protocol of the lease daemon's socket", version)
     made.head("Description")
     _, _, body = source.read_text().partition("\n")
     markdown(made, body)

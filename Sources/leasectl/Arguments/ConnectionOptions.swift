@@ -13,7 +13,7 @@ struct ConnectionOptions: ParsableArguments {
     )
     var socket: String?
 
-    @Flag(help: "Talk to your own daemon, at $XDG_RUNTIME_DIR/leased/leased.sock.")
+    @Flag(help: "Use your own daemon, at $XDG_RUNTIME_DIR/leased/leased.sock.")
     var user = false
 
     func validate() throws {
@@ -28,6 +28,6 @@ struct ConnectionOptions: ParsableArguments {
 
 /// How a command prints its result.
 struct OutputOptions: ParsableArguments {
-    @Flag(help: "Print JSON, one object a line, with the keys of docs/PROTOCOL.md, leased-protocol(7).")
+    @Flag(help: "Print JSON, one object per line, with the keys of docs/PROTOCOL.md, leased-protocol(7).")
     var json = false
 }

@@ -3,7 +3,7 @@ import LeaseCore
 
 /// How keys, values and children are written, on the command line and on stdout.
 struct BytesOptions: ParsableArguments {
-    @Flag(help: "Keys, values and children are hexadecimal digits, in what is read and in what is printed.")
+    @Flag(help: "Read and print keys, values and children as hexadecimal digits.")
     var hex = false
 
     /// The message about bytes that should be hexadecimal digits and are not.
@@ -80,8 +80,8 @@ struct ConditionOptions: ParsableArguments {
     @Option(
         name: .customLong("if"),
         help: ArgumentHelp(
-            "Write only while this lease is held under this token, its newest or its fence; else exit 76.",
-            discussion: "Checked in the transaction of the write. The lease is written as it is, also with --hex.",
+            "Write only if this lease is held with this token, its newest or its fence; otherwise exit 76.",
+            discussion: "Checked in the write's transaction. The lease name is never hexadecimal, even with --hex.",
             valueName: "lease:token"
         ),
         transform: ArgumentValue.leaseGuard

@@ -8,7 +8,7 @@ struct TTLOptions: ParsableArguments {
 
     @Option(
         name: .customLong("ttl"),
-        help: ArgumentHelp("The same, as an option.", valueName: "duration"),
+        help: ArgumentHelp("The same time, as an option.", valueName: "duration"),
         transform: ArgumentValue.ttl
     )
     var option: TTL?

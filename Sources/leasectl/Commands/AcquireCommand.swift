@@ -8,15 +8,15 @@ struct AcquireCommand: ParsableCommand {
         commandName: "acquire",
         abstract: "Acquire a lease and print its token.",
         discussion: """
-            The token is the fence of the new tenure: it is greater than every token before it. With it the lease is \
-            renewed and released. Nobody renews it for you: it ends after its TTL. If another holds the lease, \
-            the exit code is 75.
+            The token is the fence of the new tenure. It is greater than every earlier token, and it is needed to \
+            renew and release the lease. Nobody renews the lease for you: it ends after its TTL. If another holds the \
+            lease, the exit code is 75.
 
                 token=$(leasectl acquire backup 5m) || exit
                 rsync -a /home /mnt/backup
                 leasectl release backup "$token"
 
-            For a job that runs for an unknown time see "leasectl run", which renews and cleans up.
+            For a job that takes an unknown time, see "leasectl run", which renews the lease and cleans up.
             """
     )
 
@@ -24,7 +24,7 @@ struct AcquireCommand: ParsableCommand {
     @OptionGroup var output: OutputOptions
 
     @Option(
-        help: ArgumentHelp("What others are shown as the holder (default: leasectl).", valueName: "text"),
+        help: ArgumentHelp("The owner label, which others see as the holder (default: leasectl).", valueName: "text"),
         transform: ArgumentValue.label
     )
     var owner: Label?

@@ -6,10 +6,11 @@ import LeaseCore
 struct CheckCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "check",
-        abstract: "See whether a tenure is still in force, and print the milliseconds left.",
+        abstract: "Check whether a tenure is still in force, and print the milliseconds left.",
         discussion: """
-            Takes the newest token or the fence, for example the LEASE_TOKEN that a job got. Prints 0 when the tenure \
-            is overdue but still held. If it is over, the exit code is 76. A script asks before a step that cannot be undone:
+            Takes the newest token or the fence, for example the LEASE_TOKEN of a job. Prints 0 if the tenure is \
+            overdue but still held. If it is over, the exit code is 76. In a script, check before a step that cannot \
+            be undone:
 
                 leasectl check "$LEASE_NAME" "$LEASE_TOKEN" > /dev/null || exit
             """

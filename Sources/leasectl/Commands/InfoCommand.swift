@@ -6,7 +6,7 @@ import LeaseCore
 struct InfoCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "info",
-        abstract: "Show how the daemon is: version, store, leases, connections.",
+        abstract: "Show the state of the daemon: version, store, leases, connections.",
         discussion: """
                 leasectl info
                 leasectl info --json

@@ -8,10 +8,10 @@ struct ListCommand: ParsableCommand {
         commandName: "list",
         abstract: "Show who holds what, since when, and how long is left.",
         discussion: """
-            By name, in byte order. In names what is not printable is shown as \\xHH. HELD BY tells \
-            what ends a tenure beside a release: time; the end of the holder's connection, or time; or the end of all \
-            processes that its tie was handed to, and no time, which may be over (the state is overdue then). WAITERS \
-            is how many stand in the queue.
+            Sorted by name, in byte order. What is not printable in a name is shown as \\xHH. WAITERS is the number of \
+            clients in the queue. HELD BY tells what ends a tenure that is not released: "time", its time; \
+            "connection", its time or the end of the holder's connection; "tie", the end of all processes that \
+            inherited its tie, and never its time (when that is over, the state is overdue).
 
                 leasectl list
                 leasectl list backup/
@@ -22,7 +22,7 @@ struct ListCommand: ParsableCommand {
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var output: OutputOptions
 
-    @Argument(help: "Only leases whose names begin so.")
+    @Argument(help: "Only leases whose names begin with this.")
     var prefix: String?
 
     func run() throws {

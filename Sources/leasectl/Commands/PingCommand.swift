@@ -6,7 +6,7 @@ import LeaseCore
 struct PingCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "ping",
-        abstract: "See whether the daemon answers.",
+        abstract: "Check whether the daemon answers.",
         discussion: """
             Exits 0 if it does, 69 if it cannot be reached, 77 if you may not open its socket.
 

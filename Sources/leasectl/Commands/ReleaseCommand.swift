@@ -6,10 +6,10 @@ import LeaseCore
 struct ReleaseCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "release",
-        abstract: "Give a lease back before its time.",
+        abstract: "Release a lease before its time is over.",
         discussion: """
-            Another can be granted at once, so whatever the lease protects must be done. If the token is not, or no \
-            longer, the lease's, the exit code is 76, and nothing has changed.
+            Another may get the lease at once, so first finish whatever it protects. If the token is not, or no \
+            longer, the lease's, the exit code is 76 and nothing changes.
 
                 leasectl release backup "$token"
             """
@@ -21,7 +21,7 @@ struct ReleaseCommand: ParsableCommand {
     @Argument(help: "The lease.", transform: ArgumentValue.name)
     var name: LeaseName
 
-    @Argument(help: "The newest token, as acquire or renew printed it.", transform: ArgumentValue.token)
+    @Argument(help: "The newest token, as printed by acquire or renew.", transform: ArgumentValue.token)
     var token: Token
 
     func run() throws {

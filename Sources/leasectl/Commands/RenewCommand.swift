@@ -8,9 +8,9 @@ struct RenewCommand: ParsableCommand {
         commandName: "renew",
         abstract: "Renew a lease and print its new token.",
         discussion: """
-            The lease lasts for the TTL from now, be that longer or shorter than what was left. The old token is used \
-            up, so that of two who renew with it one wins; the fence of the tenure stays what it was. If the token is \
-            not, or no longer, the lease's, the exit code is 76: stop the work.
+            The lease then lasts for the TTL from now, whether that is longer or shorter than the time that was left. \
+            The old token is used up: if two renew with it, only one succeeds. The fence of the tenure stays the same. \
+            If the token is not, or no longer, the lease's, the exit code is 76: stop the work.
 
                 token=$(leasectl renew backup "$token" 5m) || exit
             """
@@ -22,7 +22,7 @@ struct RenewCommand: ParsableCommand {
     @Argument(help: "The lease.", transform: ArgumentValue.name)
     var name: LeaseName
 
-    @Argument(help: "The newest token, as acquire or renew printed it.", transform: ArgumentValue.token)
+    @Argument(help: "The newest token, as printed by acquire or renew.", transform: ArgumentValue.token)
     var token: Token
 
     @OptionGroup var time: TTLOptions

@@ -8,10 +8,10 @@ struct RevokeCommand: ParsableCommand {
         commandName: "revoke",
         abstract: "End a tenure by force.",
         discussion: """
-            For administrators, and for the user who was granted the lease. From now on the holder cannot renew, and \
-            a job under "leasectl run" is stopped. The tenure ends when the holder gives the lease back, or has died, \
-            or after --after: at once if that is not given, but after 30s if the lease is tied, as every job's is. \
-            Another revoke replaces the time.
+            For administrators, and for the user who was granted the lease. From now on the holder cannot renew it, \
+            and a job of "leasectl run" is stopped. The tenure ends when the holder releases the lease, or dies while \
+            the lease is bound or tied to it; at the latest after --after. Without --after it ends at once, or after \
+            30s if the lease is tied, as every job's is. Another revoke replaces the time.
 
                 leasectl revoke backup --after 1m --reason "the disk is being replaced"
             """
@@ -22,7 +22,7 @@ struct RevokeCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "How long the holder gets to stop (default: 30s if the lease is tied, else none).",
+            "How long the holder has to stop (default: 30s if the lease is tied, otherwise none).",
             valueName: "duration"
         ),
         transform: ArgumentValue.duration
@@ -30,7 +30,7 @@ struct RevokeCommand: ParsableCommand {
     var after: Duration?
 
     @Option(
-        help: ArgumentHelp("What the holder is told.", valueName: "text"),
+        help: ArgumentHelp("The reason that the holder is told.", valueName: "text"),
         transform: ArgumentValue.label
     )
     var reason: Label?

@@ -8,13 +8,13 @@ struct StatusCommand: ParsableCommand {
         commandName: "status",
         abstract: "Show who holds a lease.",
         discussion: """
-            With --is it prints nothing and answers by its exit code: 0 if the lease is held under that owner label, \
-            1 if it is not. So a health check asks whether this machine leads.
+            With --is it prints nothing and answers by its exit code: 0 if the lease is held under that owner label, 1 \
+            if it is not. A health check can ask this way whether this machine leads.
 
                 leasectl status backup
                 leasectl status scheduler --is "$(hostname)" && echo "this machine leads"
 
-            With --json a lease that nobody holds is an object with "state":"free".
+            With --json, a lease that nobody holds is an object with "state":"free".
             """
     )
 
@@ -23,7 +23,7 @@ struct StatusCommand: ParsableCommand {
 
     @Option(
         name: .customLong("is"),
-        help: ArgumentHelp("Exit 0 if the holder's owner label is this, else 1.", valueName: "text"),
+        help: ArgumentHelp("Exit 0 if this is the holder's owner label, otherwise 1.", valueName: "text"),
         transform: ArgumentValue.label
     )
     var expectedOwner: Label?

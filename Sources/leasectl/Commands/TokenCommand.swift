@@ -8,7 +8,7 @@ struct TokenCommand: ParsableCommand {
         commandName: "token",
         abstract: "Print a fresh fencing token, without a lease.",
         discussion: """
-            It is greater than every token that the daemon has issued before, for any lease, and every later one is \
+            It is greater than every token that the daemon has issued so far, for any lease, and every later token is \
             greater than it.
 
                 leasectl token

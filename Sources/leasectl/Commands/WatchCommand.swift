@@ -9,26 +9,26 @@ struct WatchCommand: ParsableCommand {
         commandName: "watch",
         abstract: "Show what happens to leases, as it happens.",
         discussion: """
-            First a line for each lease that is held now, then one for each event: acquired, released, expired, \
-            overdue, revoking, revoked, lost. Renewals are no events. A glob has *, ?, [a-z] and a backslash before a \
-            character that stands for itself; without one all leases are watched. It goes on until it is ended, also \
-            over restarts of the daemon: then it says so on stderr, and shows the present state again. It ends, too, when nobody \
-            reads what it writes any more.
+            Prints a line for each lease that is held now, then one for each event: acquired, released, expired, \
+            overdue, revoking, revoked, lost. A renewal is not an event. A glob may contain *, ?, [a-z], and a \
+            backslash before a character that stands for itself. Without a glob, all leases are watched. The command \
+            runs until it is stopped, or until nobody reads its output any more. If the daemon restarts, the command \
+            says so on stderr, waits, and shows the present state again.
 
                 leasectl watch
                 leasectl watch 'backup/*' scheduler
                 leasectl watch --json | jq -r 'select(.event == "lost") | .name'
 
-            With --json an event is an object with name, event, fence, owner, at_ms, and ttl_ms (acquired), reason \
-            (revoking, revoked), after_ms (revoking); a lease of the present state is one with the keys of status, \
-            and its state under event.
+            With --json, an event is an object with name, event, fence, owner, at_ms, and ttl_ms (acquired), reason \
+            (revoking, revoked), after_ms (revoking). A lease of the present state is an object with the keys of \
+            status, and its state also under event.
             """
     )
 
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var output: OutputOptions
 
-    @Argument(help: "Which leases to watch; in quotes, or the shell takes it for files.")
+    @Argument(help: "Which leases to watch; in quotes, or the shell expands it to file names.")
     var globs: [String] = []
 
     func validate() throws {

@@ -6,12 +6,12 @@ import LeaseCore
 struct ElectCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "elect",
-        abstract: "Run a command while leading, on one of several candidates.",
+        abstract: "Run a command as the one leader among several candidates.",
         usage: "leasectl elect [--id <text>] [--once] [<options>] <name> <command> [<argument> ...]",
         discussion: """
-            Stands in the lease's queue with the other candidates. Who is elected runs the command as "leasectl run" \
-            does, with the same environment and the same promise: while a process of one leader's command lives, \
-            nobody else leads. Options stop at the lease name.
+            Waits in the lease's queue with the other candidates. The one that is elected runs the command as \
+            "leasectl run" does, with the same environment and the same promise: while a process of one leader's \
+            command lives, nobody else leads. Options come before the lease name; what follows it is the command.
 
                 leasectl elect scheduler ./scheduler --fence-from-environment
                 leasectl elect --on-win ./take-address --on-lose ./drop-address vip ./proxy
@@ -19,16 +19,17 @@ struct ElectCommand: ParsableCommand {
                 leasectl status scheduler --is "$(hostname)" && echo "this machine leads"
                 leasectl watch scheduler
 
-            When the lease is lost, the command and all that it started are stopped and it campaigns again. If the \
-            command exits 0, it resigns and exits 0. If it fails, it resigns, lets the next candidate lead, keeps \
-            away for --backoff and campaigns again. Asked to stop by TERM, INT or QUIT, it passes that on, and \
-            exits when the command has. With --wait or --try it exits 75 if it is not elected in time.
+            If the lease is lost, elect stops the command and everything it started, and campaigns again. If the \
+            command exits 0, elect resigns and exits 0. If the command fails, elect resigns, lets the next candidate \
+            lead, keeps away for --backoff, and campaigns again; if it cannot be started, elect exits (126 or 127). On \
+            TERM, INT or QUIT, and at a terminal on HUP, elect passes the signal on and exits when the command has \
+            ended. With --wait or --try it exits 75 if it is not elected in time.
 
             The programs of --on-win and --on-lose are executed without arguments and without a shell, with the \
-            command's environment. The one of --on-win runs before the command; the one of --on-lose at each end of \
-            a term, when the command is gone and nobody else leads yet. It does not run if leasectl is killed.
+            command's environment. The one of --on-win runs before the command. The one of --on-lose runs at each end \
+            of a term, when the command is gone and nobody else leads yet; it does not run if leasectl is killed.
 
-            Exit codes are those of run; --once makes the end of the first term the end.
+            Exit codes are those of run. With --once, elect exits at the end of the first term.
             """
     )
 

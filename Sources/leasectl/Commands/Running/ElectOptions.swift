@@ -5,7 +5,10 @@ import LeaseCore
 struct ElectOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "What others are shown as the leader, and what LEASE_OWNER is in place of --owner (default: this machine's name; its first 16 bytes where the daemon takes only shorter labels).",
+            """
+            The owner label, which others see as the leader and the command finds in LEASE_OWNER; use it instead of \
+            --owner (default: this machine's name; its first 16 bytes if the daemon takes only shorter labels).
+            """,
             valueName: "text"
         ),
         transform: ArgumentValue.label
@@ -14,7 +17,7 @@ struct ElectOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "How long to keep away from the next election after the command has failed (default: 2s).",
+            "How long to stay out of the election after the command has failed (default: 2s).",
             valueName: "duration"
         ),
         transform: ArgumentValue.duration
@@ -23,7 +26,10 @@ struct ElectOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Run this program when elected, before the command. If it fails, the command is not started and the lease given back.",
+            """
+            Run this program when elected, before the command. If it fails, the command is not started and the lease \
+            is released.
+            """,
             valueName: "path"
         ),
         completion: .file(),
@@ -33,7 +39,7 @@ struct ElectOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Run this program when no longer leader, before another can be; it gets as long as --grace.",
+            "Run this program at the end of a term, before another can lead; it may take as long as --grace.",
             valueName: "path"
         ),
         completion: .file(),
@@ -41,7 +47,7 @@ struct ElectOptions: ParsableArguments {
     )
     var onLose: String?
 
-    @Flag(help: "Lead at most once: exit when the first term has ended, however it has.")
+    @Flag(help: "Lead at most once: exit when the first term has ended, for whatever reason.")
     var once = false
 
     func validate() throws {

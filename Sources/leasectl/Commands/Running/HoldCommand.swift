@@ -12,21 +12,23 @@ struct HoldCommand: ParsableCommand {
         discussion: """
             Waits for the lease, renews it until a signal comes (TERM, INT, HUP, QUIT, USR1, USR2, or another that \
             would end a program), then releases it and exits 0. With --notify it tells systemd that it is ready \
-            (READY=1) once it holds the lease: so units that depend on a service that runs it start when the lease is \
-            held, and stop before it is released.
+            (READY=1) once it holds the lease. Units that depend on its service then start when the lease is held, and \
+            stop before it is released.
 
                 leasectl hold --notify backup
                 leasectl hold --try --owner "$USER" deploy && echo released
 
-            A daemon that goes away while it waits is waited for as well, as long as --wait says; then it exits 69. So \
-            is one that has just granted the lease: it is held once the daemon has told how long that lasts.
+            If the daemon goes away during the wait, hold waits for it, too, as long as --wait says, and then exits \
+            69. It also waits for a daemon that goes away right after the grant: the lease counts as held once the \
+            daemon has told how long it lasts.
 
-            The lease is neither bound nor tied: if this process dies, it stays until its TTL is over, so that what \
-            depends on it has stopped before another holds it. If it cannot be renewed, this exits 76 at the \
-            deadline less the grace, and does not release it; so it does when the lease is revoked.
+            The lease is neither bound nor tied: if this process dies, the lease stays until its TTL is over, so that \
+            what depends on it has stopped before another holds it. If the lease cannot be renewed, hold exits 76 at \
+            the deadline minus the grace, and does not release it. It also exits 76 without a release if the lease is \
+            revoked.
 
-            Exit codes: 75 another holds the lease; 76 the lease was lost; 128+N signal N came while it waited; 64 \
-            usage; 69 the daemon cannot be reached or has no room; 70 internal error; 77 denied.
+            Exit codes: 75 another holds the lease, or the wait ended; 76 the lease was lost; 128+N signal N came \
+            during the wait; 64 usage; 69 the daemon cannot be reached or has no room; 70 internal error; 77 denied.
             """
     )
 

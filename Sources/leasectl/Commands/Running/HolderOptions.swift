@@ -5,7 +5,10 @@ import LeaseCore
 struct HolderOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "How long the lease lasts without a renewal; it is renewed as long as it is held. At least twice the grace and 2s (default: 30s; elect: 15s).",
+            """
+            How long the lease lasts without a renewal; it is renewed while it is held. At least twice the grace plus \
+            2s (default: 30s; elect: 15s).
+            """,
             valueName: "duration"
         ),
         transform: ArgumentValue.ttl
@@ -14,7 +17,10 @@ struct HolderOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "How long whoever has to stop gets for it: a job, between TERM and KILL; with hold what depends on it (default: 10s; elect: 5s).",
+            """
+            The time allowed for stopping: for a job, between TERM and KILL; with hold, for what depends on it \
+            (default: 10s; elect: 5s).
+            """,
             valueName: "duration"
         ),
         transform: ArgumentValue.duration
@@ -23,7 +29,10 @@ struct HolderOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "What others are shown as the holder, and a job in LEASE_OWNER (default: the command's name, cut if the daemon takes only shorter labels; elect: the host's; hold: leasectl).",
+            """
+            The owner label, which others see as the holder and a job finds in LEASE_OWNER (default: the command's \
+            name, cut if the daemon takes only shorter labels; elect: the host's name; hold: leasectl).
+            """,
             valueName: "text"
         ),
         transform: ArgumentValue.label

@@ -5,7 +5,10 @@ import LeaseCore
 struct JobOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "Leave the lease in place until this time after the grant if the job ends sooner, but for no longer than the daemon lets a lease last, so that nobody runs it again at once.",
+            """
+            If the job ends sooner, leave the lease in place until this time after the grant, but no longer than the \
+            daemon's longest TTL, so that nobody runs the job again at once.
+            """,
             valueName: "duration"
         ),
         transform: ArgumentValue.duration
@@ -20,7 +23,10 @@ struct JobOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "When to give the lease back: tree, when no process is left that the job started; main, when the command itself has ended.",
+            """
+            When to release the lease: tree, when no process that the job started is left; main, when the command \
+            itself has ended.
+            """,
             valueName: "when"
         )
     )
@@ -28,24 +34,30 @@ struct JobOptions: ParsableArguments {
 
     @Option(
         name: .customShort("E", allowingJoined: true),
-        help: ArgumentHelp("Exit with this code instead of 75 if another holds the lease.", valueName: "code"),
+        help: ArgumentHelp(
+            "Exit with this code instead of 75 if another holds the lease, or the wait ended.",
+            valueName: "code"
+        ),
         transform: ArgumentValue.exitCode
     )
     var notAcquiredCode: Int32?
 
-    @Flag(help: "Exit 0, and say nothing, if another holds the lease.")
+    @Flag(help: "Exit 0 without a message if another holds the lease, or the wait ended.")
     var skipOk = false
 
     @Option(
         help: ArgumentHelp(
-            "What to do if the daemon cannot be reached: fail, exit 69; run the job without a lease; skip it and exit 0. A socket that you may not open is another thing: exit 77.",
+            """
+            What to do if the daemon cannot be reached: fail, exit 69; run, run the job without a lease; skip, do not \
+            run it and exit 0. A socket that you may not open is a different case: exit 77.
+            """,
             valueName: "what"
         )
     )
     var ifUnreachable: SupervisionPolicy.Unreachable = .fail
 
     @Option(
-        help: ArgumentHelp("Write how it went into this file, as one JSON object.", valueName: "file"),
+        help: ArgumentHelp("Write the outcome to this file, as one JSON object.", valueName: "file"),
         completion: .file(),
         transform: ArgumentValue.path
     )

@@ -8,33 +8,39 @@ struct RunCommand: ParsableCommand {
         abstract: "Run a command while holding a lease.",
         usage: "leasectl run [--wait <duration> | --try] [<options>] <name> <command> [<argument> ...]",
         discussion: """
-            Waits in the lease's queue until it is its turn, or as long as --wait says; --try does not wait, which is \
-            cron's choice. A signal ends the wait. Options stop at the lease name.
+            Waits in the lease's queue until its turn comes, at most as long as --wait says. With --try it does not \
+            wait, which suits cron. A signal ends the wait. Options come before the lease name; what follows it is the \
+            command.
 
                 leasectl run --try backup rsync -a /home /mnt/backup
                 leasectl run --try --skip-ok --at-most 2h reports -- make reports
                 leasectl run --wait 10m db sh -c 'migrate --fence "$LEASE_TOKEN"'
                 leasectl run --try --at-least 5m --report /run/mail.json mail send-queue
 
-            Nobody else is granted while a process of the job lives. The lease is tied to the job's process tree by a \
-            descriptor that the job inherits: also if leasectl is killed or stopped, the lease is free when the last \
-            process that has it open is gone, and no sooner. The lease is given back when the command and all that \
-            it started have ended. If it is lost, because it was revoked, they get TERM and after the grace KILL, \
-            and only then is another granted. A daemon that is away is no loss: nobody can be granted meanwhile. Over a \
-            restart systemd keeps the tie; without that leasectl ties again, and a job that runs already cannot inherit \
-            that tie. At the start a daemon that does not answer is waited for 5 seconds, and one that is not there is \
-            not; what then happens is for --if-unreachable to say.
+            Nobody else is granted the lease while a process of the job lives. The lease is tied to the job's process \
+            tree by a descriptor that the job inherits: even if leasectl is killed or stopped, the lease is free when \
+            the last process that has the descriptor open is gone, and no sooner. The lease is released when the \
+            command and everything it started have ended.
 
-            The command finds LEASE_NAME, LEASE_TOKEN (the fence), LEASE_OWNER, LEASE_TTL_MS and LEASED_SOCKET in \
-            its environment. Its stdin, stdout, stderr, terminal, folder and signals are its own; there is no shell.
+            If the lease is lost, for example because it was revoked, these processes get TERM and, after the grace, \
+            KILL. Only when they are gone is another granted, unless the time of the revoke is over sooner.
 
-            With --at-least the lease stays, untied and by time, for what is left of that time when the job ends, and \
-            for a second at least. The report of --report is one object with outcome, fence, waited_ms, held_ms and \
-            exit_code or signal.
+            While the daemon is down, the lease is not lost, because nobody else can get it. When the daemon restarts, \
+            systemd keeps the tie. Without systemd, leasectl ties the lease again, but a job that already runs cannot \
+            inherit the new tie. At the start, leasectl waits 5 seconds for a daemon that does not answer, and not at \
+            all for one that is not there; --if-unreachable says what happens then.
+
+            The command finds LEASE_NAME, LEASE_TOKEN (the fence), LEASE_OWNER, LEASE_TTL_MS and LEASED_SOCKET in its \
+            environment. It gets the stdin, stdout, stderr, terminal, working directory and signal settings of \
+            leasectl unchanged. There is no shell.
+
+            With --at-least, a job that ends sooner leaves the lease in place for the rest of that time, and for at \
+            least a second. It is then untied and ends by time. The report of --report is one object with outcome, \
+            fence, waited_ms, held_ms and exit_code or signal.
 
             Exit codes: the command's own, or 128+N if signal N ended it; 75 another holds the lease, or the wait \
-            ended; 76 the lease was lost and the command stopped; 124 --at-most was reached; 126 the command cannot \
-            be executed; 127 it is not found; 128+N signal N came while it waited; 64 usage; 69 the daemon cannot be \
+            ended; 76 the lease was lost and the command stopped; 124 --at-most was reached; 126 the command cannot be \
+            executed; 127 it is not found; 128+N signal N came during the wait; 64 usage; 69 the daemon cannot be \
             reached or has no room; 70 internal error; 77 denied.
             """
     )

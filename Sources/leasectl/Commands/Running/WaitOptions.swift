@@ -5,7 +5,7 @@ import LeaseClient
 struct WaitOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "Wait at most so long for the lease; then exit 75 (default: wait for any time). 0s is --try.",
+            "Wait at most this long for the lease; then exit 75 (default: no limit). 0s is the same as --try.",
             valueName: "duration"
         ),
         transform: ArgumentValue.duration

@@ -10,15 +10,15 @@ import LeaseStore
 struct BackupCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "backup",
-        abstract: "Copy the daemon's whole store into a file, while it serves.",
+        abstract: "Copy the daemon's whole store to a file while the daemon runs.",
         discussion: """
-            The copy is the store as of one instant: leases, values, tokens, history. It is made beside FILE, and FILE is \
-            there when it is whole and on disk. The store's file is read, so this is for root and the daemon's own user. \
-            Without --store the daemon is asked where its store is.
+            The copy is the store at one instant: leases, values, tokens, history. It is made beside FILE, and becomes \
+            FILE only when it is complete and on disk. The command reads the store's file itself, so it is for root \
+            and the daemon's own user. Without --store it asks the daemon where the store is.
 
                 leasectl backup /var/backups/leased-$(date +%F).db
 
-            To put it back, stop the daemon, say "leased --restore FILE", and start it again.
+            To restore it, stop the daemon, run "leased --restore FILE", and start the daemon again.
             """
     )
 
@@ -31,10 +31,10 @@ struct BackupCommand: ParsableCommand {
     )
     var store: String?
 
-    @Flag(help: "Replace FILE if it is there.")
+    @Flag(help: "Replace FILE if it exists.")
     var force = false
 
-    @Argument(help: "Where the backup is to be.", completion: .file(), transform: ArgumentValue.path)
+    @Argument(help: "Where to put the backup.", completion: .file(), transform: ArgumentValue.path)
     var file: String
 
     func run() throws {

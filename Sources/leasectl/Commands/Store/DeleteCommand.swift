@@ -8,7 +8,7 @@ struct DeleteCommand: ParsableCommand {
         commandName: "delete",
         abstract: "Remove a key's value; its children and its lease stay.",
         discussion: """
-            A key that has no value is no error. To remove all that a key has see "leasectl keys remove".
+            A key without a value is not an error. To remove everything that a key has, see "leasectl keys remove".
 
                 leasectl delete motd
             """

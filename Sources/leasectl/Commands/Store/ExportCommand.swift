@@ -6,12 +6,12 @@ import LeaseCore
 struct ExportCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "export",
-        abstract: "Write all that keys have to stdout, as a dump for \"leasectl import\".",
+        abstract: "Write everything that keys have to stdout, as a dump for \"leasectl import\".",
         discussion: """
-            A dump is lines of JSON: a header with format and version, an entry for each key with base64 for its \
-            bytes (more than one for a key with very many children), and at the end the number of entries and a checksum (XXH64), which tells accidents, not attackers. \
-            Keys are read in pieces, each in a snapshot of its own. If the command fails, what it has written has no \
-            last line, and no import takes it.
+            A dump consists of lines of JSON: a header with format and version; an entry for each key, with its bytes \
+            in base64 (several entries for a key with very many children); at the end, the number of entries and a \
+            checksum (XXH64), which detects accidents, not attackers. Keys are read in pieces, each in a snapshot of \
+            its own. If the command fails, the dump has no last line, and no import accepts it.
 
                 leasectl export > dump.ndjson
                 leasectl export user/ > users.ndjson
@@ -28,11 +28,11 @@ struct ExportCommand: ParsableCommand {
     @Flag(
         inversion: .prefixedNo,
         exclusivity: .exclusive,
-        help: "Leases, too, with their tokens and the time that is left."
+        help: "Include leases, with their tokens and the time that is left."
     )
     var leases = true
 
-    @Argument(help: "Only keys that begin so.")
+    @Argument(help: "Only keys that begin with this.")
     var prefix: String?
 
     func validate() throws {

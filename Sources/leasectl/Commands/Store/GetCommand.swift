@@ -8,7 +8,7 @@ struct GetCommand: ParsableCommand {
         commandName: "get",
         abstract: "Write a key's value to stdout: its bytes, and nothing else.",
         discussion: """
-            If the key has no value, nothing is written and the exit code is 1; an empty value is a value.
+            If the key has no value, nothing is written and the exit code is 1. An empty value is a value.
 
                 leasectl get logo > logo.png
                 leasectl get --hex 6d6f7464

@@ -6,15 +6,16 @@ import LeaseCore
 struct ImportCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "import",
-        abstract: "Write the entries of a dump on stdin into the store.",
+        abstract: "Read a dump from stdin and write its entries into the store.",
         discussion: """
-            The whole dump is checked first: one that was cut off or altered is refused (exit code 65) before \
-            anything changes. Then it is sent in chunks, each of them written whole or not at all; a key with more \
-            children than one command takes is in several. Values are overwritten, children are added. If the command \
-            fails on the way, run it again: what was written is written again as the same. A dump through a pipe is put into a temporary file first ($TMPDIR, else /var/tmp).
+            The whole dump is checked first: if it was cut off or altered, it is refused (exit code 65) before \
+            anything changes. Then it is sent in chunks, and each chunk is written completely or not at all. A key \
+            with more children than one command takes is spread over several chunks. Values are overwritten, children \
+            are added. If the command fails on the way, run it again: what was written before is written again \
+            unchanged. A dump from a pipe is first copied to a temporary file ($TMPDIR, else /var/tmp).
 
-            Leases are left out, since their holders hold them elsewhere; with --leases they come along, for \
-            administrators, unless their time is over.
+            Leases are left out, since their holders hold them elsewhere. With --leases they are imported, too, except \
+            those whose time is over; this is for administrators.
 
                 leasectl import < dump.ndjson
                 leasectl export | leasectl --socket other.sock import

@@ -6,9 +6,9 @@ import LeaseCore
 struct KeysCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "keys",
-        abstract: "See and remove keys, whatever they have.",
+        abstract: "Show and remove keys, whatever they have.",
         discussion: """
-            A key is there while it has a value, a child or a lease.
+            A key exists while it has a value, a child or a lease.
 
                 leasectl keys list backup/
                 leasectl keys range 0 9223372036854775807
@@ -25,8 +25,8 @@ extension KeysCommand {
     /// `leasectl keys list [PREFIX]`.
     struct List: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Show keys and what each has, in byte order.",
-            discussion: "Without --hex or --json a backslash is doubled, and what is not printable is shown as \\xHH."
+            abstract: "Show keys in byte order, and what each has.",
+            discussion: "Without --hex or --json, a backslash is doubled, and what is not printable is shown as \\xHH."
         )
 
         /// How many rows are aligned together.
@@ -36,7 +36,7 @@ extension KeysCommand {
         @OptionGroup var output: OutputOptions
         @OptionGroup var format: BytesOptions
 
-        @Argument(help: "Only keys that begin so.")
+        @Argument(help: "Only keys that begin with this.")
         var prefix: String?
 
         func validate() throws {
@@ -70,9 +70,10 @@ extension KeysCommand {
     /// `leasectl keys range LOW HIGH`.
     struct Range: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Show the keys in an interval of the ring of hashes, by hash, then key.",
+            abstract: "Show the keys in an interval of the hash ring, by hash, then by key.",
             discussion: """
-                Those whose hash is above LOW and at most HIGH; from HIGH on LOW wraps, so that 0 0 is all.
+                Shows the keys whose hash is above LOW and at most HIGH. If LOW is not below HIGH, the interval wraps \
+                around, so 0 0 is all keys.
 
                     leasectl keys range 0 0
                 """
@@ -82,10 +83,10 @@ extension KeysCommand {
         @OptionGroup var output: OutputOptions
         @OptionGroup var format: BytesOptions
 
-        @Argument(help: "The hash before the interval.", transform: ArgumentValue.hash)
+        @Argument(help: "The hash just before the interval.", transform: ArgumentValue.hash)
         var low: UInt64
 
-        @Argument(help: "The last hash of the interval.", transform: ArgumentValue.hash)
+        @Argument(help: "The last hash in the interval.", transform: ArgumentValue.hash)
         var high: UInt64
 
         func run() throws {
@@ -130,10 +131,11 @@ extension KeysCommand {
     /// `leasectl keys remove KEY…`.
     struct Remove: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Remove keys with all they have, in one transaction, and print how many there were.",
+            abstract: "Remove keys and everything they have, in one transaction, and print how many existed.",
             discussion: """
-                A lease in force ends at once; only an administrator may remove one. Keys that together have more \
-                than 250,000 children are refused, where the daemon is not set otherwise: remove some of these first.
+                A lease in force ends at once, and only an administrator may remove it. Keys that together have more \
+                than 250,000 children are refused, unless the daemon is configured otherwise: remove some of the \
+                children first.
                 """
         )
 

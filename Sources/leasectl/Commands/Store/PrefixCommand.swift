@@ -6,9 +6,9 @@ import LeaseCore
 struct PrefixCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "prefix",
-        abstract: "See and change the children of a key.",
+        abstract: "Show and change the children of a key.",
         discussion: """
-            A key may have any number of children, a set in byte order, beside its value and its lease.
+            Besides its value and its lease, a key may have any number of children: a set in byte order.
 
                 leasectl prefix append hosts web1
                 leasectl prefix list hosts
@@ -26,7 +26,7 @@ extension PrefixCommand {
     struct Append: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Add a child to a key.",
-            discussion: "If the key has the child already, the exit code is 1."
+            discussion: "If the key already has the child, the exit code is 1."
         )
 
         @OptionGroup var connection: ConnectionOptions
@@ -46,8 +46,8 @@ extension PrefixCommand {
     /// `leasectl prefix list KEY`.
     struct List: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Show the children of a key in byte order, one a line.",
-            discussion: "Without --hex or --json a backslash is doubled, and what is not printable is shown as \\xHH."
+            abstract: "Show the children of a key in byte order, one per line.",
+            discussion: "Without --hex or --json, a backslash is doubled, and what is not printable is shown as \\xHH."
         )
 
         @OptionGroup var connection: ConnectionOptions
@@ -63,9 +63,9 @@ extension PrefixCommand {
     /// `leasectl prefix contains KEY CHILD`.
     struct Contains: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "See whether a key has a child.",
+            abstract: "Check whether a key has a child.",
             discussion: """
-                Answers by its exit code: 0 if it has, 1 if it has not. Prints nothing without --json.
+                Answers by its exit code: 0 for yes, 1 for no. Prints nothing without --json.
 
                     leasectl prefix contains hosts web1 && echo yes
                 """
@@ -89,7 +89,7 @@ extension PrefixCommand {
     struct Remove: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Remove a child from a key.",
-            discussion: "A child that is not there is no error."
+            discussion: "It is not an error if the key does not have the child."
         )
 
         @OptionGroup var connection: ConnectionOptions

@@ -8,14 +8,15 @@ struct PutCommand: ParsableCommand {
         commandName: "put",
         abstract: "Set a key's value.",
         discussion: """
-            With - the value is what comes on stdin, to its end, byte for byte. With --if it is written only while a \
-            lease is held, so that a job that lost its lease without knowing it overwrites nothing. If stdin has more than \
-            a value may have, or with --hex is not digits, the exit code is 65 and nothing is written.
+            If the value is -, it is read from stdin to the end, byte for byte. With --if it is written only if a \
+            lease is held, so that a job that has lost its lease without knowing it overwrites nothing. If stdin is \
+            longer than a value may be, or with --hex is not hexadecimal digits, the exit code is 65 and nothing is \
+            written.
 
                 leasectl put motd "back at noon"
                 leasectl put logo - < logo.png
 
-            In a job under leasectl run, as long as it holds its lease:
+            In a job of "leasectl run", only while it holds its lease:
 
                 leasectl put --if "$LEASE_NAME:$LEASE_TOKEN" backup/last "$(date)"
             """
