@@ -21,13 +21,13 @@ extension LeaseClient {
 
     /// Releases a lease by its newest token: it is free.
     ///
-    /// If the answer was lost and the repeated command finds the token expired, the first one released it, or its time
-    /// was up: that counts as success.
+    /// If the answer was lost and the repeated command finds the tenure over, the first one released it, or its time was
+    /// up: that counts as success.
     ///
     /// - Throws: ``LeaseClientError``: ``LeaseClientError/Code/expired`` if the token is not the newest of the tenure
     ///   in force.
     public func release(_ name: LeaseName, token: Token) async throws(LeaseClientError) {
-        try await release(.release(name, token: token), timeout: nil)
+        try await release(name, token: token, timeout: nil)
     }
 
     /// The time left of the tenure that a token or fence belongs to, in whole milliseconds, rounded down.

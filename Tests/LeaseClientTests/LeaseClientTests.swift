@@ -108,12 +108,31 @@ import Testing
         async let lost: Void = client.release(name, token: token(7))
         await daemon.next("RELEASE").hangUp()
         await daemon.next("RELEASE").reply(.error("EXPIRED it is over"))
+        await daemon.next("HOLDER").reply(.null)
         try await lost
 
         let plain = Task { try await client.release(name, token: token(7)) }
         await daemon.next("RELEASE").reply(.error("EXPIRED it is over"))
         let error = await #expect(throws: LeaseClientError.self) { try await plain.value }
         #expect(error?.code == .expired)
+    }
+
+    /// Somebody renewed it while the connection was away: the lease is held, and not released.
+    @Test func aReleaseThatIsRepeatedAfterARenewalIsNotDone() async throws {
+        let daemon = try await FakeDaemon()
+        let client = LeaseClient(of: daemon)
+        let call = Task { try await client.release(name, token: token(7)) }
+        await daemon.next("RELEASE").hangUp()
+        await daemon.next("RELEASE").reply(.error("EXPIRED it is not the newest"))
+        await daemon.next("HOLDER").reply(try status("backup", token: token(9), fence: token(5)))
+        #expect(await #expect(throws: LeaseClientError.self) { try await call.value }?.code == .expired)
+
+        // A later tenure is another's.
+        async let lost: Void = client.release(name, token: token(9))
+        await daemon.next("RELEASE").hangUp()
+        await daemon.next("RELEASE").reply(.error("EXPIRED it is over"))
+        await daemon.next("HOLDER").reply(try status("backup", token: token(11), fence: token(10)))
+        try await lost
     }
 
     @Test func aCommandIsNotRepeatedForEver() async throws {

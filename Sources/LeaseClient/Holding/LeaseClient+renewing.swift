@@ -217,13 +217,17 @@ extension LeaseClient {
         }
     }
 
-    /// Releases; a repeated release that finds the token expired counts as success.
-    func release(_ command: OutgoingCommand, timeout: Duration?) async throws(LeaseClientError) {
-        let answer = try await answer(to: command, timeout: timeout)
+    /// Releases; a repeated release that finds the token expired counts as success, unless the tenure goes on under a
+    /// newer token.
+    func release(_ name: LeaseName, token: Token, timeout: Duration?) async throws(LeaseClientError) {
+        let answer = try await answer(to: .release(name, token: token), timeout: timeout)
         do throws(LeaseClientError) {
             _ = try answer.value()
         } catch {
             guard answer.wasRepeated, error.code == .expired else { throw error }
+            // A token of this lease that is above the tenure's fence is the tenure's own.
+            let holder = try? await holder(of: name, timeout: timeout).status
+            if let holder, holder.fence <= token { throw error }
         }
     }
 

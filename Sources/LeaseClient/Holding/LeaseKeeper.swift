@@ -20,7 +20,7 @@ public struct LeaseKeeper: Sendable {
     ///   - held: the lease to keep; its token and deadline are updated at each renewal.
     ///   - grace: how long before the deadline the lease must no longer be relied on, to leave time to stop; zero by
     ///     default. A renewal is due at each third of the time left before the grace, with jitter. Unless the lease is
-    ///     lost at its deadline, the pause is at least ``LeaseClient/Configuration/maximumBackoff``, or a third of the time
+    ///     lost at its deadline, the pause after a renewal is at least ``LeaseClient/Configuration/maximumBackoff``, or a third of the time
     ///     left before the deadline if that is shorter.
     ///   - isLostAtDeadline: whether a lease that could not be renewed is lost at its deadline less the grace even if the
     ///     daemon is only away. By default it is not: nobody can be granted while the daemon is down. It must be where

@@ -115,7 +115,7 @@ public struct EntryList: AsyncSequence, Sendable {
             }
         }
 
-        /// The lease as `EXPORT` would report it.
+        /// The lease as `EXPORT` would report it, but for its end, which is off by the time of the answer and a millisecond.
         private func lease(of key: Key) async throws(LeaseClientError) -> EntryLease? {
             guard let status = try await client.holder(of: LeaseName(key)) else { return nil }
             return EntryLease(

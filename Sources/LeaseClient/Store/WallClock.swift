@@ -1,4 +1,4 @@
-package import LeaseCore
+internal import LeaseCore
 
 #if canImport(Glibc)
     internal import Glibc
@@ -7,9 +7,9 @@ package import LeaseCore
 #endif
 
 /// CLOCK_REALTIME, which daemon and client on one machine share.
-package enum WallClock {
+enum WallClock {
     /// What it shows.
-    package static func now() -> WallInstant {
+    static func now() -> WallInstant {
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)
         return WallInstant(microseconds: Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000)

@@ -34,7 +34,7 @@ public struct LeaseClientError: Error, Sendable, CustomStringConvertible {
         ///
         /// A command that had been sent may have been done.
         public static let clientClosed = Code(.clientClosed)
-        /// No answer came within ``LeaseClient/Configuration/requestTimeout``.
+        /// No answer came within ``LeaseClient/Configuration/requestTimeout``, counted from the end of a wait.
         ///
         /// The command may have been done.
         public static let noAnswer = Code(.noAnswer)

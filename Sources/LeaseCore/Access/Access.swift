@@ -17,7 +17,7 @@ package struct Access: Hashable, Sendable {
     /// - Parameters:
     ///   - rules: All rules, in their order.
     ///   - uid: The user.
-    /// - groups: The user's primary and supplementary groups.
+    ///   - groups: The user's primary and supplementary groups.
     package init(_ rules: [AccessRule] = [], uid: UInt32 = 0, groups: some Sequence<UInt32> = EmptyCollection()) {
         self.rules = rules.filter { $0.concerns(uid: uid, groups: groups) }
     }

@@ -12,9 +12,9 @@ package enum LeaseRules {
     ///   - request: What is asked.
     ///   - name: The lease, for messages.
     ///   - tenure: The lease's tenure as it is stored, or `nil` if the lease is free.
-    /// - caller: The requester.
+    ///   - caller: The requester.
     ///   - now: The instant of the decision, on both clocks.
-    /// - tokens: The store's token sequence; it advances only if a token is issued.
+    ///   - tokens: The store's token sequence; it advances only if a token is issued.
     package static func decide(
         _ request: LeaseRequest,
         on name: LeaseName,

@@ -9,7 +9,7 @@
 /// *token* is the newest one and works as a compare-and-swap: only it renews and releases, so of two clients that renew
 /// with the same token one wins. `CHECK` and `IF` accept either.
 ///
-/// A tenure is a value and has no clock. Only ``ending(at:)``, given a `now`, says whether it has ended by time.
+/// A tenure is a value and has no clock. Only `ending(at:)`, given a `now`, says whether it has ended by time.
 ///
 /// Copies share their state: a copy costs a reference. A change makes a new state.
 public struct Tenure: Hashable, Sendable {

@@ -2,7 +2,7 @@
 ///
 /// One or more integers with a unit, each unit at most once and greater ones first. A bare number is refused, since
 /// nobody can know its unit. The only upper bound is 64 bits of milliseconds; callers set their own limits.
-package enum DurationText {
+public enum DurationText {
     /// The units, greatest first, in milliseconds.
     private static let units: [(name: String, word: UInt32, milliseconds: Int64)] = [
         ("d", 0x64, 86_400_000), ("h", 0x68, 3_600_000), ("m", 0x6D, 60_000), ("s", 0x73, 1000), ("ms", 0x6D73, 1),
@@ -14,7 +14,7 @@ package enum DurationText {
     /// every limit that a caller sets.
     ///
     /// - Throws: ``LeaseError/Code/invalidRequest`` if it is not of the form; the message quotes it.
-    package static func parse(_ text: some StringProtocol) throws(LeaseError) -> Duration {
+    public static func parse(_ text: some StringProtocol) throws(LeaseError) -> Duration {
         guard let milliseconds = milliseconds(of: text.utf8) else { throw malformed(text) }
         return .milliseconds(milliseconds)
     }
@@ -59,7 +59,7 @@ package enum DurationText {
     }
 
     /// Writes a duration to the millisecond in the form that ``parse(_:)`` reads: `1m30s`, and `0s` for none.
-    package static func format(_ duration: Duration) -> String {
+    public static func format(_ duration: Duration) -> String {
         var rest = max(duration.wholeMilliseconds, 0)
         var text = ""
         for (name, _, milliseconds) in units where rest >= milliseconds {

@@ -10,8 +10,8 @@ extension LeaseStore {
     ///
     /// - Parameters:
     ///   - prefix: Only keys that begin with these bytes.
-    /// - after: Only keys after this one, which need not exist.
-    /// - count: At most this many.
+    ///   - after: Only keys after this one, which need not exist.
+    ///   - count: At most this many.
     public func listKeys(
         prefix: [UInt8] = [],
         after: Key? = nil,
@@ -30,8 +30,8 @@ extension LeaseStore {
     /// - Parameters:
     ///   - low: The exclusive lower end.
     ///   - high: The inclusive upper end.
-    /// - after: Only keys whose place in that order is after this one's, which need not exist.
-    /// - count: At most this many.
+    ///   - after: Only keys whose place in that order is after this one's, which need not exist.
+    ///   - count: At most this many.
     public func rangeKeys(_ low: UInt64, _ high: UInt64, after: Key? = nil, count: Int = .max) async throws -> [Key] {
         let query = StoreQuery.range(low: low, high: high, after: after, count: count)
         guard case .keys(let keys) = try await list({ _ in query }) else { throw unexpectedAnswer }

@@ -8,7 +8,7 @@ extension LeaseStore {
     ///   - name: The lease.
     ///   - ttl: How long the grant lasts unless it is renewed.
     ///   - owner: What the holder calls itself.
-    /// - request: An id that makes it safe to ask again: the same id gets the same token.
+    ///   - request: An id that makes it safe to ask again: the same id gets the same token.
     /// - Returns: The grant's token: the fence to hand to a resource, and the token to renew and release with.
     /// - Throws: `LeaseError.Code.conflict` if it is held, even by this process, `LeaseError.Code.busy` if
     ///   ``Configuration/maximumLeases`` are in force, `LeaseError.Code.ioError` if the disk is full. Nothing is
@@ -59,8 +59,8 @@ extension LeaseStore {
     /// Ends a tenure by force: at once, or after a time in which it cannot be renewed.
     ///
     /// - Parameters:
-    /// - after: The time until it ends; `nil` ends it at once.
-    /// - reason: Why, for the record.
+    ///   - after: The time until it ends; `nil` ends it at once.
+    ///   - reason: Why, for the record.
     /// - Returns: Whether there was a tenure.
     /// - Throws: `LeaseError.Code.ioError` if the disk is full. The tenure is then as it was.
     public func revoke(_ name: LeaseName, after: Duration? = nil, reason: Label = .empty) async throws -> Bool {
@@ -78,8 +78,8 @@ extension LeaseStore {
     ///
     /// - Parameters:
     ///   - prefix: Only names that begin with these bytes.
-    /// - after: Only names after this one, which need not exist.
-    /// - count: At most this many.
+    ///   - after: Only names after this one, which need not exist.
+    ///   - count: At most this many.
     public func leases(
         prefix: [UInt8] = [],
         after: LeaseName? = nil,

@@ -19,8 +19,8 @@ extension LeaseStore {
     ///
     /// - Parameters:
     ///   - key: The key.
-    /// - after: Only children after this one, which need not exist.
-    /// - count: At most this many.
+    ///   - after: Only children after this one, which need not exist.
+    ///   - count: At most this many.
     public func children(of key: Key, after: Key? = nil, count: Int = .max) async throws -> [Key] {
         let query = StoreQuery.children(of: key, after: after, count: count)
         guard case .keys(let children) = try await read(query) else { throw unexpectedAnswer }

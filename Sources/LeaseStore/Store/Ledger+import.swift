@@ -28,7 +28,8 @@ extension Ledger {
             )
             if let tenure = admission {
                 if over == nil { added += 1 }
-                if over?.holder.uid != tenure.holder.uid { addedByUser[tenure.holder.uid, default: 0] += 1 }
+                addedByUser[tenure.holder.uid, default: 0] += 1
+                if let over { addedByUser[over.holder.uid, default: 0] -= 1 }
                 current[name] = tenure
                 admitted.append((name, tenure))
             }
@@ -62,18 +63,17 @@ extension Ledger {
         ofUsers addedByUser: [UInt32: Int],
         by caller: Caller
     ) throws(LeaseError) {
-        guard !addedByUser.isEmpty else { return }
         let count = leases.count + added
         let quota = configuration.leaseQuota
         let most = quota.total(for: caller)
-        guard count <= most else {
+        guard added == 0 || count <= most else {
             throw LeaseError(
                 .busy,
                 "with these there would be \(count) leases, and \(most) is the most; release some, or raise the limit"
             )
         }
         guard !caller.isAdministrator else { return }
-        for (uid, more) in addedByUser where leases.counts[uid] + more > quota.perUser {
+        for (uid, more) in addedByUser where more > 0 && leases.counts[uid] + more > quota.perUser {
             throw LeaseError(
                 .busy,
                 "with these uid \(uid) would hold \(leases.counts[uid] + more) leases, and \(quota.perUser) is the most for one user; release some, or raise the limit"

@@ -1,3 +1,4 @@
+import Glibc
 import LeaseClient
 import LeaseCore
 
@@ -37,7 +38,7 @@ struct DumpImport {
             guard !bytes.isEmpty else { break }
             for var entry in try reader.feed(bytes) {
                 if !withLeases { entry.lease = nil }
-                if let lease = entry.lease, lease.expiresAt <= WallClock.now() { pastLeases += 1 }
+                if let lease = entry.lease, lease.expiresAt <= Self.wallClock() { pastLeases += 1 }
                 for piece in ImportBatch.pieces(of: entry) where !batch.append(piece) {
                     try await sendBatch(to: client)
                     batch = ImportBatch(piece)
@@ -49,6 +50,13 @@ struct DumpImport {
             throw Failure(ExitStatus.dataError, "the dump is another one than when it was checked")
         }
         try await sendBatch(to: client)
+    }
+
+    /// CLOCK_REALTIME.
+    private static func wallClock() -> WallInstant {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return WallInstant(microseconds: Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000)
     }
 
     private mutating func sendBatch(to client: LeaseClient) async throws(Failure) {

@@ -134,7 +134,11 @@ import Testing
             return error.code
         }
         #expect(code(entries) == .busy)
-        #expect(code([entries[0]]) == nil)
+        // Of two entries for a key only the second one's user keeps it.
+        var second = entries[0]
+        second.lease?.uid = 8
+        #expect(code([entries[0], second, entries[1]]) == nil)
+        #expect(code([entries[0]]) == .busy)
     }
 
     @Test func anEntryOverwritesTheValueAndAddsItsChildren() throws {
