@@ -13,20 +13,20 @@ PYTHON ?= python3
 VENV := .venv
 DEBUG_BIN = $(SCRATCH)/debug
 
-# A release needs nothing of Swift or C++ on the machine that it runs on. The linker takes the C++ library that it finds
-# first, and in this folder there is no shared one.
+# A release depends on nothing of Swift or C++ on the target machine. The linker takes the first C++ library that it
+# finds, and this folder contains no shared one.
 STATIC = $(abspath $(SCRATCH))/static-libraries
-# Exclusive access is checked at run time in debug builds, and so in all tests; in a release the checks take a tenth of the
-# time of a command.
+# Exclusive access is checked at run time in debug builds, and so in all tests; in a release the checks would take a
+# tenth of the time of a command.
 RELEASE_FLAGS = -c release -Xswiftc -enforce-exclusivity=unchecked --static-swift-stdlib --disable-local-rpath -Xswiftc -L$(STATIC) \
 	$(LINK_FLAGS)
-# What a program reads of its own file stays in its memory: no names for others to link with, and where the C library knows
-# them (glibc 2.36, which brought DT_RELR), relocations as a bitmap. The toolchain's own linker can do both.
+# The pages that a program reads of its own file stay in its memory, so it exports no symbols, and its relocations are a
+# bitmap if the C library supports that (glibc 2.36, which introduced DT_RELR). The toolchain's linker can do both.
 LINK_FLAGS = -Xswiftc -Xclang-linker -Xswiftc -fuse-ld=lld -Xlinker --no-export-dynamic $(PACKED_RELOCATIONS)
 PACKED_RELOCATIONS = $(shell printf '%s\n' 2.36 "$$(getconf GNU_LIBC_VERSION | cut -d ' ' -f 2)" | sort --version-sort --check=quiet \
 	&& echo -Xlinker -z -Xlinker pack-relative-relocs)
 
-# What the build needs, and what the tests need besides: Debian's package names.
+# The packages that the build needs, and those that the tests need in addition, by Debian's names.
 BUILD_PACKAGES := gcc libsqlite3-dev libsystemd-dev pkg-config
 TEST_PACKAGES := $(BUILD_PACKAGES) python3-venv redis-tools socat strace valgrind gcc libhiredis-dev less e2fsprogs systemd iproute2 lintian
 SOURCES := Package.swift Sources Tests examples Benchmarks
@@ -54,8 +54,8 @@ debug: deps
 
 test: unit-test system-test ## all tests: Swift's, then real processes
 
-# Those that keep every processor busy run apart from those that talk to somebody who waits only so long; and these run one
-# after the other, so that each has the machine.
+# Tests that keep every processor busy run apart from those with timeouts; the latter run one after the other, so that
+# each has the machine to itself.
 BUSY_TESTS := LeaseCoreTests|LeaseStoreTests|LeaseWireTests
 
 unit-test: test-deps
@@ -83,7 +83,7 @@ docs: deps ## build the documentation of the libraries; a warning is an error
 	done
 	@echo "Read it with: python3 -m http.server --directory $(SCRATCH)/docs, then http://localhost:8000/LeaseStore/documentation/leasestore/"
 
-# Under sudo nothing is built: root may have no Swift, and would own what the build leaves.
+# Under sudo nothing is built: root may have no Swift, and would own the build's files.
 install: $(if $(SUDO_UID),,build) ## install under DESTDIR and PREFIX: programs, units, man pages, completions
 	@[[ -x $(SCRATCH)/release/leased && -x $(SCRATCH)/release/leasectl ]] || { echo "Nothing is built yet: run 'make build' first, without sudo."; exit 1; }
 	packaging/stage.sh $(SCRATCH)/release '$(DESTDIR)' '$(PREFIX)'
@@ -95,7 +95,7 @@ deb: build ## build a Debian package, .build/leased_VERSION_ARCH.deb
 	$(call install-missing,dpkg-dev)
 	packaging/deb.sh $(SCRATCH)/release $(SCRATCH)
 
-# As in `make bench BENCH_FLAGS=--quick`; `python3 Benchmarks/driver --help` tells of all.
+# For example `make bench BENCH_FLAGS=--quick`; `python3 Benchmarks/driver --help` lists all flags.
 BENCH_FLAGS ?=
 BENCH_SCRATCH = $(SCRATCH)/bench
 
@@ -107,7 +107,7 @@ bench: build ## measure leased beside Redis, etcd, PostgreSQL and flock; writes 
 clean: ## remove what was built
 	rm -rf $(SCRATCH) $(VENV)
 
-# Installs what is missing, and says so. Elsewhere than on Debian's kind it only says what is needed.
+# Installs the missing packages, and says so. On a system without dpkg it only says what is needed.
 define install-missing
 	@command -v swift > /dev/null || { echo "Swift 6.2 or newer is needed: https://www.swift.org/install/linux/"; exit 1; }
 	@if command -v dpkg-query > /dev/null; then \

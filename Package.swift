@@ -92,7 +92,7 @@ let package = Package(
             pkgConfig: "libsystemd",
             providers: [.apt(["libsystemd-dev"])]
         ),
-        // The Linux calls that Glibc's Swift module leaves out.
+        // The Linux calls that Swift's Glibc module lacks.
         .target(name: "CLinux"),
         // The settings of SQLite that Swift cannot call.
         .target(name: "CSQLite"),
@@ -111,13 +111,13 @@ let package = Package(
             name: "leasectl",
             dependencies: [
                 "LeaseClient", "LeaseCore", "SystemdNotify", "CLinux",
-                // For backups alone, which no socket gives.
+                // For backups only, which do not go through the socket.
                 "LeaseStore",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings
         ),
-        // What tests of several targets need.
+        // Shared by the tests of several targets.
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
         .testTarget(name: "LeaseCoreTests", dependencies: ["LeaseCore", "TestSupport"], swiftSettings: settings),
         .testTarget(
@@ -167,14 +167,14 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
-        // The service that those tests start, each time with an environment of its own.
+        // The service that those tests start, each time with a different environment.
         .executableTarget(
             name: "NotifyProbe",
             dependencies: ["SystemdNotify", "CLinux"],
             path: "Tests/NotifyProbe",
             swiftSettings: settings
         ),
-        // A command's way through parser, rules and journal, for the count of its instructions.
+        // A command's way through parser, rules and journal, to count its instructions.
         .executableTarget(
             name: "CommandProbe",
             dependencies: [
@@ -184,7 +184,7 @@ let package = Package(
             path: "Tests/CommandProbe",
             swiftSettings: settings
         ),
-        // The programs of the tutorials, as they are at their ends, so that the tests can run them.
+        // The finished programs of the tutorials, so that the tests can run them.
         .executableTarget(
             name: "TutorialMailer",
             dependencies: ["LeaseStore", "LeaseCore"],
@@ -215,7 +215,7 @@ let package = Package(
             path: "Tests/Tutorials/Transfer",
             swiftSettings: settings
         ),
-        // A service to copy: examples/swift-service.
+        // An example service to copy: examples/swift-service.
         .executableTarget(
             name: "ExampleService",
             dependencies: [

@@ -2,7 +2,7 @@
 
 import PackageDescription
 
-// A package of its own, so that whoever uses leased neither fetches nor builds what only its benchmark needs.
+// A separate package, so that users of leased neither fetch nor build what only its benchmark needs.
 
 let settings: [SwiftSetting] = [
     .swiftLanguageMode(.v6),
@@ -21,7 +21,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     ],
     targets: [
-        // HTTP/2, for etcd. A gRPC stack would cost more than etcd's own share of two processors.
+        // HTTP/2, for etcd. A gRPC stack would take more of the two processors than etcd itself.
         .systemLibrary(name: "CNGHTTP2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
         .systemLibrary(name: "CPostgreSQL", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .target(name: "CLinux"),

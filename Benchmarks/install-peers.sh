@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
-# Installs what the benchmark is built with and what leased is compared with, as far as it is missing and can be had.
+# Installs the packages that the benchmark is built with and the peers that leased is compared with, if they are missing
+# and available.
 #
-# A peer that cannot be installed does not stop the benchmark: its report names what is missing. The services that Debian
-# would start with these packages are kept from starting: the benchmark starts servers of its own, in a folder of its own.
+# A peer that cannot be installed does not stop the benchmark: its report names what is missing. The services of these
+# packages, which Debian would start, are prevented from starting: the benchmark starts separate servers in a temporary
+# folder.
 set -euo pipefail
 
 required=(libnghttp2-dev libpq-dev)
@@ -36,7 +38,7 @@ for package in "${missing[@]}"; do
     if ! "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive \
         apt-get install -y -qq --no-install-recommends "$package" > /dev/null; then
         echo "$package could not be installed."
-        # Without these two nothing can be built.
+        # Without these two the build fails.
         [[ " ${required[*]} " != *" $package "* ]] || exit 1
     fi
 done

@@ -1,10 +1,10 @@
-# What the run.sh of each example begins with: a daemon with a socket and a store of its own, and ways to show what is
-# done. The programs are those in $LEASED_BIN_DIR, else those that are installed. At the end, however it comes, all that
-# was started is ended, and the folder $here is removed.
+# Sourced by the run.sh of each example: a daemon with a temporary socket and store, and functions that show what is
+# done. The programs are those in $LEASED_BIN_DIR, or else the installed ones. However the script ends, everything that
+# it started is stopped, and the folder $here is removed.
 set -euo pipefail
 
 if [ -n "${LEASED_BIN_DIR:-}" ]; then PATH=$(cd "$LEASED_BIN_DIR" && pwd):$PATH; fi
-# Daemons are installed where not everybody looks for programs.
+# Daemons are installed in folders that are not in every PATH.
 export PATH=$PATH:/usr/local/sbin:/usr/sbin
 for program in leased leasectl; do
     command -v "$program" > /dev/null && continue
@@ -14,7 +14,7 @@ done
 
 example=$(cd "$(dirname "$0")" && pwd)
 here=$(mktemp -d)
-# What the programs make for themselves goes there, too.
+# The programs' temporary files go there, too.
 export TMPDIR=$here
 export LEASED_SOCKET=$here/leased.sock
 daemon= code=0
@@ -24,10 +24,10 @@ bold= plain=
 if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then bold=$'\033[1m' plain=$'\033[0m'; fi
 say() { printf '\n%s%s%s\n' "$bold" "$*" "$plain"; }
 fail() { printf 'this should not be: %s\n' "$*" >&2; exit 1; }
-# Shows a command as it is typed, then runs it.
+# Prints a command as it would be typed, then runs it.
 run() { printf '$ %s\n' "$*"; "$@"; }
 
-# background NAME CMD…: runs CMD beside the script. Its process is ${pid[NAME]}, and `expect NAME` reads what it says.
+# background NAME CMD…: runs CMD in the background. Its process is ${pid[NAME]}, and `expect NAME` reads its output.
 background() {
     local name=$1 descriptor
     shift
@@ -41,7 +41,7 @@ background() {
     rm "$here/$name.says"
 }
 
-# expect NAME TEXT: shows what a background command says, up to the line with TEXT.
+# expect NAME TEXT: prints a background command's output up to the line with TEXT.
 expect() {
     local line
     while IFS= read -r line <&"${output[$1]}"; do
@@ -51,7 +51,7 @@ expect() {
     fail "'$1' ended before it said '$2'"
 }
 
-# ended NAME: shows what a background command still says, and waits for its end; its status is $code.
+# ended NAME: prints the rest of a background command's output, and waits for its end; its status is $code.
 ended() {
     local line
     while IFS= read -r line <&"${output[$1]}"; do
@@ -72,13 +72,13 @@ start_daemon() {
     done
 }
 
-# Ends a process as a crash does.
+# Kills a process, as a crash would.
 crash() {
     kill -KILL "$1"
     wait "$1" 2> /dev/null || true
 }
 
-# Each background command is a process group (set -m), so that what it has started ends with it.
+# Each background command is a process group (set -m), so that the processes that it started end with it.
 finish() {
     local process
     for process in $(jobs -p); do

@@ -1,8 +1,8 @@
 #!/bin/bash
 # deb.sh PROGRAMS OUTPUT [VERSION]: builds leased_VERSION_ARCH.deb from the built programs into the folder OUTPUT.
 #
-# The package's dependencies are read off the programs; a program that is linked to Swift's libraries is refused, since
-# no package has them, unless DEPENDS says what to depend on instead (for a test with debug programs).
+# The package's dependencies are derived from the programs. A program that is linked to Swift's libraries is refused,
+# since no package has them, unless DEPENDS gives the dependencies (for a test with debug programs).
 set -euo pipefail
 umask 022
 programs=$1 output=$2
@@ -19,7 +19,7 @@ tree=$work/tree
 "$here/stage.sh" "$programs" "$tree" /usr
 [[ ${STRIP-yes} == no ]] || strip --remove-section=.comment --remove-section=.note "$tree/usr/sbin/leased" "$tree/usr/bin/leasectl"
 
-# Debian's places and papers.
+# Debian's paths and documents.
 mv "$tree/usr/share/zsh/site-functions" "$tree/usr/share/zsh/vendor-completions"
 documents=$tree/usr/share/doc/leased
 [[ -s $documents/THIRD-PARTY-NOTICES ]] || exit 1
@@ -35,7 +35,7 @@ if [[ -z ${DEPENDS-} ]]; then
     printf 'Source: leased\n\nPackage: leased\nArchitecture: any\n' > "$work/debian/control"
     DEPENDS=$(cd "$work" && dpkg-shlibdeps -O -e"$tree/usr/sbin/leased" -e"$tree/usr/bin/leasectl" |
         sed 's/^shlibs:Depends=//')
-    # Packed relocations need the C library that brought them, which dpkg-shlibdeps does not see.
+    # Packed relocations need the C library that introduced them, which dpkg-shlibdeps does not notice.
     if readelf --dynamic --wide "$tree/usr/sbin/leased" "$tree/usr/bin/leasectl" | grep --quiet '(RELR)'; then
         libc=$(sed -n 's/.*libc6 (>= \([^)]*\)).*/\1/p' <<< "$DEPENDS")
         if dpkg --compare-versions "$libc" lt 2.36; then

@@ -1,14 +1,15 @@
 #!/bin/bash
-# notices.sh PROGRAMS: writes the licences of what the built programs contain, each under the name of what it is for.
+# notices.sh PROGRAMS: writes the licences of the works that the built programs contain, each under the name of its
+# work.
 #
-# They are those of the very sources that the programs were built from: the checkouts beside PROGRAMS, and the toolchain.
+# They come from the sources that the programs were built from: the checkouts beside PROGRAMS, and the toolchain.
 set -euo pipefail
 shopt -s nullglob nocaseglob
 programs=$(realpath "$1")
 checkouts=$(dirname "$programs")/checkouts
-# Where the programs of a platform have a folder of their own.
+# If each platform has a separate folder of programs.
 [[ -d $checkouts ]] || checkouts=$(dirname "$(dirname "$programs")")/checkouts
-# What the programs have nothing of: it makes documentation.
+# The programs contain nothing of these, which generate documentation.
 unused='^swift-docc-'
 
 texts() {
@@ -30,7 +31,7 @@ for package in "$checkouts"/*/; do
 done
 [[ -n $found ]] || { echo "notices.sh: there are no sources of packages in $checkouts" >&2; exit 1; }
 
-# What a package has taken in without its licence.
+# Works that a package includes without their licence.
 for file in "$(dirname "$0")"/licences/*; do
     printf '\n======== %s ========\n\n' "$(basename "$file")"
     cat "$file"

@@ -1,8 +1,8 @@
 #!/bin/bash
-# stage.sh PROGRAMS DESTDIR PREFIX: lays out what is installed: programs, units, man pages, completions, documents.
+# stage.sh PROGRAMS DESTDIR PREFIX: lays out the installation: programs, units, man pages, completions, documents.
 #
-# PROGRAMS is the folder of the built programs. Units and examples name the places under PREFIX. The configuration goes
-# to /etc and is left alone if there is one.
+# PROGRAMS is the folder of the built programs. Units and examples get paths under PREFIX. The configuration goes to
+# /etc; an existing one is left alone.
 set -euo pipefail
 umask 022
 programs=$1 destination=$2 prefix=$3
@@ -13,10 +13,10 @@ share=$destination$prefix/share
 install -D -m 755 "$programs/leased" "$destination$prefix/sbin/leased"
 install -D -m 755 "$programs/leasectl" "$destination$prefix/bin/leasectl"
 
-# relocate FILE…: has them name the places under PREFIX.
+# relocate FILE…: makes them use paths under PREFIX.
 relocate() { sed -i "s,/usr/\(s\?bin/lease\|share/doc/leased\),$prefix/\1,g" "$@"; }
 
-# A unit of /usr/local is found as well as one of /usr.
+# systemd finds units under /usr/local as well as under /usr.
 for kind in system user; do
     for unit in "$root/systemd/$kind"/*; do
         place=$destination$prefix/lib/systemd/$kind/$(basename "$unit")
@@ -54,7 +54,7 @@ else
     }
 fi
 [[ $prefix == /usr ]] || install -m 644 "$root/LICENSE" "$documents"
-# The pages lie beside one another here; what is in the sources alone is named, and not linked to.
+# Here the pages are in one folder; files that exist only in the sources are named, but not linked.
 sed -i -e 's,](docs/,](,g' -e 's,](\(\.\./\)\?systemd/examples),](examples/systemd),g' \
     -e 's,](\(\.\./\)\?systemd/leased\.yaml),](examples/leased.yaml),g' \
     -e 's,\[\([^]]*\)\](\(examples\|CONTRIBUTING\.md\|\.\./Tests/[^)]*\)),\1,g' "$documents"/*.md

@@ -1,4 +1,4 @@
-"""`python3 Benchmarks/driver`: what `make bench` runs once the programs are built."""
+"""`python3 Benchmarks/driver`: run by `make bench` once the programs are built."""
 
 import datetime
 import json
@@ -36,7 +36,7 @@ def main() -> None:
     data = Path(tempfile.mkdtemp(prefix="run-", dir=options.dir)).resolve()
     sockets = Path(tempfile.mkdtemp(prefix="leased-bench-"))
     for folder in (data, sockets):
-        # PostgreSQL is another user if we are root.
+        # PostgreSQL runs as another user if we are root.
         folder.chmod(0o755)
     try:
         _measure(options, data, sockets)
@@ -114,8 +114,8 @@ def _measure(options: Namespace, data: Path, sockets: Path) -> None:
 
 
 def _call(options: Namespace) -> str:
-    """How this run is repeated, with what differs from the defaults."""
-    # What `make bench` says itself, and where things are on this machine, is left out, each with its value.
+    """The command to repeat this run, with the options that differ from the defaults."""
+    # Options that `make bench` sets itself, and the paths on this machine, are left out, each with its value.
     own, words = {"--leased", "--load", "--dir", "--output"}, iter(sys.argv[1:])
     kept = []
     for word in words:

@@ -1,4 +1,4 @@
-"""The disk under the measurements."""
+"""The disk that the measurements use."""
 
 import os
 import time
@@ -54,5 +54,5 @@ class SyncTimes:
 
 
 def settle() -> None:
-    """What one peer has left to be written is not to be in the way of the next one."""
+    """Writes out what one peer has left to be written, so that it does not slow down the next one."""
     os.sync()

@@ -1,4 +1,4 @@
-"""What leased is meant to reach, each with what was measured."""
+"""The goals of leased, each with the measured figures."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ class Goal:
 
 
 def goals(summary: Summary, hand_over: Cell | None, many: ManyLeases | None, idle: Idle | None) -> Iterator[Goal]:
-    """Those goals whose figures were measured."""
+    """The goals whose figures were measured."""
     yield from _beside_peers(summary)
     steady = _ratio_of_p99(summary)
     if steady is not None:

@@ -1,11 +1,11 @@
-"""How hard a peer is driven."""
+"""The load on a peer."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Load:
-    """A number of clients, each with so many commands under way."""
+    """A number of clients, each with a number of commands in flight."""
 
     clients: int
     pipeline: int = 1

@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def description() -> list[tuple[str, str]]:
-    """Name and value of what tells this machine from others."""
+    """Names and values that identify this machine."""
     return [
         ("Processor", f"{_processor()}, {len(os.sched_getaffinity(0))} usable"),
         ("Memory", f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / (1 << 30):.0f} GiB"),

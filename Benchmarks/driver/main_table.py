@@ -25,9 +25,10 @@ class Result:
 
 
 class MainTable:
-    """Runs rounds. In each, under each load, every peer is alone on the machine in turn, each time in another order.
+    """Runs rounds. In each, under each load, the peers run one at a time, alone on the machine, each time in another
+    order.
 
-    What is compared is measured within seconds of each other: the speed of a machine that others use, too, changes.
+    Figures that are compared are measured within seconds of each other, since the speed of a shared machine changes.
     """
 
     def __init__(self, peers: Sequence[Peer], loads: Sequence[Load], tell: Callable[[str], None]) -> None:
@@ -35,7 +36,7 @@ class MainTable:
         self._loads = list(loads)
         self._tell = tell
         self.results: list[Result] = []
-        #: Why peers are not, or not wholly, in the table, by name.
+        #: Why peers are missing from the table, or from parts of it, by name.
         self.failures: dict[str, str] = {}
 
     def prepare(self) -> None:
@@ -44,7 +45,7 @@ class MainTable:
             try:
                 peer.prepare()
             except Exception as error:
-                # The other peers can be measured without it, and the report says that it is not there.
+                # The other peers can be measured without this one, and the report says that it is missing.
                 self._give_up(peer, error)
 
     def run(self, rounds: int) -> None:

@@ -1,4 +1,4 @@
-"""A store that holds many leases: rate, memory, starts; and an idle daemon."""
+"""A store that holds many leases: rate, memory, start times; and an idle daemon."""
 
 import statistics
 import time
@@ -18,7 +18,7 @@ LIMITS = {"LEASED_LIMITS_LEASES": "9000000", "LEASED_LIMITS_LEASES_PER_USER": "9
 
 @dataclass(frozen=True)
 class ManyLeases:
-    """What it costs to hold many leases. Seconds, bytes, cycles a second."""
+    """The cost of holding many leases. Seconds, bytes, cycles per second."""
 
     leases: int
     rate_with_none: float
@@ -53,7 +53,7 @@ class ManyLeases:
 
 
 def hold_many(place: Place, leases: int, rounds: int, tell: Callable[[str], None]) -> ManyLeases:
-    """Measures a daemon with none, then with so many leases of an hour, then starts it again on its store."""
+    """Measures a daemon with no leases, then with `count` leases of an hour, then its start on that store."""
     daemon = Leased(place, "many.db", LIMITS)
     daemon.prepare()
     disk.settle()
@@ -113,13 +113,13 @@ def hold_many(place: Place, leases: int, rounds: int, tell: Callable[[str], None
 
 @dataclass(frozen=True)
 class Idle:
-    """A daemon that nobody asks anything, without a watchdog."""
+    """A daemon that gets no requests, without a watchdog."""
 
     start_new: float
     start_empty: float
     seconds: float
     memory: Memory
-    #: Of the threads that woke up, how often, by name.
+    #: For each thread that woke up, by name, how often.
     wake_ups: dict[str, int]
 
     @property
@@ -132,7 +132,7 @@ class Idle:
 
 
 def stay_idle(place: Place, seconds: float) -> Idle:
-    """Starts a daemon on a new store, then five times on the store without leases, and watches it do nothing."""
+    """Starts a daemon on a new store, then five times on the store without leases, and watches it idle."""
     daemon = Leased(place, "idle.db")
     daemon.prepare()
     starts = []
@@ -143,7 +143,7 @@ def stay_idle(place: Place, seconds: float) -> Idle:
             daemon.stop()
             daemon.start()
             starts.append(daemon.seconds_to_ready)
-        # What a start leaves to be done is over by then, and threads that it needed have ended: they do so after 5 s.
+        # The work that a start leaves is over by then, and the threads that it needed have ended, which takes 5 s.
         time.sleep(min(8, seconds))
         before = wake_ups(daemon.server.pid)
         time.sleep(seconds)

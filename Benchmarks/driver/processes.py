@@ -1,4 +1,4 @@
-"""Starts and ends servers, and looks at them through /proc."""
+"""Starts and stops servers, and inspects them through /proc."""
 
 import os
 import signal
@@ -12,11 +12,11 @@ from pathlib import Path
 
 
 class ServerFailedError(Exception):
-    """A server ended, or did not get ready; the message holds the end of its log."""
+    """A server ended, or did not become ready; the message contains the end of its log."""
 
 
 class Server:
-    """A process that is ended, at the latest, with the program."""
+    """A server process that is stopped at the latest when the program ends."""
 
     STOPS_WITHIN = 60.0
 
@@ -42,7 +42,7 @@ class Server:
                 user=user,
                 group=user,
                 extra_groups=[] if user else None,
-                # A terminal's ^C is for the driver alone, which then ends its servers in order.
+                # A terminal's ^C reaches only the driver, which then stops its servers in order.
                 start_new_session=True,
             )
 
@@ -51,12 +51,12 @@ class Server:
         return self._process.pid
 
     def check(self) -> None:
-        """Raises if it has ended."""
+        """Raises if the process has ended."""
         if (status := self._process.poll()) is not None:
             raise ServerFailedError(f"it ended with {status}; its log ends with:\n{self._end_of_log()}")
 
     def stop(self, number: int = signal.SIGTERM) -> float:
-        """Ends it, and tells how long that took, in seconds."""
+        """Stops the process, and returns how long that took, in seconds."""
         began = time.monotonic()
         if self._process.poll() is None:
             self._process.send_signal(number)
@@ -73,7 +73,9 @@ class Server:
 
 
 class NotifySocket:
-    """Where a daemon tells the service manager how it is: sd_notify(3). All messages are read, as a manager does."""
+    """The socket on which a daemon reports its state to the service manager: sd_notify(3). All messages are read, as a
+    manager does.
+    """
 
     def __init__(self, path: Path) -> None:
         path.unlink(missing_ok=True)
@@ -90,7 +92,7 @@ class NotifySocket:
         return {"NOTIFY_SOCKET": str(self._path)}
 
     def await_ready(self, server: Server, within: float = 120.0) -> float:
-        """Waits for READY=1, and tells the seconds since the server was spawned."""
+        """Waits for READY=1, and returns the seconds since the server was spawned."""
         end = time.monotonic() + within
         while not self._is_ready.wait(0.5):
             server.check()
@@ -100,7 +102,7 @@ class NotifySocket:
         return self._ready_at - server.spawned_at
 
     def close(self) -> None:
-        # An empty message of our own ends the reader.
+        # An empty message from this process ends the reader.
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as end:
             end.sendto(b"", str(self._path))
         self._reader.join()
@@ -116,7 +118,7 @@ class NotifySocket:
 
 @dataclass(frozen=True)
 class Memory:
-    """Resident memory in bytes, and the part of it that is no file's."""
+    """Resident memory in bytes, and the part of it that is not backed by a file."""
 
     resident: int
     anonymous: int
@@ -128,7 +130,7 @@ class Memory:
 
 
 def wake_ups(pid: int) -> dict[tuple[str, str], int]:
-    """How often each thread has begun to wait so far, by its number and its name."""
+    """How often each thread has begun to wait so far, by its number and name."""
     counts: dict[tuple[str, str], int] = {}
     for task in Path(f"/proc/{pid}/task").iterdir():
         fields = _status(task / "status")
@@ -146,6 +148,6 @@ def _kilobytes(text: str) -> int:
 
 
 def _plain_environment() -> dict[str, str]:
-    """Without what would change a server's behaviour behind the report's back."""
+    """The environment without variables that would change a server's behaviour without the report saying so."""
     prefixes = ("LEASED_", "LEASE_", "ETCD_", "PG", "NOTIFY_", "WATCHDOG_", "LISTEN_", "JOURNAL_")
     return {name: value for name, value in os.environ.items() if not name.startswith(prefixes)}

@@ -10,13 +10,13 @@ from many_leases import Idle, ManyLeases
 from second_set import WORKLOADS, Extra
 from summary import COLUMNS, TOLERANCE, Cell, Column, Summary, is_better
 
-#: A number, maybe with its ratio.
+#: A number, possibly with its ratio.
 FIGURE = re.compile(r"[\d.,]+( \([\d.]+\))?")
 
 
 @dataclass(frozen=True)
 class PeerPage:
-    """What the report says of a peer, measured or not."""
+    """What the report says about a peer, measured or not."""
 
     name: str
     title: str
@@ -24,7 +24,7 @@ class PeerPage:
     notes: str
     version: str
     command: str
-    #: Why it is not, or not wholly, in the tables.
+    #: Why it is missing from the tables, or from parts of them.
     missing: str | None
 
 
@@ -32,7 +32,7 @@ class PeerPage:
 class Report:
     date: str
     commit: str
-    #: How the benchmark was called.
+    #: The command that ran the benchmark.
     call: str
     machine: Sequence[tuple[str, str]]
     peers: Sequence[PeerPage]
@@ -44,7 +44,7 @@ class Report:
     extras: Sequence[Extra] = field(default=())
     many: ManyLeases | None = None
     idle: Idle | None = None
-    #: What went wrong beside the peers, as sentences.
+    #: Failures that do not belong to a peer, as sentences.
     failures: Sequence[str] = field(default=())
 
     def text(self) -> str:
@@ -52,7 +52,7 @@ class Report:
         return "\n".join(self._lines()) + "\n"
 
     def table(self, load: Load) -> list[str]:
-        """One load's table: each figure with its ratio to leased's."""
+        """The table of one load: each figure with its ratio to leased's."""
         rows = []
         for page in self.peers:
             if page.name not in self.summary.peers(load):
@@ -262,14 +262,14 @@ class Report:
 
 
 def number(value: float) -> str:
-    """Three digits that count, or all before the point."""
+    """Three significant digits, or all digits before the decimal point."""
     if value >= 100:
         return f"{value:,.0f}"
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
 def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """Rows under a header; columns of figures to the right."""
+    """Rows under a header; columns of figures are aligned right."""
     rows = list(rows)
 
     def rule(column: int) -> str:

@@ -1,4 +1,4 @@
-"""What else leased does, and Redis where it has the like."""
+"""What else leased does, compared with Redis if it has an equivalent."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ class Workload:
     name: str
     title: str
     redis: str
-    #: Names are written once before they are read.
+    #: Whether names are written once before they are read.
     reads: bool = False
 
 
@@ -29,7 +29,7 @@ WORKLOADS = [
 
 @dataclass(frozen=True)
 class Extra:
-    """One measurement of the second set; `load` is the number of waiters for hand-overs."""
+    """One measurement of the second set; for hand-overs `load` is the number of waiters."""
 
     round: int
     workload: str
@@ -53,7 +53,7 @@ class SecondSet:
 
     def run(self, rounds: int) -> None:
         for peer in self._peers:
-            # It may have been in the main table already.
+            # It may already have been in the main table.
             if not peer.folder.exists():
                 peer.prepare()
         for number in range(rounds):
@@ -66,7 +66,7 @@ class SecondSet:
                     peer.stop()
 
     def _run(self, peer: Peer, number: int) -> None:
-        # First: what the writes below leave to be copied into the store's file would be in their way.
+        # First, since the writes below leave data to be copied into the store's file, which would slow this down.
         if isinstance(peer, Leased):
             for waiters in self.WAITERS:
                 figures = self._generator.hand_over(path=peer.path, waiters=waiters, process=peer.pid)
@@ -88,5 +88,5 @@ class SecondSet:
 
 
 def peers_of_second_set(peers: list[Peer]) -> list[Peer]:
-    """leased, and the Redis that promises the same."""
+    """leased, and the Redis with the same guarantee."""
     return [peer for peer in peers if isinstance(peer, Leased) or (isinstance(peer, Redis) and "always" in peer.name)]

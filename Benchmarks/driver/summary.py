@@ -1,4 +1,4 @@
-"""Medians over the rounds, and how peers compare with leased."""
+"""Medians over the rounds, and how the peers compare with leased."""
 
 import statistics
 from collections.abc import Callable, Iterable
@@ -8,7 +8,7 @@ from generator import Figures
 from loads import Load
 from main_table import Result
 
-#: Nearer to each other than this, two figures are taken for equal.
+#: Two figures that are nearer to each other than this count as equal.
 TOLERANCE = 0.02
 
 
@@ -21,7 +21,7 @@ class Column:
     better: str
     more_is_better: bool
     value: Callable[[Figures], float | None]
-    #: Is it a figure of the peer, not of the generator?
+    #: Whether it is a figure of the peer, and not of the generator.
     is_peers: bool = True
 
 
@@ -49,7 +49,7 @@ RATE, P50, P99 = COLUMNS[:3]
 
 @dataclass(frozen=True)
 class Cell:
-    """The median of a figure, and the least and most of the rounds."""
+    """The median of a figure, and its minimum and maximum over the rounds."""
 
     median: float
     least: float
@@ -84,7 +84,7 @@ class Summary:
         return theirs.median / mine.median if mine and theirs and mine.median else None
 
     def is_ahead(self, peer: str, load: Load, column: Column) -> bool:
-        """Is the peer better than leased, by more than the tolerance?"""
+        """Whether the peer is better than leased, by more than the tolerance."""
         ratio = self.ratio(peer, load, column)
         return column.is_peers and ratio is not None and is_better(ratio, more_is_better=column.more_is_better)
 
@@ -94,5 +94,5 @@ class Summary:
 
 
 def is_better(ratio: float, *, more_is_better: bool) -> bool:
-    """Is a figure of a peer, divided by leased's, better by more than the tolerance?"""
+    """Whether a figure of a peer, divided by leased's, is better by more than the tolerance."""
     return ratio > 1 + TOLERANCE if more_is_better else ratio < 1 - TOLERANCE

@@ -1,4 +1,4 @@
-"""`python3 -m unittest discover -s Benchmarks/driver`: the pure parts of the driver."""
+"""`python3 -m unittest discover -s Benchmarks/driver` tests the pure parts of the driver."""
 
 import unittest
 from typing import Any

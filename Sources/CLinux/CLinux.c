@@ -63,7 +63,7 @@ int clinux_set_group(int descriptor, gid_t group) {
 void *clinux_utf8_locale(void) { return newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0); }
 
 long clinux_cells(void *locale, const uint32_t *characters, size_t count) {
-    // For this thread alone, and only for now.
+    // For this thread only, until the end of this function.
     locale_t before = uselocale((locale_t)locale);
     long cells = 0;
     for (size_t index = 0; index < count; index++) {
@@ -81,9 +81,9 @@ int clinux_boot_timer_set(int timer, int64_t nanoseconds) {
     return timerfd_settime(timer, TFD_TIMER_ABSTIME, &when, NULL);
 }
 
-// The kernel's own form of a disposition: the handler comes first; that is all there is to know for "ignored" and
-// "default". The C library's sigaction() refuses the two signals that it keeps to itself, 32 and 33, and its
-// posix_spawn() leaves those ignored in the child, where nobody else could put them right.
+// The kernel's own structure: the handler comes first, and is all that matters for "ignored" and "default". The C
+// library's sigaction() refuses the two signals that it reserves, 32 and 33, and its posix_spawn() leaves them ignored
+// in the child, where nobody else could restore them.
 struct kernel_action {
     void *handler;
     unsigned long rest[7];
@@ -120,15 +120,16 @@ int clinux_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }
 
 int clinux_rename_new(const char *from, const char *to) {
     if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0) return 0;
-    // A file system that cannot do it in one step: a second name fails if there is one, and some cannot do that either.
+    // For a file system that cannot do this in one step: link(2) fails if the new name exists, and is not supported
+    // everywhere either.
     if (errno != EINVAL && errno != ENOSYS) return -1;
     if (link(from, to) != 0) return -1;
     return unlink(from);
 }
 
-// The program is the first object that dl_iterate_phdr(3) tells of; what it maps of its file without PF_W is the file's
-// own bytes, which come again when they are looked at. RELRO is in a segment with PF_W, so that relocations are never
-// lost.
+// The program is the first object that dl_iterate_phdr(3) reports. The segments that it maps without PF_W contain the
+// file's own bytes, which are read again when they are accessed. RELRO is in a segment with PF_W, so relocations are
+// never lost.
 static int unmap_unwritten_segments(struct dl_phdr_info *program, size_t size, void *unused) {
     (void)size;
     (void)unused;

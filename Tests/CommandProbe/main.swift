@@ -4,12 +4,13 @@ import LeaseStore
 import LeaseWire
 import NIOCore
 
-// What a command costs in instructions, without sockets and threads, for callgrind: see Tests/System/test_instructions.py.
+// Measures the cost of a command in instructions, without sockets and threads, for callgrind: see
+// Tests/System/test_instructions.py.
 //
 //     CommandProbe FOLDER CYCLES
 //
-// Acquires and releases CYCLES leases in a new store in FOLDER: frames parsed, decided, 10 cycles a commit, answers written,
-// the journal folded at the end.
+// Acquires and releases CYCLES leases in a new store in FOLDER: frames parsed, decided, 10 cycles per commit, answers
+// written, the journal folded at the end.
 
 struct Probe {
     private static let caller = Caller(uid: 1, gid: 1, pid: 1, isAdministrator: false)
@@ -20,7 +21,7 @@ struct Probe {
     let encoder = RESPEncoder()
     var answers = ByteBuffer()
 
-    /// Does a frame's command, and returns the token that was granted.
+    /// Executes a frame's command, and returns the token that was granted.
     mutating func ask(_ words: String...) throws -> Token? {
         var frame = ByteBuffer()
         encoder.writeArrayHeader(words.count, to: &frame)

@@ -5,7 +5,7 @@
     import Testing
 
     @Suite(.timeLimit(.minutes(5))) struct CloseOnExecTests {
-        /// A job that `leasectl` starts must not hold its command connection.
+        /// A job that `leasectl` starts must not inherit its command connection.
         @Test func theConnectionIsNotInheritedByPrograms() async throws {
             let daemon = try await FakeDaemon()
             let client = LeaseClient(of: daemon)
@@ -20,7 +20,7 @@
             await client.close()
         }
 
-        /// The path that a descriptor is connected to, if it is a Unix socket that connected to one.
+        /// The path that a descriptor is connected to, if it is a Unix socket connected to a path.
         private func peerPath(of descriptor: Int32) -> String? {
             var address = sockaddr_un()
             var length = socklen_t(MemoryLayout<sockaddr_un>.size)

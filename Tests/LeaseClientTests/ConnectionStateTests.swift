@@ -22,7 +22,7 @@ import Testing
         )
     }
 
-    /// Actions in short: what a test reads.
+    /// Actions as short texts, for the tests to compare.
     private func text(_ actions: [ConnectionState.Action]) -> [String] {
         actions.map { action in
             switch action {
@@ -97,7 +97,7 @@ import Testing
         #expect(text(state.lost(lost, now: start)) == ["close", "fail 2 connectionClosed", "pause 1"])
         _ = state.submit(request(4), now: start)
         #expect(text(state.pauseEnded()) == ["connect"])
-        // What was never sent fails when connecting fails; what was sent is tried further.
+        // When connecting fails, commands that were never sent fail; those that were sent are repeated later.
         #expect(text(state.lost(lost, now: start + .seconds(4))) == ["close", "fail 4 connectionFailed", "pause 2"])
         #expect(text(state.pauseEnded()) == ["connect"])
         #expect(text(state.connected()) == ["hello"])
@@ -136,7 +136,7 @@ import Testing
         #expect(text(state.cancel(id: 1)) == ["limit 1"])
         #expect(text(state.abandon(id: 1, .cancelled)) == ["fail 1 cancelled"])
         #expect(text(state.received(.integer(7), now: start)) == ["write <undo 7>"])
-        // The answer of that is nobody's, and the order goes on behind it.
+        // The answer to the undo belongs to no command, and the order continues after it.
         _ = state.submit(request(2), now: start)
         #expect(text(state.received(.null, now: start)) == [])
         #expect(text(state.received(.null, now: start)) == ["succeed 2"])
@@ -160,10 +160,10 @@ import Testing
         )
         _ = state.submit(wait, now: start)
         #expect(text(state.cancel(id: 1)) == ["close output", "limit 1"])
-        // The daemon had granted already.
+        // The daemon had already granted.
         var granted = state
         #expect(text(granted.received(.integer(7), now: start)) == ["succeed 1"])
-        // It had not, and closed.
+        // It had not, and closed the connection.
         #expect(text(state.lost(lost, now: start)) == ["close", "fail 1 connectionClosed"])
     }
 
@@ -205,7 +205,7 @@ import Testing
         #expect(text(state.watch(a)) == ["connect"])
         #expect(text(state.watch(a)) == [])
         #expect(text(state.connected()) == ["hello"])
-        // A command of the protocol is what the helper above calls "hello".
+        // The helper above shows every command of the protocol as "hello".
         #expect(text(state.received(.map([]), now: start)) == ["hello"])
         #expect(text(state.received(confirmation("subscribe", "a"), now: start)) == [])
         #expect(text(state.received(message("a"), now: start)) == ["alert a"])
@@ -225,7 +225,7 @@ import Testing
         _ = state.watch(try LeaseName("a"))
         _ = state.submit(request(2), now: start)
         #expect(text(state.received(.null, now: start)) == ["succeed 1"])
-        // A refusal of the subscription is nobody's answer.
+        // A refusal of the subscription is not the answer to any command.
         var refused = state
         #expect(text(refused.received(.error("BUSY too many"), now: start)) == [])
         #expect(text(refused.received(.null, now: start)) == ["succeed 2"])
@@ -239,7 +239,7 @@ import Testing
             _ = state.watch(try LeaseName("b"))
             _ = state.submit(request(1), now: start)
             #expect(text(state.received(confirmation(word, name), now: start)) == [])
-            // The refusal is still that of the subscription.
+            // The refusal still belongs to the subscription.
             #expect(text(state.received(.error("DENIED by a rule"), now: start)) == [], "after \(word) \(name)")
             #expect(text(state.received(.null, now: start)) == ["succeed 1"])
         }

@@ -28,7 +28,7 @@ final class FakeDaemon: Sendable {
             channel.writeAndFlush(buffer, promise: nil)
         }
 
-        /// Sends values, and opens what it returns when all has gone.
+        /// Sends values, and opens the latch that it returns once all have been written.
         func send(_ values: [RESPValue]) -> Latch {
             var buffer = ByteBuffer()
             for value in values { RESPEncoder(version: .resp3).write(value, to: &buffer) }
@@ -37,7 +37,7 @@ final class FakeDaemon: Sendable {
             return sent
         }
 
-        /// Returns when the connection that it came by has ended.
+        /// Returns when the command's connection has ended.
         func connectionEnd() async {
             try? await channel.closeFuture.get()
         }
@@ -55,13 +55,13 @@ final class FakeDaemon: Sendable {
     private let arrived: AsyncStream<Incoming>.Continuation
     private let subscriptions: AsyncStream<Incoming>
 
-    /// Listens on a socket of its own, or on that of another, which has gone.
+    /// Listens on a new socket, or on the path of another daemon that has gone.
     ///
     /// - Parameters:
     ///   - greets: whether it answers `HELLO` and the subscriptions to names by itself; otherwise the test does.
-    ///   - holder: what it answers to `HOLDER` by itself, at once; without it the test does.
-    ///   - staysHalfOpen: whether a connection that the client has half closed stays until the test hangs up; the end of
-    ///     what the client sends then arrives as the word `<end>`.
+    ///   - holder: the reply that it gives to `HOLDER` by itself, at once; without it the test replies.
+    ///   - staysHalfOpen: whether a connection that the client has half closed stays open until the test hangs up; the
+    ///     end of the client's input then arrives as the word `<end>`.
     init(
         path: String = FakeDaemon.unusedPath(),
         greets: Bool = true,
@@ -96,15 +96,15 @@ final class FakeDaemon: Sendable {
         unlink(path)
     }
 
-    /// Listens no longer.
+    /// Stops listening.
     ///
-    /// Connections that there are stay.
+    /// Existing connections stay open.
     func stopListening() async throws {
         try await channel.close()
         unlink(path)
     }
 
-    /// The next command that arrives, which is this one.
+    /// The next command that arrives; fails the test if it is not this one.
     func next(_ word: String, sourceLocation: SourceLocation = #_sourceLocation) async -> Incoming {
         let incoming = await next()
         #expect(incoming.text.first == word, sourceLocation: sourceLocation)
@@ -118,7 +118,7 @@ final class FakeDaemon: Sendable {
         return incoming
     }
 
-    /// The next `SUBSCRIBE` that it has answered by itself.
+    /// The next `SUBSCRIBE` that the daemon has answered by itself.
     func subscription() async -> Incoming {
         var iterator = subscriptions.makeAsyncIterator()
         guard let incoming = await iterator.next() else { preconditionFailure("the daemon's stream has ended") }

@@ -7,7 +7,7 @@
 
     @testable import LeaseClient
 
-    /// A daemon that accepts nobody for a while: connect(2) on its full queue fails at once, with EAGAIN.
+    /// A daemon that accepts no connection for a while: connect(2) on its full queue fails at once, with EAGAIN.
     @Suite(.timeLimit(.minutes(5))) struct FullQueueTests {
         /// A socket whose queue of connections is full.
         private final class FullQueue {
@@ -39,7 +39,7 @@
                 return true
             }
 
-            /// Takes in all that wait, so that there is room.
+            /// Accepts all waiting connections, so that there is room.
             func acceptAll() {
                 for _ in waiting {
                     close(accept(listener, nil, nil))
@@ -69,7 +69,7 @@
             let configuration = configuration(queue, timeout: .seconds(30))
             let loop = MultiThreadedEventLoopGroup.singleton.next()
             let connecting = try await loop.submit { configuration.openChannel(on: loop) { _ in } }.get()
-            // The first try is over when the loop has gone round.
+            // The first attempt is over after these rounds of the loop.
             for _ in 0..<5 { try await loop.submit {}.get() }
             queue.acceptAll()
             try await connecting.get().close()

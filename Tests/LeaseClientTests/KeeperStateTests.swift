@@ -66,7 +66,7 @@ import Testing
         var state = keeper(grace: .seconds(grace))
         state.renewed(lease, now: start, jitter: 0.5)
         #expect(state.step(now: start) == .sleep(until: at(1)))
-        // Near its end it does not wait for long.
+        // Near its end the pause is short.
         state.renewed(lease, now: at(39.4), jitter: 0.5)
         #expect(state.step(now: at(39.7)) == .renew(until: nil))
     }
@@ -82,7 +82,7 @@ import Testing
         state.failed(LeaseClientError(.connectionFailed, "gone"), now: at(10))
         #expect(state.step(now: at(10)) == .sleep(until: at(11)))
         #expect(state.step(now: at(11)) == .renew(until: nil))
-        // Also past the deadline: nobody can be granted meanwhile.
+        // Even past the deadline: nobody can be granted the lease meanwhile.
         state.failed(LeaseClientError(.noAnswer, "slow"), now: at(100))
         #expect(state.step(now: at(101)) == .renew(until: nil))
     }
@@ -102,7 +102,7 @@ import Testing
             return
         }
         #expect(loss.message.contains("not for you"))
-        // A tie that is there holds on; one that cannot be made anew does not.
+        // An open tie holds the lease; one that cannot be made again does not.
         var tied = keeper(holding: .tied)
         tied.failed(failure, now: at(11))
         #expect(tied.step(now: at(30)) == .renew(until: nil))
@@ -144,7 +144,7 @@ import Testing
             return
         }
         #expect(loss.reason == .unrenewable && loss.message.contains("the disk is full"))
-        // But not if it is unreachable by then, which is another matter.
+        // But not if the daemon is unreachable by then, which is treated differently.
         state.failed(LeaseClientError(.connectionFailed, "gone"), now: at(29.9))
         #expect(state.step(now: at(31)) == .renew(until: nil))
     }
@@ -159,7 +159,7 @@ import Testing
         var state = keeper()
         state.failed(LeaseClientError(.expired, "over"), now: at(10))
         #expect(state.step(now: at(10)) == .look(until: nil))
-        // A question that fails is asked again, after a pause.
+        // A failed question is repeated after a pause.
         state.failed(LeaseClientError(.connectionClosed, "gone"), now: at(10))
         #expect(state.step(now: at(10)) == .sleep(until: at(11)))
         #expect(state.step(now: at(11)) == .look(until: nil))
@@ -178,13 +178,13 @@ import Testing
         state.detached(now: at(2))
         #expect(state.step(now: at(2)) == .attach(until: nil))
         state.attachingFailed(LeaseClientError(.connectionFailed, "gone"), now: at(2))
-        // A connection that is known to have ended ends no second time.
+        // A connection that is known to have ended does not end again.
         state.detached(now: at(2))
         #expect(state.step(now: at(2)) == .sleep(until: at(3)))
         #expect(state.step(now: at(3)) == .attach(until: nil))
         state.attached(nil, now: at(3), jitter: 1)
         #expect(state.step(now: at(3)) == .sleep(until: at(10)))
-        // Renewals are not forgotten meanwhile.
+        // Renewals continue meanwhile.
         state.detached(now: at(9.5))
         state.attachingFailed(LeaseClientError(.connectionFailed, "gone"), now: at(9.5))
         #expect(state.step(now: at(9.5)) == .sleep(until: at(10)))
@@ -223,7 +223,7 @@ import Testing
         state.failed(LeaseClientError(.ioError, "the disk is full"), now: at(29.5))
         #expect(state.step(now: at(30)) == .sleep(until: at(30.5)))
         #expect(state.step(now: at(100)) == .renew(until: nil))
-        // Without its tie it goes on by time.
+        // Without its tie the lease is held by time only.
         state.detached(now: at(100))
         guard case .lost(let loss) = state.step(now: at(100)) else {
             Issue.record("it is not lost")
@@ -251,18 +251,18 @@ import Testing
             now: at(2),
             jitter: 1
         )
-        // The refusal of a renewal tells why.
+        // The refusal of a renewal gives the reason.
         #expect(revoked.step(now: at(2)) == .renew(until: nil))
         var refused = revoked
         refused.failed(LeaseClientError(.revoked, "it is being revoked (moved)"), now: at(2))
         #expect(refused.step(now: at(2)) == .lost(LeaseLoss(.revoked, "it is being revoked (moved)")))
-        // And if nothing tells it, it is lost all the same.
+        // Even without a reason it is lost.
         revoked.failed(LeaseClientError(.connectionClosed, "gone"), now: at(2))
         let loss = LeaseLoss(.revoked, "lease 'backup' is being ended by force")
         #expect(revoked.step(now: at(2)) == .lost(loss))
         state.looked(try leaseStatus("backup", token: 7, fence: 7), sentAt: at(2), now: at(2), jitter: 1)
         #expect(state.lease.deadline == at(12))
-        // What is lost stays lost.
+        // A lost lease stays lost.
         revoked.alerted(now: at(3))
         #expect(revoked.step(now: at(3)) == .lost(loss))
     }
@@ -295,7 +295,7 @@ import Testing
         state.failed(LeaseClientError(.denied, "by a rule"), now: at(2))
         #expect(state.step(now: at(2)) == .sleep(until: at(3)))
         #expect(state.step(now: at(3)) == .renew(until: nil))
-        // Also with a token that is not the newest one: it is lost in time.
+        // Even with a token that is not the newest: the lease is lost in time.
         state.failed(LeaseClientError(.expired, "over"), now: at(3))
         #expect(state.step(now: at(3)) == .look(until: nil))
         state.failed(LeaseClientError(.denied, "by a rule"), now: at(29.5))

@@ -56,7 +56,7 @@ import Testing
         #expect(second.words == first.words)
         #expect(first.text.suffix(2).first == "REQUEST" && first.words.last?.count == 32)
         second.reply(.integer(7))
-        // The grant may be older than the second request, so what is left is asked for.
+        // The grant may be older than the second request, so the client asks for the remaining time.
         let check = await daemon.next("CHECK")
         let arrived = ContinuousClock.now
         #expect(check.text == ["CHECK", "backup", "7"])
@@ -96,7 +96,7 @@ import Testing
         await revoke.hangUp(after: ":1")
         let error = await #expect(throws: LeaseClientError.self) { try await call.value }
         #expect(error?.code == .connectionClosed)
-        // The next call connects anew, and it is the first that arrives.
+        // The next call connects anew, and its command is the first to arrive.
         async let ping: Void = client.ping()
         await daemon.next("PING").reply(.simpleString("PONG"))
         try await ping

@@ -5,7 +5,7 @@ import Testing
 @testable import LeaseClient
 @testable import LeaseWire
 
-/// What the client sends, the server's table understands.
+/// The server's command table understands everything that the client sends.
 @Suite struct OutgoingCommandTests {
     private func parsed(_ command: OutgoingCommand) throws -> Command {
         var parser = RESPCommandParser()

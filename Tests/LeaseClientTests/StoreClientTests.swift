@@ -70,7 +70,7 @@ import Testing
             let call = Task { try await write() }
             await daemon.next(word).hangUp()
             #expect(await #expect(throws: LeaseClientError.self) { try await call.value }?.code == .connectionClosed)
-            // The next command that arrives is another one.
+            // The next command to arrive is a different one.
             async let ping: Void = client.ping()
             await daemon.next("PING").reply(.simpleString("PONG"))
             try await ping
@@ -169,7 +169,7 @@ import Testing
         #expect(await #expect(throws: LeaseClientError.self) { try await list.value }?.code == .busy)
     }
 
-    /// Whoever goes on behind an error misses nothing.
+    /// A caller that continues after an error misses nothing.
     @Test func whatCouldNotBeHadIsAskedForAgain() async throws {
         let daemon = try await FakeDaemon()
         let client = LeaseClient(of: daemon)
@@ -239,7 +239,7 @@ import Testing
 
     @Test func whatACommandTakesStaysWhole() throws {
         let key = try Key("a")
-        // IMPORT and KEY a are three of the 65,536 words, each child is two.
+        // IMPORT and KEY a take three of the 65,536 words, and each child takes two.
         let most = StoreEntry(key: key, children: Array(repeating: key, count: 32_766))
         #expect(ImportBatch.pieces(of: most) == [most])
         #expect(OutgoingCommand.importing([most]).fitsFrame)

@@ -16,7 +16,7 @@ extension LeaseClient {
     }
 }
 
-/// What `HOLDER` answers.
+/// The reply to `HOLDER`.
 func status(
     _ name: String,
     token: Token,
@@ -37,12 +37,12 @@ func token(_ value: Int64) throws -> Token {
     try #require(Token(rawValue: value))
 }
 
-/// The same, where a parameter hides the name.
+/// The same, for use where a parameter hides the name `token`.
 private func number(_ value: Int64) throws -> Token {
     try token(value)
 }
 
-/// What `HOLDER` answers, as the client tells it.
+/// The reply to `HOLDER`, as the client returns it.
 func leaseStatus(
     _ name: String,
     token: Int64,
@@ -53,7 +53,7 @@ func leaseStatus(
     return LeaseStatus(try #require(LeaseStatusReply(reply)))
 }
 
-/// Waits without end, until the task is cancelled.
+/// Waits until the task is cancelled.
 func waitForCancellation() async throws {
     let (stream, continuation) = AsyncStream.makeStream(of: Never.self)
     for await _ in stream {}

@@ -6,11 +6,11 @@ import Testing
 
 /// A grace as long as the TTL makes every renewal due at once, so that no test waits for one.
 ///
-/// Such a renewal is sent in place of the question who holds the lease, which is else the first thing after the grant.
+/// Such a renewal replaces the `HOLDER` that otherwise follows the grant.
 @Suite(.timeLimit(.minutes(5))) struct WithLeaseTests {
     let name: LeaseName
     let ttl: TTL
-    /// What `HOLDER` answers of the lease as it was granted.
+    /// The reply to `HOLDER` for the lease as granted.
     let granted: RESPValue
 
     init() throws {
@@ -21,7 +21,7 @@ import Testing
 
     @Test func releasesAtTheEndWithTheNewestToken() async throws {
         let daemon = try await FakeDaemon()
-        // A grace that leaves nothing has it renew at once, and again without a pause.
+        // A grace that leaves no time makes it renew at once, and again without a pause.
         let client = LeaseClient(of: daemon) { $0.maximumBackoff = .zero }
         let (renewed, isRenewed) = AsyncStream.makeStream(of: Void.self)
         async let result = client.withLease(name, ttl: ttl, grace: ttl.duration) { lease in
@@ -32,7 +32,7 @@ import Testing
         let renew = await daemon.next("RENEW")
         #expect(renew.text.prefix(4) == ["RENEW", "backup", "7", "30s"])
         renew.reply(.integer(9))
-        // It renews again with what the last renewal gave, so the last one has been taken in.
+        // The next renewal uses the token of the last one, so that one has been processed.
         let next = await daemon.next("RENEW")
         #expect(next.text.prefix(4) == ["RENEW", "backup", "9", "30s"])
         isRenewed.finish()
@@ -100,11 +100,11 @@ import Testing
         }
         await daemon.next("ACQUIRE").reply(.integer(7))
         await daemon.next("RENEW").reply(.error("EXPIRED it is over"))
-        // Somebody else's tenure.
+        // Another client's tenure.
         await daemon.next("HOLDER").reply(try status("backup", token: token(8), fence: token(8)))
         let error = await #expect(throws: LeaseClientError.self) { try await call.value }
         #expect(error?.code == .expired)
-        // Nothing is released that is not its own: the next command is another.
+        // It does not release another's tenure: the next command is a different one.
         async let ping: Void = client.ping()
         await daemon.next("PING").reply(.simpleString("PONG"))
         try await ping
@@ -164,11 +164,11 @@ import Testing
         try await daemon.stopListening()
         await renew.hangUp()
         #expect(!held.isHeld && held.loss == nil)
-        // Long enough for the command to be given up: the keeper asks again by itself.
+        // Long enough for the command to be given up: the keeper repeats it by itself.
         let again = try await FakeDaemon(path: daemon.path)
         let next = await again.next()
         if next.text.first == "HOLDER" {
-            // It has seen the end of the connection first, and looks before it renews.
+            // It saw the connection end first, and asks for the holder before it renews.
             next.reply(try status("backup", token: token(9), fence: token(7)))
         } else {
             #expect(next.text.prefix(3) == ["RENEW", "backup", "7"])
@@ -177,7 +177,7 @@ import Testing
                 await again.next("CHECK").reply(.integer(30_000))
             }
         }
-        // It has taken in the renewal when it sleeps until the next one, which is far off.
+        // The renewal has been processed when the keeper sleeps until the next one, which is far off.
         for await instant in sleeps where instant > .now + .seconds(2) { break }
         #expect(held.lease.token.rawValue == 9)
         #expect(held.isHeld && held.loss == nil)
@@ -199,7 +199,7 @@ import Testing
         let watch = await daemon.subscription()
         #expect(watch.text == ["SUBSCRIBE", "backup"])
         await daemon.next("HOLDER").reply(granted)
-        // What it says is not relied on: the daemon is asked.
+        // The keeper does not rely on the message's content: it asks the daemon.
         acquire.reply(.push([.text("message"), .text("backup"), .text("{}")]))
         await daemon.next("HOLDER").reply(try status("backup", token: token(7), fence: token(7), state: .revoking))
         await daemon.next("RENEW").reply(.error("REVOKED it is being revoked (moved)"))
@@ -236,7 +236,7 @@ import Testing
         }
         await daemon.next("HELLO").reply(.fields([("proto", .integer(3))]))
         await daemon.next("ACQUIRE").reply(.integer(7))
-        // No message comes of what was before the subscription: the question is behind it.
+        // No message tells of events before the subscription, so the question follows it.
         await daemon.next("SUBSCRIBE").reply(.push([.text("subscribe"), .text("backup"), .integer(1)]))
         await daemon.next("HOLDER").reply(try status("backup", token: token(7), fence: token(7), state: .revoking))
         await daemon.next("RENEW").reply(.error("REVOKED it is being revoked (moved)"))
@@ -310,7 +310,7 @@ import Testing
         await acquire.hangUp()
         await held.attachment.ended()
         renew.reply(.integer(9))
-        // Before the next renewal, which is due as well.
+        // Before the next renewal, which is also due.
         let again = await daemon.next("RENEW")
         #expect(again.text.prefix(3) == ["RENEW", "backup", "9"] && again.text.last == "BIND")
         call.cancel()
@@ -332,12 +332,12 @@ import Testing
         }
         await daemon.next("ACQUIRE").reply(.integer(7))
         await daemon.next("CHECK").reply(.integer(30_000))
-        // The connection that waited has done its work.
+        // The connection that waited is no longer needed.
         _ = await daemon.next("<end>")
         let first = await daemon.next("TIE")
         #expect(first.text == ["TIE", "backup", "7"])
         first.reply(.simpleString("OK"))
-        // It sends nothing more.
+        // The tie's connection sends nothing more.
         _ = await daemon.next("<end>")
         await first.hangUp()
         let second = await daemon.next("TIE")

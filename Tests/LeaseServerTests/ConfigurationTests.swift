@@ -13,7 +13,7 @@ import Testing
         folder = try TemporaryFolder()
     }
 
-    /// Loads as the machine's daemon does, with a file of this text, and an environment of these variables only.
+    /// Loads as the machine's daemon does, with a file of this text and with these environment variables only.
     private func load(
         file text: String? = nil,
         environment: [String: String] = [:],
@@ -40,7 +40,7 @@ import Testing
 
     // MARK: Where it comes from
 
-    /// A section with a head, whose settings are all commented out, is none.
+    /// A section whose settings are all commented out has no effect.
     @Test(arguments: [
         "", "\n  # only\r\n# comments\n", "{}", "limits:\n  # connections: 5\n", "limits: ~\nadministrators: null\n",
     ])
@@ -90,7 +90,7 @@ import Testing
     @Test func everySettingHasItsVariable() throws {
         for key in SettingKey.all where key != SettingKey.socketGroup {
             let variable = "LEASED_" + key.uppercased().replacing("-", with: "_").replacing(".", with: "_")
-            // What no setting takes: no such user, no number, no path.
+            // No setting accepts these: they are not a user, a number or a path.
             let failure = try error(environment: [variable: key == "store" || key == "socket" ? "\0" : "?"])
             #expect(failure.key == key)
             #expect(failure.message.contains("from \(variable)"), "\(failure.message)")
@@ -279,7 +279,7 @@ import Testing
         )
     }
 
-    /// A reserve that is larger than a limit would refuse everybody else all there is.
+    /// A reserve that is larger than a limit would leave nothing to other users.
     @Test func aSmallLimitLeavesAPlaceForOthers() throws {
         let limits = try load(file: "limits: {waiters: 10, ties: 1, subscriptions: 16, patterns: 17}").limits
         let quotas = [limits.waiting.quota, limits.tieQuota, limits.subscriptionQuota]

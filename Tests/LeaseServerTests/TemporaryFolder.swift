@@ -2,7 +2,7 @@ import CLinux
 import Glibc
 import Testing
 
-/// A folder for one test; it is gone, with all that is in it, when its owner is.
+/// A folder for one test; it is deleted with all its content when its owner is released.
 final class TemporaryFolder: Sendable {
     let path: String
 
@@ -17,7 +17,7 @@ final class TemporaryFolder: Sendable {
         Self.remove(path)
     }
 
-    /// Makes a file of this text.
+    /// Writes a file with this text.
     func write(_ text: String, to name: String, in folder: String = "") {
         var path = path
         for part in folder.split(separator: "/") {

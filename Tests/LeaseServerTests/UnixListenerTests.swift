@@ -22,14 +22,14 @@ import Testing
         try status(path).st_mode & 0o7777
     }
 
-    /// Whether a client reaches somebody at the path.
+    /// Whether a client can connect at the path.
     private func isReachable(_ path: String) throws -> Bool {
         let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         defer { close(descriptor) }
         return try UnixAddress(path: path).connect(descriptor) == 0
     }
 
-    /// A socket that a process without a lock has bound.
+    /// A socket bound by a process that has no lock.
     private func foreignSocket(_ path: String, listening: Bool) throws -> Int32 {
         let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         try #require(try UnixAddress(path: path).bind(descriptor) == 0)
@@ -211,7 +211,7 @@ import Testing
         #expect(mask != 0o777 & ~0o600, "the process's own is as it was")
     }
 
-    /// Whoever may write to the folder moves the socket away, and puts a link, or another file, in its place.
+    /// A user who may write to the folder moves the socket away and puts a link, or another file, in its place.
     @Test func whatWasPutInTheSocketsPlaceGetsNoOtherMode() throws {
         let precious = folder.path + "/precious"
         close(clinux_open(precious, O_CREAT | O_WRONLY, 0o600))

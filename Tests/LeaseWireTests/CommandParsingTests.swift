@@ -9,13 +9,13 @@ import Testing
         try Command.parse(RESPFrame(arguments: words.map { .bytes(ByteBuffer(string: $0)) }), limits: limits)
     }
 
-    /// The error that a line, as a person types it, is refused with.
+    /// The error that refuses a line, as a person types it.
     private func refusal(_ line: String, limits: ValueLimits = ValueLimits()) throws -> LeaseError {
         let frame = try #require(Parsed(whole: Array((line + "\n").utf8)).frames.first)
         return try #require(throws: LeaseError.self) { try Command.parse(frame, limits: limits) }
     }
 
-    /// What is told of a command is a hundred times as long as its name.
+    /// The description of a command is a hundred times as long as its name.
     @Test(arguments: ["DOCS", "INFO"])
     func asksForSoManyCommandsAtTheMost(subcommand: String) throws {
         func command(_ count: Int) throws(LeaseError) -> Command {
@@ -218,7 +218,7 @@ import Testing
     @Test func limitsCanBeSetLower() throws {
         let limits = ValueLimits(name: 4, label: 3, ttl: try TTL(.seconds(60)))
         #expect(try refusal("ACQUIRE abcde 1s", limits: limits).code == .tooBig)
-        // What was brought in under a higher limit can be named.
+        // Names imported under a higher limit can be used.
         for line in [
             "HOLDER abcde", "RENEW abcde 7 1s", "RELEASE abcde 7", "CHECK abcde 7", "REVOKE abcde", "TIE abcde 7",
             "LEASES PREFIX abcde AFTER abcdef", "SUBSCRIBE abcde", "KEYS REMOVE abcde", "PUT a v IF abcde 7",

@@ -3,7 +3,7 @@ import Testing
 
 @testable import LeaseWire
 
-/// The shapes are those that Redis 7.0 answers for its own commands.
+/// The shapes are those of Redis 7.0's replies for its own commands.
 @Suite struct CommandRepliesTests {
     private func docs(_ names: String...) -> [RESPEntry] {
         CommandTable.reply(to: .docs(names: names)).entries ?? []

@@ -5,7 +5,7 @@ import Testing
 @testable import LeaseWire
 
 @Suite struct CommandTableTests {
-    /// Arity as a client counts it, by hand.
+    /// Arity as a client counts it, written by hand.
     static let arities: [String: Int] = [
         "acquire": -3, "renew": -4, "release": 3, "tie": 3, "check": 3, "holder": 2, "leases": -1, "revoke": -2,
         "token": 1,

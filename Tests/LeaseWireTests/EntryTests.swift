@@ -5,7 +5,7 @@ import Testing
 
 @testable import LeaseWire
 
-/// Entries as words: read strictly, and written so that they read back as the same.
+/// Entries as words: parsed strictly, and written so that they parse to the same entry.
 @Suite struct EntryTests {
     private func imported(_ words: [[UInt8]]) throws -> [StoreEntry] {
         let frame = RESPFrame(arguments: ([Array("IMPORT".utf8)] + words).map { .bytes(ByteBuffer(bytes: $0)) })

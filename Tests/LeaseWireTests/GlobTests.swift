@@ -21,7 +21,7 @@ import Testing
         #expect(redisMatches(Array(pattern.utf8), Array(name.utf8)) == isMatch, "the reference")
     }
 
-    /// What every name that a pattern matches begins with is as long as it can be told without trying.
+    /// The common beginning of all names that a pattern matches, as far as it is known without trying names.
     @Test(arguments: [
         ("deploy/*", "deploy/"), ("*", ""), ("a?b", "a"), ("ab", "ab"), ("a\\*b*", "a*b"), ("[a]b", ""), ("a[", "a"),
         ("", ""),
@@ -51,7 +51,7 @@ import Testing
             let count = Int.random(in: 0...120, using: &generator)
             let chosen = (0..<count).map { _ in pieces.randomElement(using: &generator)! }
             let pattern = Array(chosen.joined())
-            // A name that the pattern matches, and then one that may be a byte off.
+            // A name that the pattern matches, and then one that may differ in one byte.
             var name: [UInt8] = chosen.flatMap { piece -> [UInt8] in
                 switch String(decoding: piece, as: UTF8.self) {
                 case "*": Array(repeating: UInt8(ascii: "b"), count: Int.random(in: 0...5, using: &generator))
@@ -78,7 +78,7 @@ import Testing
         #expect(!GlobMatcher(Glob(all.flatMap { [0x5C, $0] })).matches(all.reversed()))
     }
 
-    /// With trying and going back, each of these stars would multiply the time by the length of the name.
+    /// With backtracking, each of these stars would multiply the time by the length of the name.
     @Test(.timeLimit(.minutes(5)), arguments: [1, 63, 64, 65, 128, 500])
     func manyStarsTakeNoLongerThanFew(stars: Int) {
         let name = [UInt8](repeating: UInt8(ascii: "a"), count: 1024)

@@ -3,7 +3,7 @@ import LeaseWire
 import NIOCore
 import Testing
 
-/// Bytes that are no commands, each with what ends the connection.
+/// Bytes that are not commands, each with the error that ends the connection.
 @Suite struct HostileFramesTests {
     static let corpus: [(input: String, error: String)] = [
         ("*x\r\n", "invalid multibulk length"),
@@ -91,7 +91,7 @@ import Testing
         #expect(fits.count == 64)
         #expect(Parsed(whole: fits, limits: limits).frames.count == 1)
         #expect(Parsed(whole: encoded(first, String(repeating: "b", count: 27)), limits: limits).error != nil)
-        // So do those that are dropped.
+        // Arguments that are dropped count, too.
         #expect(Parsed(whole: encoded(String(repeating: "c", count: 40)), limits: limits).frames.count == 1)
         #expect(Parsed(whole: encoded(String(repeating: "c", count: 40), first), limits: limits).error != nil)
     }

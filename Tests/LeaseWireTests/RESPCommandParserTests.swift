@@ -3,7 +3,7 @@ import NIOCore
 import Testing
 
 @Suite struct RESPCommandParserTests {
-    /// Pipelined commands of every kind, and the frames that they are.
+    /// Pipelined commands of every kind, and the resulting frames.
     static let corpus: [UInt8] =
         encoded("ACQUIRE", "backup", "30s")
         + Array("PING\r\n".utf8)
@@ -80,8 +80,9 @@ import Testing
         #expect(try parser.next(from: &buffer)?.arguments.last == .oversized(length: 5_000_000, limit: 1000))
     }
 
-    /// Arguments that shared the read buffer's storage would make each write to the buffer copy it, and a single byte
-    /// could hold a whole read buffer in memory: so the storage has to stay where it is.
+    /// Arguments of an unfinished frame must not share the read buffer's storage, which has to stay where it is.
+    ///
+    /// Otherwise each write to the buffer would copy it, and a single byte could keep a whole read buffer in memory.
     @Test func argumentsOfAnUnfinishedFrameLetGoOfTheReadBuffer() throws {
         var parser = RESPCommandParser()
         let value = [UInt8](repeating: 0x79, count: 1000)

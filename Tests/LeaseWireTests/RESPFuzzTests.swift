@@ -9,7 +9,7 @@ import Testing
 @Suite struct RESPFuzzTests {
     static let seeds: [UInt64] = Seeds.all(count: 40)
 
-    /// Commands with a few bytes changed, left out, doubled or moved.
+    /// Commands with a few bytes changed, removed, doubled or moved.
     private static func mutated(using random: inout SeededGenerator) -> [UInt8] {
         var bytes: [UInt8] = []
         for _ in 0..<Int.random(in: 1...6, using: &random) {
@@ -52,7 +52,7 @@ import Testing
                 for case .bytes(let argument) in frame.arguments {
                     #expect(argument.readableBytes <= limits.bulk, "seed \(seed), round \(round)")
                 }
-                // Whatever it is, it is understood or refused.
+                // The frame is either understood or refused.
                 _ = try? Command.parse(frame)
             }
         }

@@ -3,7 +3,7 @@ import LeaseWire
 import NIOCore
 import Testing
 
-/// What the server writes, the client reads: in both versions, however it arrives.
+/// The client reads what the server writes: in both versions, however it arrives.
 @Suite struct RoundTripTests {
     static let values: [RESPValue] = [
         .simpleString("OK"),
@@ -27,7 +27,7 @@ import Testing
         return Array(buffer.readableBytesView)
     }
 
-    /// What the client's parser makes of pieces.
+    /// What the client's parser reads from these pieces.
     struct Replies {
         var values: [RESPValue] = []
         var hasFailed = false
@@ -49,7 +49,7 @@ import Testing
         }
     }
 
-    /// What RESP2 makes of a value of RESP3.
+    /// The RESP2 form of a RESP3 value.
     static func degraded(_ value: RESPValue) -> RESPValue {
         switch value {
         case .verbatim(_, let bytes): .bulk(bytes)

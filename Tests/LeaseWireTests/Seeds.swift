@@ -2,7 +2,7 @@
     import Glibc
 #endif
 
-/// Seeds for random tests: new ones in each run, printed with a failure, and `LEASED_SEED` to replay one.
+/// Seeds for random tests: new ones in each run, printed with a failure; `LEASED_SEED` replays one.
 enum Seeds {
     static func all(count: Int) -> [UInt64] {
         if let text = getenv("LEASED_SEED"), let seed = UInt64(String(cString: text)) { return [seed] }

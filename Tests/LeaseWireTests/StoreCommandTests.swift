@@ -9,7 +9,7 @@ import Testing
         try Command.parse(RESPFrame(arguments: words.map { .bytes(ByteBuffer(string: $0)) }), limits: limits)
     }
 
-    /// The error that a line, as a person types it, is refused with, if it is.
+    /// The error that refuses a line, as a person types it, or `nil` if it is accepted.
     private func refusal(_ line: String, limits: ValueLimits = ValueLimits()) throws -> LeaseError? {
         let frame = try #require(Parsed(whole: Array((line + "\n").utf8)).frames.first)
         do throws(LeaseError) {

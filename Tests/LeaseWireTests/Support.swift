@@ -3,7 +3,7 @@ import LeaseWire
 import NIOCore
 import Testing
 
-/// Frames written as text, as a person would read them off the wire.
+/// A frame given as text, as a person would read it off the wire.
 func frame(_ words: String...) -> RESPFrame {
     RESPFrame(arguments: words.map { .bytes(ByteBuffer(string: $0)) })
 }
@@ -21,11 +21,11 @@ func encoded(_ words: String...) -> [UInt8] {
     encoded(words.map { Array($0.utf8) })
 }
 
-/// What a parser makes of bytes that arrive in pieces.
+/// What a parser reads from bytes that arrive in pieces.
 struct Parsed: Equatable {
-    /// The frames that say something.
+    /// The frames with content.
     var frames: [RESPFrame] = []
-    /// How many others there were.
+    /// The number of empty frames.
     var emptyFrames = 0
     var error: ProtocolError?
 

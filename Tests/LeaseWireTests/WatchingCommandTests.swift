@@ -49,7 +49,7 @@ import Testing
 
     @Test func subscriberMaySendNothingElse() throws {
         let may = ["SUBSCRIBE a", "PSUBSCRIBE a", "UNSUBSCRIBE", "PUNSUBSCRIBE", "PING", "PING a", "RESET", "QUIT"]
-        // Whatever else is wrong with it.
+        // Whatever else is wrong with the command.
         let mayNot = [
             "ACQUIRE a 1s", "ACQUIRE a 1ms", "ACQUIRE", "LEASES", "HELLO 3", "INFO", "COMMAND", "CLIENT ID", "GET a",
             "ECHO a",

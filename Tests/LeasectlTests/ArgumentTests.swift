@@ -92,7 +92,7 @@ import Testing
         #expect(JobArguments.shielded(["--user", "--help"]) == ["--user", "--help"])
     }
 
-    /// What a line exits with if it comes to no command, or only to the parser's own, which shows help; else -1.
+    /// The exit code of a line that leads to no command, or only to the parser's own, which shows help; otherwise -1.
     private func refusal(_ line: [String]) -> Int32 {
         do {
             var command = try Leasectl.parseAsRoot(JobArguments.shielded(line))
@@ -247,7 +247,7 @@ import Testing
         #expect(try parse("run", "--try", "--skip-ok", "b", "c").options.notAcquiredStatus == 0)
     }
 
-    /// The table of ``JobArguments`` beside the parser's own description of the subcommands.
+    /// The table of ``JobArguments``, compared with the parser's description of the subcommands.
     @Test func everyOptionWithAValueIsKnown() throws {
         let description = try JSONDecoder().decode(ToolDescription.self, from: Data(Leasectl._dumpHelp().utf8))
         let arguments = description.command.all.flatMap { $0.arguments ?? [] }
@@ -266,7 +266,7 @@ import Testing
             var subcommands: [Command]?
             var arguments: [Argument]?
 
-            /// This one and all below it.
+            /// This command and all below it.
             var all: [Command] { [self] + (subcommands ?? []).flatMap(\.all) }
         }
         struct Argument: Decodable {

@@ -5,7 +5,7 @@ import Testing
 
 @testable import leasectl
 
-/// Random entries of arbitrary bytes.
+/// Random entries with arbitrary bytes.
 private struct EntryMaker {
     var random: SeededGenerator
 
@@ -42,7 +42,7 @@ private func dump(_ entries: [StoreEntry]) -> [UInt8] {
     return bytes + writer.trailer()
 }
 
-/// What a reader makes of bytes that come in pieces of a size.
+/// What a reader reads from bytes that come in pieces of this size.
 private func read(_ bytes: [UInt8], pieces size: Int = .max) throws(Failure) -> [StoreEntry] {
     var reader = DumpReader()
     var entries: [StoreEntry] = []

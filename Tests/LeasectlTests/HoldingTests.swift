@@ -12,7 +12,7 @@ import Testing
     private static let held = Refusal(kind: .held, message: "held")
     private static let loss = Loss.expired("over")
 
-    /// Brings a machine to a phase, as it is reached.
+    /// Brings a machine to a phase.
     private static func machine(in phase: Holding.Phase) -> Holding {
         var machine = Holding()
         switch phase {
@@ -30,7 +30,7 @@ import Testing
 
     private static let hurry = ReleaseResult.failed("a second signal came while the daemon was asked")
 
-    /// Each phase and each event, whole.
+    /// Each phase with each event, completely.
     @Test(
         arguments: [
             (.acquiring, .granted(grant), [.announce(grant)]),

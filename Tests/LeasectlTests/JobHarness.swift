@@ -6,7 +6,7 @@ import Testing
 
 /// Starts real jobs through the trampoline of the built `leasectl`, and waits for them.
 ///
-/// A job writes into files of a folder of its own; the standard streams are those of the tests.
+/// A job writes into files of a temporary folder; it inherits the tests' standard streams.
 struct JobHarness: ~Copyable {
     let folder: String
 
@@ -19,7 +19,7 @@ struct JobHarness: ~Copyable {
         try? FileManager.default.removeItem(atPath: folder)
     }
 
-    /// `leasectl` stands beside the tests' own program.
+    /// The path of `leasectl`, which is beside the tests' program.
     static func leasectl() throws -> String {
         let own = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
         return (own as NSString).deletingLastPathComponent + "/leasectl"
@@ -53,7 +53,7 @@ struct JobHarness: ~Copyable {
         )
     }
 
-    /// A command line of sh, with the folder as its `$1`.
+    /// A command line for sh, with the folder as its `$1`.
     func shell(_ script: String) throws -> JobCommand {
         try #require(JobCommand(["/bin/sh", "-c", script, "sh", folder].map { Array($0.utf8) }))
     }
@@ -79,10 +79,10 @@ struct JobHarness: ~Copyable {
         try read(file).split(separator: "\n").map(String.init)
     }
 
-    /// Makes a file of the folder, and returns its path.
+    /// Makes a file in the folder, and returns its path.
     ///
-    /// A shell writes it: a descriptor of this process could be inherited by a child that another test starts meanwhile,
-    /// and a file that is open for writing cannot be executed.
+    /// A shell writes it: a child that another test starts meanwhile could inherit a descriptor of this process, and a
+    /// file that is open for writing cannot be executed.
     func make(_ file: String, _ line: String, mode: String) throws -> String {
         let path = "\(folder)/\(file)"
         let script = "printf '%s\\n' '\(line)' > '\(path)' && chmod \(mode) '\(path)'"
@@ -90,7 +90,7 @@ struct JobHarness: ~Copyable {
         return path
     }
 
-    /// Makes a pipe with a name, by which a job tells that it is ready.
+    /// Makes a named pipe by which a job reports that it is ready.
     func makeReadyPipe() throws {
         try #require(mkfifo("\(folder)/ready", 0o600) == 0)
     }

@@ -35,7 +35,7 @@ import Testing
     @Test(arguments: [[], [SIGHUP], [SIGHUP, SIGCHLD, SIGPIPE, 40]] as [[Int32]], [[], [SIGTERM, 41]] as [[Int32]])
     func jobStartsWithTheSignalsThatLeasectlHad(ignored: [Int32], blocked: [Int32]) throws {
         let harness = try JobHarness()
-        // No shell, since shells change dispositions of their own.
+        // Not through a shell, since shells change dispositions themselves.
         let copy = ["cp", "/proc/self/status", "\(harness.folder)/status"].map { Array($0.utf8) }
         let command = try #require(JobCommand(copy))
         #expect(try harness.run(command, by: harness.spawner(ignored: ignored, blocked: blocked)) == .exited(0))
@@ -64,7 +64,7 @@ import Testing
         let original = clinux_open("/dev/null", O_RDONLY, 0)
         defer { close(original) }
         let tie = TieDescriptor(owning: try #require(TieDescriptor.copy(of: original)))
-        // How far above depends on what other tests have open; a process of its own is told to stay below 1024.
+        // The exact number depends on what other tests have open; a separate process is told to stay below 1024.
         #expect(tie.number >= 900)
         #expect(fcntl(tie.number, F_GETFD) & FD_CLOEXEC != 0, "nobody else inherits it")
         let number = tie.number
@@ -149,7 +149,7 @@ import Testing
 @Suite struct TrampolineTests {
     @Test func orphanDoesNotBecomeTheJob() throws {
         let harness = try JobHarness()
-        // Its parent is this process, and not the one that it is told to look for.
+        // Its parent is this process, not the one that it is told to expect.
         let script = #""$0" ---job 1 0 0 "" 9 /bin/touch "$1/started" 9>/dev/null; exit $?"#
         let command = try #require(
             JobCommand(["/bin/sh", "-c", script, try JobHarness.leasectl(), harness.folder].map { Array($0.utf8) })

@@ -159,7 +159,7 @@ import Testing
         #expect(throws: Failure.self) { try report.write(to: folder.appending(path: "no/report").path) }
     }
 
-    /// A folder for a report, which is written to a file in it.
+    /// Calls `body` with a folder and a report that is written to a file in it.
     private func withReport(_ body: (_ folder: String, _ report: RunReport) throws -> Void) throws {
         let folder = FileManager.default.temporaryDirectory.appending(path: "report-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)

@@ -29,7 +29,7 @@ private func line(
 
     @Test func zombieIsKnown() throws {
         #expect(try #require(ProcessEntry(stat: line(12, "x", "Z", 7, start: 99))).isZombie)
-        // Its first thread has ended, and another goes on.
+        // Its first thread has ended, and another continues.
         #expect(try !#require(ProcessEntry(stat: line(12, "x", "Z", 7, start: 99, threads: 2))).isZombie)
     }
 
@@ -64,7 +64,7 @@ private func line(
 }
 
 @Suite struct TerminationRoundsTests {
-    /// Processes of a tree below 5, as number, parent and start.
+    /// Processes of a tree below process 5, as number, parent and start.
     private func entries(_ processes: [(Int, Int, Int)]) throws -> [ProcessEntry] {
         try processes.map { process, parent, start in
             try #require(ProcessEntry(stat: line(process, "x", "S", parent, start: start)))
@@ -81,13 +81,13 @@ private func line(
 
     @Test func nobodyIsAskedTwice() throws {
         #expect(try unasked([(6, 5, 1), (7, 6, 1)], after: [(6, 5, 1), (7, 6, 1)]) == [])
-        // Another process by now.
+        // A different process by now.
         #expect(try unasked([(6, 5, 99)], after: [(6, 5, 1)]) == [6])
     }
 
     @Test func whoCleansUpIsLeftAlone() throws {
         #expect(try unasked([(6, 5, 1), (7, 6, 101), (8, 7, 103)], after: [(6, 5, 1)]) == [])
-        // And what was left behind after everybody was asked.
+        // And so is what remains after everybody was asked.
         #expect(try unasked([(8, 5, 103)], after: [(6, 5, 1)]) == [])
     }
 
@@ -102,7 +102,7 @@ private func line(
 }
 
 @Suite struct ProcessTreeTests {
-    /// A job that stands for `leasectl`: its descendants are the tree.
+    /// A job in the place of `leasectl`: its descendants are the tree.
     private static let family = #"""
         sleep 1000 & first=$!
         setsid sh -c 'trap "" TERM; sleep 1000 & echo $$ $! > "$0/inner"; wait; wait; wait' "$1" & second=$!
@@ -121,7 +121,7 @@ private func line(
         #expect(Set(tree.living().map(\.process)) == Set(members))
 
         tree.terminate()
-        // Who ignores TERM stays, and its child, which does so, too; nobody is asked twice.
+        // The process that ignores TERM stays, and so does its child, which ignores it, too; nobody is asked twice.
         let second = members[1]
         while tree.living().contains(where: { $0.process == members[0] }) { sched_yield() }
         #expect(tree.living().contains { $0.process == second })

@@ -9,7 +9,7 @@ import Testing
         BootInstant(nanoseconds: milliseconds * 1_000_000)
     }
 
-    /// What is taken for a repetition, of signals of a kind at these milliseconds.
+    /// Which of the signals of one kind, at these milliseconds, count as repetitions.
     private func repetitions(_ signal: Int32, at milliseconds: Int64...) -> [Bool] {
         var repetitions = SignalRepetitions()
         return milliseconds.map { repetitions.takeRepetition(signal, now: instant($0)) }
@@ -56,7 +56,7 @@ import Testing
         #expect(taken([true, true, true, false, false]) == 4)
     }
 
-    /// A hang-up that was sent to this process alone is no reason to leave out one that is passed on much later.
+    /// A hang-up that was sent to this process only is no reason to drop one that is passed on much later.
     @Test func whatComesLaterIsNoEcho() {
         var echoes = SignalEchoes()
         let first = BootInstant(nanoseconds: 0)

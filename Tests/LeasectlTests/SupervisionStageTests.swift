@@ -7,7 +7,7 @@ import Testing
 private let away = Refusal(kind: .unreachable, message: "away")
 private let revoked = Loss.revoked("by hand")
 
-/// What runs before and after the job, and the times that a lease is left in place.
+/// The programs that run before and after the job, and how long a lease is left in place.
 @Suite struct SupervisionStageTests {
     private func policy(
         atLeast: Duration? = nil,
@@ -25,7 +25,7 @@ private let revoked = Loss.revoked("by hand")
         )
     }
 
-    /// A run whose program of `--on-win` is running as process 6.
+    /// A run whose `--on-win` program is running as process 6.
     private func won(release: SupervisionPolicy.Release = .tree) -> Run {
         var run = Run(policy(release: release))
         #expect(run.handle(.granted) == [.spawn(.onWin)])

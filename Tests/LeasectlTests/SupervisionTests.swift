@@ -5,7 +5,7 @@ import Testing
 
 @testable import leasectl
 
-/// Drives a machine by hand: each call moves the clock by what it is told.
+/// Drives a machine by hand: each call moves the clock by the given time.
 struct Run {
     var machine: Supervision
     var now = BootInstant(nanoseconds: 1_000_000_000)
@@ -312,7 +312,7 @@ private let revoked = Loss.revoked("by hand")
     }
 }
 
-/// Random walks: whatever happens, in whatever order, the promises of the machine hold.
+/// Random walks: the machine keeps its promises whatever happens, in any order.
 @Suite struct SupervisionWalkTests {
     @Test(arguments: 0..<500)
     func promisesHoldOnEveryWay(seed: UInt64) {
@@ -329,7 +329,7 @@ private let revoked = Loss.revoked("by hand")
         )
         var run = Run(policy)
         var actions: [Supervision.Action] = []
-        // What is alive, as the machine's own orders and these events have it.
+        // What is alive, according to the machine's orders and these events.
         var mainLives = false
         var treeMayLive = false
         var isStopped = false

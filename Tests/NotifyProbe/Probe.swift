@@ -27,7 +27,7 @@ enum Probe {
         }
     }
 
-    /// One line for each descriptor, one for the environment that is left.
+    /// One line for each descriptor, and one for the remaining environment.
     private static func listen() throws(SystemdError) {
         for passed in try ListenDescriptors.take() {
             let isCloseOnExec = Glibc.fcntl(passed.descriptor, F_GETFD) & FD_CLOEXEC != 0
@@ -43,7 +43,7 @@ enum Probe {
         print("left", left)
     }
 
-    /// One line for the listeners, one for what came back from the store.
+    /// One line for the listeners, and one for what came back from the store.
     private static func divide() throws(SystemdError) {
         let passed = PassedDescriptors(try ListenDescriptors.take(), storedAs: "tie")
         print("listeners", passed.listeners.map { "\($0.name)=\($0.descriptor)" })

@@ -2,11 +2,12 @@ import Glibc
 import Synchronization
 import SystemdNotify
 
-/// Services that get stuck at a set point.
+/// Services that hang at a given point.
 ///
-/// Each ends itself by `STATUS=end`, so that a test reads what was sent before.
+/// Each ends itself with `STATUS=end`, so a test reads everything that was sent before.
 enum WatchdogScript {
-    /// Answers two pings, keeps the third until two ticks went by without an answer, answers it, and keeps the fourth.
+    /// Answers two pings, holds back the third until two ticks have passed without an answer, answers it, and holds
+    /// back the fourth.
     static func starve() {
         let kept = Mutex<(@Sendable () -> Void)?>(nil)
         let pings = Atomic(0)
@@ -29,7 +30,8 @@ enum WatchdogScript {
         }
     }
 
-    /// Answers no ping, with a commit under way that is within its limit for two ticks and over it at the third.
+    /// Answers no ping, with a commit under way that is within its limit at the first two ticks and over it at the
+    /// third.
     static func slowCommit() {
         let ticks = Atomic(0)
         run {
@@ -46,7 +48,7 @@ enum WatchdogScript {
     private static func run(_ makeFeeder: (Duration) -> WatchdogFeeder) {
         guard let interval = try? Watchdog.interval() else { fatalError("WATCHDOG_USEC is not set") }
         let feeder = makeFeeder(interval)
-        // The process is this one task, and `end()` ends both.
+        // The process consists of this one task, and `end()` ends both.
         Task { await feeder.run() }
         while true { pause() }
     }

@@ -1,5 +1,6 @@
-// A service as small as can be, for the tests of SystemdNotify: what the service manager tells a service stands in its
-// environment, and a test cannot change its own while other tests run. One word says what to do; the answer is on stdout.
+// A minimal service for the tests of SystemdNotify: the service manager tells a service everything through its
+// environment, and a test cannot change its own while other tests run. One word says what to do; the answer is on
+// stdout.
 
 import SystemdNotify
 

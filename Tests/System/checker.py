@@ -1,8 +1,8 @@
-"""Proves of a recorded history that the daemon kept its promises, or says where it did not.
+"""Proves from a recorded history that the daemon kept its promises, or shows where it did not.
 
-Nothing is known of the daemon's inside. A command was decided at some instant between its send and its end. From that
-follow, for each tenure whose grant was answered, instants at which it certainly holds and instants from which on it is
-certainly over, and every reply must agree with them:
+The checker knows nothing of the daemon's inside. A command was decided at some instant between its send and its end. It
+follows, for each tenure whose grant was answered, at which instants it certainly holds and from which instant on it has
+certainly ended. Every reply must agree with these:
 
     send of the grant   its reply                        earliest end                   latest end
          |----------------|================================|------------------------------|----------->
@@ -29,7 +29,7 @@ FOREVER = 1 << 62
 
 @dataclass
 class Tenure:
-    """What the records prove of one tenure: it certainly holds in [reply, earliest_end) and not from latest_end on."""
+    """What the records prove of one tenure: it certainly holds in [reply, earliest_end), and not from latest_end on."""
 
     name: str
     fence: int
@@ -51,7 +51,7 @@ class Tenure:
 
 
 def check(history: History) -> list[str]:
-    """Every promise that the history shows broken, each as one line; nothing if all were kept."""
+    """Every promise that the history shows to be broken, one line each; an empty list if all were kept."""
     return list(Checker(history).violations())
 
 
@@ -100,7 +100,7 @@ class Checker:
         return [o for o in commands[low:high] if o.end >= start]
 
     def _tenures(self) -> dict[tuple[str, int], Tenure]:
-        """Answered grants, with the answered renewals that lead on from them, in the order of tokens."""
+        """Answered grants, with the answered renewals that follow from them, in the order of tokens."""
         tenures: dict[tuple[str, int], Tenure] = {}
         by_token: dict[tuple[str, int], Tenure] = {}
         for o in sorted(
@@ -128,12 +128,12 @@ class Checker:
         return tenures
 
     def _last_deadline(self, instant: int, ttl: int) -> int:
-        """The latest end by time of a tenure that was granted or renewed not after `instant`."""
+        """The latest end by time of a tenure that was granted or renewed at `instant` or before."""
         restart = next((outage.ready for outage in self.outages if outage.ready > instant), None)
         return max(instant + ttl, 0 if restart is None else restart + min(ttl, GRACE))
 
     def _bound(self, tenure: Tenure) -> None:
-        # The latest end first, by time: it says how far to look.
+        # First the latest end by time, which limits the search.
         renewals = [o.end for o in tenure.own if o.verb == "RENEW" and o.reply is None]
         last = max([*(reply for _, reply in tenure.extensions), *renewals])
         over = [self._last_deadline(last, tenure.ttl)]
@@ -143,11 +143,11 @@ class Checker:
         for send, reply in tenure.extensions:
             earliest = max(earliest, send + tenure.ttl)
             outage = next((o for o in self.outages if o.dead > send), None)
-            # An outage while the reply was under way may have used the grace up already.
+            # An outage while the reply was under way may already have used the grace.
             if outage is not None and reply < outage.killed and outage.dead < earliest:
                 earliest = max(earliest, outage.spawned + min(tenure.ttl, GRACE))
         for o in near:
-            # A refused command ended nothing; anything else may have, from its send on.
+            # A refused command ended nothing; any other may have, from its send on.
             if o.verb == "REVOKE" and o.reply != 0:
                 earliest = min(earliest, o.send)
         releases = [o for o in tenure.own if o.verb == "RELEASE" and o.reply != "EXPIRED"]
@@ -167,7 +167,7 @@ class Checker:
     # Promises
 
     def _tokens_rise(self) -> Iterator[str]:
-        """Tokens are issued once, and rise in the order of real time."""
+        """Tokens are issued once, and rise in real time."""
         issued: dict[int, tuple[int, int, Operation]] = {}
         for o in self.operations:
             # A fence that only HOLDER shows was issued by a command whose reply was lost, before HOLDER's reply.
@@ -223,7 +223,7 @@ class Checker:
                 yield f"{tenure}: its newest token was refused: {o}"
 
     def _over_when_it_must_be(self, tenure: Tenure) -> Iterator[str]:
-        """Once a tenure is certainly over, it never shows again; and it never has more left than its TTL."""
+        """A tenure that has certainly ended never appears again; and it never has more time left than its TTL."""
         for o in tenure.own:
             alive = isinstance(o.reply, int) or (o.verb == "RELEASE" and o.reply == "OK")
             if alive and o.send > tenure.latest_end:
@@ -232,7 +232,9 @@ class Checker:
                 yield f"{tenure}: more left than was asked for: {o}"
 
     def _expired_stays_expired(self) -> Iterator[str]:
-        """What was answered EXPIRED never works again, but for the repetition of a renewal whose reply was lost."""
+        """A token that was answered EXPIRED never works again, except for the repetition of a renewal whose reply was
+        lost.
+        """
         expired: dict[tuple[bool, str, int], int] = {}
         for o in self.operations:
             if o.reply == "EXPIRED":
@@ -244,14 +246,14 @@ class Checker:
             )
             if not works or o.request:
                 continue
-            # CHECK takes the fence as long as the tenure lasts; to renew and release, only the newest token is good.
+            # CHECK accepts the fence for as long as the tenure lasts; renewals and releases need the newest token.
             for by_check in {True, o.verb == "CHECK"}:
                 since = expired.get((by_check, o.name, o.token), FOREVER)
                 if since < o.send:
                     yield f"token {o.token} of {o.name} was EXPIRED at {since} and works again: {o}"
 
     def _somebody_asked_for_each_holder(self) -> Iterator[str]:
-        """HOLDER shows only what somebody asked for, and not before."""
+        """HOLDER shows only tenures that somebody asked for, and not before."""
         lost: dict[str, int] = {}
         for o in self.operations:
             if o.verb == "ACQUIRE" and o.reply is None:
@@ -264,7 +266,7 @@ class Checker:
                 yield f"nobody had asked for what {o} shows"
 
     def _conflicts_have_a_cause(self) -> Iterator[str]:
-        """CONFLICT is answered only while somebody may hold the lease: what ended is free."""
+        """CONFLICT is answered only while somebody may hold the lease."""
         for name, commands in self.commands.items():
             possible = [(t.send, t.latest_end) for t in self.tenures_of[name]]
             possible += [

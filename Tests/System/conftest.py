@@ -1,4 +1,4 @@
-"""Fixtures of all system tests. What they stand on is in `harness/`."""
+"""Fixtures of all system tests. They are built on `harness/`."""
 
 import contextlib
 import itertools
@@ -20,14 +20,16 @@ _skipped_for_root: list[str] = []
 
 
 def pytest_configure() -> None:
-    """What these tests start is to die of a signal, also where they themselves were started in the background."""
+    """Processes that these tests start must die of signals, even if the tests themselves were started in the
+    background.
+    """
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for number in (signal.SIGHUP, signal.SIGQUIT):
         signal.signal(number, signal.SIG_DFL)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What cannot run here is skipped with its reason, never silently passed."""
+    """Tests that cannot run here are skipped with a reason, never silently passed."""
     booting = [item for item in items if item.get_closest_marker("machine")]
     if booting and (reason := machines.unavailable()):
         for item in booting:
@@ -54,7 +56,7 @@ MakeDaemon = Callable[..., Daemon]
 
 @pytest.fixture
 def make_daemon(tmp_path: Path) -> Iterator[MakeDaemon]:
-    """Makes daemons, not yet started, each in a folder of its own unless one is named. All are ended afterwards."""
+    """Makes daemons, not yet started, each in a temporary folder unless one is named. All are ended afterwards."""
     made: list[Daemon] = []
 
     def make(folder: Path | None = None, **details: Any) -> Daemon:
@@ -69,13 +71,13 @@ def make_daemon(tmp_path: Path) -> Iterator[MakeDaemon]:
 
 @pytest.fixture
 def daemon(make_daemon: MakeDaemon) -> Daemon:
-    """A running daemon of this test's own, for tests that kill it or look at it from outside."""
+    """A running daemon for this test only, for tests that kill it or inspect it from outside."""
     return make_daemon().start()
 
 
 @pytest.fixture(scope="session")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
-    """One running daemon for all tests that only send commands; each uses names of its own."""
+    """One running daemon for all tests that only send commands; each test uses its own names."""
     daemon = Daemon(tmp_path_factory.mktemp("shared")).start()
     yield daemon
     assert daemon.running(), (
@@ -113,13 +115,13 @@ def name() -> str:
 
 @pytest.fixture(scope="session")
 def staged(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What is installed on each machine."""
+    """The files that are installed on each machine."""
     return machines.stage(tmp_path_factory.mktemp("stage"))
 
 
 @pytest.fixture
 def machine(tmp_path: Path, staged: Path) -> Iterator[Machine]:
-    """A booted machine of this test's own, a real systemd; leased is installed, and nothing of it has been started."""
+    """A booted machine for this test only, with a real systemd; leased is installed, but nothing of it is started."""
     made = Machine(tmp_path / f"m{next(_numbers)}", staged)
     try:
         yield made.boot()

@@ -1,6 +1,6 @@
 """What clients saw of a daemon, as the crash tests record it and `checker` judges it.
 
-All times are CLOCK_BOOTTIME in nanoseconds, read on one machine, so that they can be compared.
+All times are CLOCK_BOOTTIME in nanoseconds, read on one machine, so they can be compared.
 """
 
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ class Operation:
     """One command as its client saw it.
 
     `reply` is the error word, `"OK"`, or an integer (a token; `CHECK`: milliseconds; `REVOKE`: 0 or 1; `HOLDER`: the
-    fence, 0 for null); `None` when the connection was found closed instead, at `end`. A command without a reply was
+    fence, 0 for null); `None` if the connection was found closed instead, at `end`. A command without a reply was
     decided between `send` and `end`, or never.
     """
 
@@ -27,12 +27,12 @@ class Operation:
 
     @property
     def granted(self) -> int:
-        """The token that this command, or the one that it repeats, was given; 0 for none."""
+        """The token that this command, or the one that it repeats, received; 0 for none."""
         return self.reply if self.verb in {"ACQUIRE", "RENEW", "TOKEN"} and isinstance(self.reply, int) else 0
 
     @property
     def attempt(self) -> tuple[str, str, str]:
-        """What repetitions of one command have in common."""
+        """The identity that all repetitions of one command share."""
         return self.verb, self.name, self.request
 
 

@@ -40,7 +40,7 @@ def with_rules(make_daemon: MakeDaemon, folder: Path, text: str) -> Daemon:
 
 
 def reload(daemon: Daemon, folder: Path, text: str) -> None:
-    """Reads another configuration; returns when the daemon has said that it is ready again."""
+    """Reads another configuration; returns once the daemon is ready again."""
     (folder / "leased.yaml").write_text(text)
     assert daemon.notify is not None
     seen = len(daemon.notify.messages)
@@ -49,7 +49,7 @@ def reload(daemon: Daemon, folder: Path, text: str) -> None:
 
 
 def refusal(connection: Connection, *words: object) -> str:
-    """The message of the DENIED that a command is answered with."""
+    """The message of a command's DENIED."""
     connection.send(*words)
     reply = connection.receive()
     assert isinstance(reply, ReplyError) and reply.word == "DENIED", f"{words} was answered {reply!r}"
@@ -119,7 +119,7 @@ def test_a_reload_changes_rights_and_drops_nobody(ruled: Daemon, tmp_path: Path)
         reload(ruled, tmp_path, "access: [deny user 65534 acquire]\n")
         assert other.call("PUT", "team/b", "v") == OK
         refusal(member, "ACQUIRE", "team/c", "1h")
-        # What was granted before is still its holder's.
+        # What was granted before still belongs to its holder.
         token = member.call("RENEW", "team/a", token, "1h")
         assert member.call("RELEASE", "team/a", token) == OK
 
@@ -150,7 +150,7 @@ def test_clients_and_the_shell_say_denied(ruled: Daemon) -> None:
 
 
 def test_a_denied_reply_is_an_error_of_redis_clients(ruled: Daemon) -> None:
-    # A process of its own, since the kernel tells the user of the process that connects.
+    # A separate process, since the kernel reports the user of the process that connects.
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:

@@ -1,4 +1,4 @@
-"""`leasectl backup` of a live store, and `leased --restore`: a whole copy, put back whole, whenever either dies."""
+"""`leasectl backup` of a live store, and `leased --restore`: a whole copy, restored as a whole, even if either dies."""
 
 import os
 import shutil
@@ -33,14 +33,14 @@ KEYS = [entry.key for entry in ENTRIES]
 
 @dataclass
 class Done:
-    """How a command ended."""
+    """The outcome of a command."""
 
     status: int
     said: str
 
 
 def restore(store: Path, backup: Path, *arguments: str, prefix: list[str] | None = None) -> Done:
-    """`leased --restore`, to its end."""
+    """Runs `leased --restore` to its end."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("LEASED_", "NOTIFY_"))}
     command = [*(prefix or []), binaries.path("leased"), "--restore", str(backup), "--store", str(store)]
     ended = subprocess.run(
@@ -50,7 +50,7 @@ def restore(store: Path, backup: Path, *arguments: str, prefix: list[str] | None
 
 
 def restored(store: Path, backup: Path, *arguments: str) -> str:
-    """What a restore says that must succeed."""
+    """The output of a restore that must succeed."""
     done = restore(store, backup, *arguments)
     assert done.status == 0, f"status {done.status}: {done.said}"
     return done.said
@@ -76,7 +76,7 @@ def test_a_store_goes_into_a_backup_and_back_with_every_kind(
         renewed = client.call("RENEW", "held", token, "1h")
         backup = backed_up(daemon, tmp_path / "backup")
         assert stat.S_IMODE(backup.stat().st_mode) == 0o600
-        # What comes later is not in it.
+        # Later changes are not in it.
         client.call("PUT", "empty", "changed")
         client.call("PUT", "later", "x")
         all_keys = ranged(client, 0, 0)
@@ -128,7 +128,7 @@ def test_the_daemon_serves_while_it_is_copied_and_the_copy_is_of_one_instant(
                 count = 0
                 while not ended.is_set():
                     count += 1
-                    # Two keys that change in one commit: no instant has them apart.
+                    # Two keys that change in one commit: at no instant do they differ.
                     load(client, [Entry(b"left", b"%d" % count), Entry(b"right", b"%d" % count)])
         except Exception as error:  # noqa: BLE001
             failures.append(error)
@@ -165,7 +165,7 @@ def test_a_backup_is_no_store_until_it_is_restored(make_daemon: MakeDaemon, daem
     refused = make_daemon(store=backup)
     assert_refused(refused, str(backup), "--restore", statuses=(EX_DATAERR,))
     assert backup.read_bytes() == before
-    # In the store's own place, as an administrator may have put it.
+    # In place of the store, where an administrator may have put it.
     daemon.stop()
     shutil.copy(backup, daemon.store)
     assert_refused(daemon, "--restore", statuses=(EX_DATAERR,))
@@ -208,7 +208,7 @@ def test_the_store_that_was_there_is_kept(
 def test_tokens_ahead_of_the_wall_clock_need_a_minimum(make_daemon: MakeDaemon, daemon: Daemon, tmp_path: Path) -> None:
     ahead = int(time.time() * 1e6) + 10**12
     with daemon.connect() as client:
-        # An import brings tokens of another clock.
+        # An import brings tokens from another clock.
         assert client.call("IMPORT", "KEY", "k", "LEASE", ahead, 1) == OK
         backup = backed_up(daemon, tmp_path / "backup")
     daemon.stop()
@@ -325,7 +325,7 @@ def test_what_root_restores_belongs_to_the_daemons_user(daemon: Daemon, tmp_path
 def test_a_restore_that_is_killed_leaves_the_old_store_or_the_new_one(
     make_daemon: MakeDaemon, daemon: Daemon, tmp_path: Path, call: str
 ) -> None:
-    """SIGKILL at the N-th system call of a kind, for every N that comes up (of many, some)."""
+    """SIGKILL at the N-th system call of a kind, for every N that occurs (if there are many, for some)."""
     with daemon.connect() as client:
         client.call("PUT", "which", "new")
         backup = backed_up(daemon, tmp_path / "backup")

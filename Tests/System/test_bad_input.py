@@ -1,4 +1,4 @@
-"""Bad input gets the error words of the contract, changes nothing, and the connection lives on."""
+"""Bad input gets the error words of the contract, changes nothing, and keeps the connection open."""
 
 import pytest
 
@@ -25,7 +25,7 @@ NOT_DURATIONS = [
     "∞",
     "1,5s",
 ]
-#: `s ms h d m`, the bounds included.
+#: `s ms h d m`, including the bounds.
 TTLS = {
     "1s": 1_000, "1000ms": 1_000, "1500ms": 1_500, "1m30s": 90_000, "1h": 3_600_000, "1d": DAY_MS, "366d": 366 * DAY_MS,
     "1d2h3m4s5ms": 93_784_005, "0m1s": 1_000, "31622400000ms": 366 * DAY_MS,

@@ -26,7 +26,7 @@ def bound(judge: Connection, name: str) -> bool:
 
 
 def still_held(judge: Connection, name: str, fence: int) -> bool:
-    """Whether the tenure goes on, after all that the daemon has seen up to now."""
+    """Whether the tenure continues after everything that the daemon has seen so far."""
     for _ in range(3):
         judge.call("PING")
     held = judge.holder(name)

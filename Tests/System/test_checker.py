@@ -1,4 +1,4 @@
-"""The checker accepts right histories and rejects wrong ones: a checker that accepts everything proves nothing."""
+"""The checker accepts correct histories and rejects wrong ones: a checker that accepts everything proves nothing."""
 
 import dataclasses
 import random
@@ -46,7 +46,7 @@ def duplicate_token(history: History, source: random.Random) -> History:
 
 
 def freshly_granted(history: History, source: random.Random) -> Operation:
-    """A grant whose holder next checks it, successfully, soon: nothing ended it meanwhile."""
+    """A grant whose holder soon checks it with success: nothing ended it in between."""
     found = []
     for grant in history.operations:
         if grant.verb == "ACQUIRE" and grant.granted:

@@ -1,4 +1,4 @@
-"""Wall clock steps, pauses, restarts and reboots: deadlines are on the boot clock, and no clock gives a lease away."""
+"""Wall clock steps, pauses, restarts and reboots: deadlines are on the boot clock, and no clock ends a lease early."""
 
 import signal
 import time
@@ -20,7 +20,7 @@ def wall(tmp_path: Path) -> WallClock:
 
 
 def assert_ends_on_time(client: Connection, name: str, sent: float, answered: float, ttl: float) -> None:
-    """The lease ends `ttl` after it was granted, somewhere between the send and the reply: neither early nor late."""
+    """The lease ends `ttl` after its grant, which was between the send and the reply: neither early nor late."""
     while client.call("HOLDER", name) is not None:
         assert now() < answered + ttl + 15, "late"
         time.sleep(0.005)

@@ -25,7 +25,8 @@ def test_acquire_answers_a_token_of_wall_clock_microseconds(client: Connection, 
     before = time.time_ns() // 1000
     token = client.call("ACQUIRE", name, "30s")
     assert is_token(token)
-    # max(last issued + 1, wall clock in µs): nothing here runs ahead of the wall for longer than a burst of commands.
+    # max(last issued + 1, wall clock in µs): nothing here runs ahead of the wall clock for longer than a burst of
+    # commands.
     assert before <= token <= time.time_ns() // 1000 + 1_000_000
 
 

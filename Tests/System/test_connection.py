@@ -118,7 +118,7 @@ def test_reset_returns_to_resp2(shared: Daemon, name: str) -> None:
 
 def test_quit_answers_and_closes(shared: Daemon, protocol: int) -> None:
     with shared.connect(protocol) as client:
-        # At once: a command that is sent behind an answered QUIT finds nobody.
+        # At once: a command sent after an answered QUIT reaches nobody.
         client.send_raw(encode("PING") + encode("QUIT") + encode("PING"))
         assert client.receive() == Simple("PONG")
         assert client.receive() == OK

@@ -1,7 +1,7 @@
-"""What a command costs, in calls and not in time: syncs, system calls, allocations. A figure that rises has a reason.
+"""The cost of a command, in calls and not in time: syncs, system calls, allocations. A figure that rises has a reason.
 
-The bounds on allocations are those of a debug build, with a fifth to spare; a release needs fewer. A test that is held
-up for a second finds the journal folded meanwhile, which costs a few calls, too.
+The bounds on allocations are for a debug build, with a margin of a fifth; a release needs fewer. If a test is delayed
+for a second, the journal is folded meanwhile, which also costs a few calls.
 """
 
 import signal
@@ -31,7 +31,7 @@ def counted(make_daemon: MakeDaemon, counter: Counter) -> Daemon:
 
 @pytest.fixture
 def cost(counter: Counter) -> Measure:
-    """What the daemon does for some work, once it has done the like before."""
+    """What the daemon does for some work, after the same work has been done once."""
 
     def measure(work: Callable[[], None]) -> Count:
         work()
@@ -123,11 +123,11 @@ def test_a_pipeline_shares_syncs_answers_and_reads(counted: Daemon, cost: Measur
 
 
 def test_an_idle_daemon_sleeps(counted: Daemon, counter: Counter) -> None:
-    # A store that is there is looked at before it is opened.
+    # An existing store is inspected before it is opened.
     counted.restart()
     with counted.connect() as client:
         cycles(client, 10)
-        # A list, which is read on a thread of its own, leaves nobody behind that wakes.
+        # After a list, which is read on a separate thread, no thread remains that wakes up.
         client.call("LEASES")
 
         def is_folded() -> bool:
@@ -135,7 +135,7 @@ def test_an_idle_daemon_sleeps(counted: Daemon, counter: Counter) -> None:
             return "store_journal_backlog:0\r\n" in info
 
         eventually(is_folded, 20, "the end of the folding")
-    # What is left to do is done: the end of that connection, and a status that was told too recently.
+    # The remaining work is done: the end of that connection, and a status that was held back as too frequent.
     pass_instant(now() + 2)
     before = counter.now()
     pass_instant(now() + 3)

@@ -1,4 +1,4 @@
-"""SIGKILL at random moments under load: what was answered holds, whatever the moment was.
+"""SIGKILL at random moments under load: what was answered holds, whatever the moment.
 
 The checker knows nothing of the daemon; it judges what the clients saw. `LEASED_SEED` replays a plan (what each client
 sends, when the daemon is killed), `LEASED_CRASH_ROUNDS` sets the number of deaths on one store.
@@ -37,12 +37,12 @@ def test_what_was_answered_holds_over_sigkill(daemon: Daemon) -> None:
     with Load(daemon, chosen) as load:
         for _ in range(rounds("LEASED_CRASH_ROUNDS", 30)):
             threading.Event().wait(source.uniform(0.02, 0.5))  # a random moment is what is tested
-            # Now and then it is away for longer than the shorter TTLs.
+            # Sometimes it is away for longer than the shorter TTLs.
             down = source.uniform(0.9, 1.6) if source.random() < 0.2 else 0.0
             load.while_down(lambda down=down: history.outages.append(kill_and_start(daemon, down)))  # type: ignore[misc]
     history.operations = load.operations()
 
-    # At the end each lease is asked for once more, by a client that was not there.
+    # At the end a new client asks for each lease once more.
     judge = LoadClient(99, daemon, source, threading.Event(), threading.Event())
     judge._connection = daemon.connect()
     for name in LEASES:
@@ -66,7 +66,7 @@ def test_what_was_answered_holds_over_sigkill(daemon: Daemon) -> None:
 
 
 def test_each_answered_grant_of_a_burst_is_there_after_sigkill(daemon: Daemon, name: str) -> None:
-    """Group commit: many grants in one turn, the daemon killed as soon as the first reply is seen."""
+    """Group commit: many grants in one turn; the daemon is killed as soon as the first reply is seen."""
     for turn in range(10):
         with daemon.connect() as client:
             client.send_raw(b"".join(encode("ACQUIRE", f"{name}/{turn}/{i}", "1h") for i in range(500)))

@@ -1,4 +1,4 @@
-"""Failing syncs, full disks, lost power, and files that are not what they should be."""
+"""Failing syncs, full disks, power losses, and files that are not what they should be."""
 
 import contextlib
 import os
@@ -18,7 +18,7 @@ EX_CANTCREAT, EX_IOERR = 73, 74
 
 
 def acquire_until_cut(daemon: Daemon, prefix: str, most: int) -> dict[str, int]:
-    """Acquires leases one after the other until the connection is closed; what was answered."""
+    """Acquires leases one after the other until the connection is closed; returns what was answered."""
     answered: dict[str, int] = {}
     with contextlib.suppress(ClosedError, BrokenPipeError, ConnectionError), daemon.connect() as client:
         for i in range(most):
@@ -85,7 +85,7 @@ def test_whichever_sync_fails_what_was_answered_holds(make_daemon: MakeDaemon, n
 def test_a_death_while_the_store_is_made_leaves_nothing_in_the_way(
     make_daemon: MakeDaemon, name: str, call: str
 ) -> None:
-    """Killed at one system call after the other during the very first start; each time the next start must succeed."""
+    """Killed at each of the system calls of the very first start; each time the next start must succeed."""
     for nth in range(1, 40):
         fault = ["-e", f"trace={call}", "-e", f"inject={call}:signal=KILL:when={nth}"]
         daemon = make_daemon(prefix=["strace", "-f", "-qq", "-o", "/dev/null", *fault])
@@ -112,7 +112,7 @@ def test_a_death_while_the_store_is_made_leaves_nothing_in_the_way(
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[tuple[MountNamespace, Path]]:
-    """A small disk of its own."""
+    """A small disk for one test."""
     folder = tmp_path / "disk"
     folder.mkdir()
     with MountNamespace('mount -t tmpfs -o size=4m,mode=755 tmpfs "$DISK"', {"DISK": str(folder)}) as namespace:
@@ -203,7 +203,7 @@ def test_all_of_a_batch_is_refused_on_a_full_disk(
 # Lost power
 
 
-# Before, while and after the log is given its length.
+# Before, during and after the WAL gets its length.
 @pytest.mark.root
 @pytest.mark.parametrize("count", [50, 110, 250])
 def test_what_was_answered_survives_lost_power(make_daemon: MakeDaemon, tmp_path: Path, name: str, count: int) -> None:
@@ -221,7 +221,7 @@ def test_what_was_answered_survives_lost_power(make_daemon: MakeDaemon, tmp_path
         answered |= acquire_until_cut(daemon, name, count)
         cut_power(namespace.path(folder))
         with contextlib.suppress(ClosedError, BrokenPipeError, ConnectionError), daemon.connect() as client:
-            # A write that failed before the sync is IOERR, a sync that failed is no answer.
+            # A write that fails before the sync is IOERR; a sync that fails gets no answer.
             assert client.error("ACQUIRE", f"{name}/after", "1h") == "IOERR", "no promise on a disk without power"
         if daemon.running():
             daemon.kill()
@@ -264,7 +264,7 @@ def test_a_damaged_file_is_refused_and_left_alone(make_daemon: MakeDaemon, name:
 @pytest.mark.parametrize("nth", [1, 2, 4, 5, 9, 17, 33])
 @pytest.mark.parametrize("until", ["", "+"], ids=["once", "from then on"])
 def test_a_page_that_cannot_be_read_is_no_damage(make_daemon: MakeDaemon, name: str, nth: int, until: str) -> None:
-    """systemd tries again: the disk may give it, and the file is whole."""
+    """systemd tries again: the disk may deliver the page then, and the file is whole."""
     daemon = make_daemon().start()
     with daemon.connect() as client:
         for i in range(300):

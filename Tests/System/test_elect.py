@@ -24,7 +24,7 @@ from harness.waiting import await_waiters, free
 
 SHORT = ["--ttl", "6s", "--grace", "1s"]
 
-#: The leader's work: it says at each moment under which fence it leads.
+#: The leader's work: it repeatedly writes the fence under which it leads.
 LEADER = """
 import os, sys, time
 log = os.open(sys.argv[1], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
@@ -49,7 +49,7 @@ def judge(daemon: Daemon) -> Iterator[Connection]:
 
 @dataclass
 class Candidates:
-    """Candidates of one election, and the log that their jobs write."""
+    """The candidates of one election, and the log that their jobs write."""
 
     ctl: Ctl
     name: str
@@ -69,7 +69,7 @@ class Candidates:
         )  # fmt: skip
 
     def lines(self) -> list[tuple[int, int, int, str]]:
-        """(fence, pid, instant, candidate) of each moment of leading."""
+        """(fence, pid, instant, candidate) for each line of a leader."""
         text = self.log.read_text()
         return [
             (int(fence), int(pid), int(at), who)
@@ -77,7 +77,7 @@ class Candidates:
         ]
 
     def leader(self, beyond: int = 0, within: float = 20.0) -> tuple[int, int, int, str]:
-        """Waits for a leader whose fence is above `beyond`; its first moment."""
+        """Waits for a leader whose fence is above `beyond`; returns its first line."""
         tail = self.log.open()
         with tail:
             tail.seek(max(0, self.log.stat().st_size - 200))
@@ -115,7 +115,7 @@ def candidates(ctl: Ctl, tmp_path: Path, name: str) -> Iterator[Candidates]:
 
 
 def assert_never_two(lines: list[tuple[int, int, int, str]]) -> int:
-    """The intervals of the fences do not overlap, in their order; how many leaders there were."""
+    """The intervals of the fences are in order and do not overlap; returns the number of leaders."""
     intervals: dict[int, list[int]] = {}
     leaders: dict[int, set[tuple[int, str]]] = {}
     for fence, pid, at, who in lines:
@@ -148,10 +148,10 @@ def test_a_hundred_leaders_are_killed_and_never_two_lead(candidates: Candidates,
     took, fence = [], 0
     for _ in range(rounds("LEASED_ELECT_ROUNDS", 100)):
         fence, job, _, leading = candidates.leader(beyond=fence)
-        # Its successors wait: only then is the hand-over what is measured.
+        # Its successors already wait: only then is the hand-over what is measured.
         eventually(lambda: (judge.holder(name) or {"waiters": 0})["waiters"] == 2, 20, "two who wait")
         if source.random() < 0.3:
-            # Now and then it is the job that is killed first; leasectl then resigns.
+            # Sometimes the job is killed first; leasectl then resigns.
             os.kill(job, signal.SIGKILL)
         candidates.running[leading].kill()
         candidates.running[leading].wait()
@@ -164,7 +164,7 @@ def test_a_hundred_leaders_are_killed_and_never_two_lead(candidates: Candidates,
     candidates.stop()
     leaders = assert_never_two(candidates.lines())
     assert leaders > rounds("LEASED_ELECT_ROUNDS", 100)
-    # The start of an interpreter is in these numbers, too.
+    # These numbers include the start of an interpreter.
     assert statistics.median(took) < 0.25, took
 
 
@@ -262,7 +262,7 @@ def test_a_leader_that_crashes_in_a_loop_hands_over(ctl: Ctl, judge: Connection,
 
 def test_a_failed_job_waits_for_the_backoff(ctl: Ctl, tmp_path: Path, name: str) -> None:
     log = tmp_path / "starts"
-    # Only a job that was started counts; when is the test's to tell.
+    # Only a job that was started counts; the test decides when that is.
     script = f"echo started >>{log}; exit 1"
     process = ctl.spawn("elect", "--backoff", "1s", *SHORT, name, "sh", "-c", script, stdout=None, stderr=None)
     eventually(lambda: log.exists() and len(log.read_text().split()) >= 1, 10, "the first start")
@@ -274,7 +274,7 @@ def test_a_failed_job_waits_for_the_backoff(ctl: Ctl, tmp_path: Path, name: str)
 
 
 def hook(folder: Path, name: str) -> Path:
-    """An executable with a blank in its name that notes its runs."""
+    """An executable with a blank in its name that records its runs."""
     folder.mkdir(exist_ok=True)
     path = folder / f"{name} hook"
     path.write_text(f'#!/bin/sh\necho "{name} $# $LEASE_NAME $LEASE_TOKEN" >>"$(dirname "$0")/hooks"\n')
@@ -340,7 +340,7 @@ def test_a_candidate_leaves_the_queue_at_a_signal(ctl: Ctl, judge: Connection, n
 
 
 def test_an_election_outlives_the_daemon(candidates: Candidates, daemon: Daemon, name: str) -> None:
-    """The leader leads on; the candidates wait again."""
+    """The leader continues to lead; the candidates wait again."""
     candidates.start("one")
     fence, job, _, _ = candidates.leader()
     candidates.start("two")

@@ -1,4 +1,4 @@
-"""The programs of `elect --on-win` and `--on-lose`, and how terms follow one another."""
+"""The programs of `elect --on-win` and `--on-lose`, and the order of terms."""
 
 import signal
 from pathlib import Path
@@ -16,7 +16,7 @@ def ctl(daemon: Daemon) -> Ctl:
 
 
 def program(path: Path, body: str) -> str:
-    """A script that can be executed, with a line in the file `said` beside it for each `say`."""
+    """An executable script, which appends a line to the file `said` beside it for each `say`."""
     path.write_text(f'#!/bin/sh\nsay() {{ echo "$*" >>{path.parent}/said; }}\n{body}\n')
     path.chmod(0o755)
     return str(path)
@@ -28,7 +28,7 @@ def said(folder: Path) -> list[str]:
 
 
 def held_by(daemon: Daemon, name: str) -> int:
-    """The fence of the lease, 0 if it is free."""
+    """The fence of the lease; 0 if it is free."""
     with daemon.connect() as client:
         held = client.holder(name)
         return 0 if held is None else int(held["fence"])
@@ -106,7 +106,7 @@ def test_a_candidate_that_led_waits_for_a_daemon_that_is_away(
     eventually(lambda: said(tmp_path), 20, "the first term")
     eventually(lambda: held_by(daemon, name) == 0, 10, "the resignation")
     daemon.kill()
-    # The next attempt meets no daemon; it says so, and goes on.
+    # The next attempt finds no daemon; it says so, and continues.
     assert process.stderr is not None
     assert process.stderr.readline()
     assert process.poll() is None
@@ -116,7 +116,7 @@ def test_a_candidate_that_led_waits_for_a_daemon_that_is_away(
 
 
 def test_a_stop_that_is_delivered_twice_lets_on_lose_end(ctl: Ctl, tmp_path: Path, name: str) -> None:
-    """As timeout(1) delivers it; what is done about the first takes longer than the second is on its way."""
+    """As timeout(1) delivers it: the reaction to the first signal takes longer than the second needs to arrive."""
     lose = program(tmp_path / "lose", "sleep 0.05; say lost")
     for count in range(1, 9):
         job = Job(tmp_path)
@@ -131,7 +131,7 @@ def test_a_stop_that_is_delivered_twice_lets_on_lose_end(ctl: Ctl, tmp_path: Pat
 def test_a_leader_goes_on_campaigning_whatever_it_does_without_a_daemon(
     daemon: Daemon, tmp_path: Path, name: str
 ) -> None:
-    """`--if-unreachable` is about the start; a daemon that has granted is waited for."""
+    """`--if-unreachable` applies to the start only; a daemon that has granted before is waited for."""
     ctl = Ctl(daemon)
     command = program(
         tmp_path / "command",
@@ -141,7 +141,7 @@ def test_a_leader_goes_on_campaigning_whatever_it_does_without_a_daemon(
     eventually(lambda: len(said(tmp_path)) == 1, 10, "the first term")
     daemon.kill()
     (tmp_path / "go").touch()
-    # It says that it meets no daemon, and goes on.
+    # It says that it finds no daemon, and continues.
     assert process.stderr is not None
     assert process.stderr.readline()
     daemon.start()

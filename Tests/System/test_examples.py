@@ -1,4 +1,4 @@
-"""The examples: each runs by its one command, and what is there to be copied does right when something goes wrong."""
+"""The examples: each runs with its one command, and the code to copy behaves correctly when something goes wrong."""
 
 import contextlib
 import importlib.util
@@ -89,7 +89,7 @@ def test_an_example_runs_by_one_command_and_leaves_nothing_behind(name: str, tmp
 
 
 class Program:
-    """A program of an example that runs beside the test. What it says, it says line by line."""
+    """A program of an example that runs beside the test. Its output is read line by line."""
 
     def __init__(self, folder: Path, command: list[str | Path], **details: Any) -> None:
         self._said = folder / f"said-{len(list(folder.glob('said-*')))}"
@@ -102,7 +102,7 @@ class Program:
         return self._said.read_text(errors="replace")
 
     def says(self, text: str, times: int = 1) -> None:
-        """Waits until it has said so, so many times in all."""
+        """Waits until it has written this, this many times in all."""
         eventually(lambda: self.said().count(text) >= times or self.process.poll() is not None, WITHIN, text)
         assert self.said().count(text) >= times, f"it ended with {self.process.poll()} and said:\n{self.said()}"
 
@@ -113,7 +113,7 @@ class Program:
         return self.process.wait(WITHIN)
 
     def fences(self) -> list[int]:
-        """The fences that it has named, in their order."""
+        """The fences in its output, in order."""
         return [int(fence) for fence in re.findall(r"fence[ =](\d{10,})", self.said())]
 
 
@@ -127,7 +127,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
     def begin(daemon: Daemon | Path, *command: str | Path, **variables: object) -> Program:
         path = daemon.socket if isinstance(daemon, Daemon) else daemon
-        # A temporary file of a program that is killed stays with the test.
+        # The temporary files of a killed program stay in the test's folder.
         known = environment(LEASED_SOCKET=path, TMPDIR=tmp_path, **variables)
         started.append(Program(tmp_path, list(command), env=known))
         return started[-1]
@@ -138,7 +138,8 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 
 class LossyPath:
-    """A socket that leads to the daemon, and cuts the connection in place of a reply, once for each `lose`."""
+    """A socket that leads to the daemon, and closes the connection instead of passing on a reply, once for each `lose`.
+    """
 
     def __init__(self, daemon: Daemon, path: Path) -> None:
         self.path, self._daemon = path, daemon
@@ -175,7 +176,7 @@ class LossyPath:
             back.start()
             with contextlib.suppress(OSError):
                 while data := client.recv(1 << 16):
-                    # Each client here sends a command, reads its reply, and sends the next.
+                    # Each client here sends a command, reads its reply, and then sends the next.
                     if self._lost and self._lost[0] in data:
                         self._lost.pop(0)
                         cut.set()
@@ -185,7 +186,7 @@ class LossyPath:
 
 
 def fence(client: Connection, name: str) -> int:
-    """The fence of a lease, when it is held."""
+    """The fence of a lease that is held."""
     holder = eventually(lambda: client.holder(name) or {}, WITHIN, f"a holder of {name}")
     return int(holder["fence"])
 
@@ -226,7 +227,7 @@ def test_python_leader_that_is_killed_is_followed_at_once(daemon: Daemon, start:
         second = start(daemon, *leader())
         await_waiters(client, "shop", 1)
         first.signal(signal.SIGKILL)
-        # The lease would have gone on for an hour.
+        # The lease would have lasted for an hour.
         second.says("leading under")
 
 
@@ -419,7 +420,7 @@ def test_fenced_table_refuses_a_stale_writer_also_in_rows_that_nobody_has_touche
     with pytest.raises(stores.StaleFenceError):
         table.write("a", "late", 7)
     assert [table.read(name) for name in "abc"] == ["two", "three", None]
-    # Another lease's fences are its own.
+    # Another lease has separate fences.
     third = stores.FencedTable(tmp_path / "db", "cleaning")
     third.write("d", "four", 1)
     for each in (table, other, third):
@@ -622,7 +623,7 @@ def test_cron_and_the_timer_never_overlap(machine: Machine) -> None:
     log = machine.path("/tmp/log")
     (line,) = re.findall(r"^(?:[\d*]+ ){5} (\S.*)$", (EXAMPLES / "cron" / "crontab").read_text(), re.MULTILINE)
     (path,) = re.findall(r"^PATH=(.*)$", (EXAMPLES / "cron" / "crontab").read_text(), re.MULTILINE)
-    # As cron runs it.
+    # With cron's environment.
     cron = ("env", "--ignore-environment", f"PATH={path}", "HOME=/root", "SHELL=/bin/sh", "/bin/sh", "-c", line)
 
     first, second = (machine.spawn(*cron) for _ in range(2))
@@ -630,7 +631,7 @@ def test_cron_and_the_timer_never_overlap(machine: Machine) -> None:
     eventually(lambda: None in (first.poll(), second.poll()) and {0} & {first.poll(), second.poll()}, WITHIN, "a skip")
     assert log.read_text() == "begins\n"
 
-    # The timer is due each second, in place of each night.
+    # The timer is due each second instead of each night.
     for unit in ("nightly.service", "nightly.timer"):
         machine.write(f"/etc/systemd/system/{unit}", (EXAMPLES / "cron" / unit).read_text())
     machine.drop_in("nightly.timer", "[Timer]\nOnCalendar=\nOnCalendar=*:*:*\nRandomizedDelaySec=0\nAccuracySec=1ms\n")

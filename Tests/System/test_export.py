@@ -1,4 +1,5 @@
-"""`EXPORT` and `IMPORT`: the entry on the wire, all or nothing, leases and tokens, and the way between two daemons."""
+"""`EXPORT` and `IMPORT`: the entry on the wire, all or nothing, leases and tokens, and transfers between two daemons.
+"""
 
 import os
 import random
@@ -223,7 +224,7 @@ def test_an_imported_lease_is_held(client: Connection, name: str) -> None:
 
 
 def test_an_imported_lease_ends_at_its_time(client: Connection, name: str) -> None:
-    """It is told by the wall clock, and ends on the clock of all deadlines."""
+    """Its end is given on the wall clock, and kept on the clock of all deadlines."""
     token = client.call("TOKEN")
     before = now()
     load(client, [Entry(name.encode(), lease=EntryLease(token, wall_ms() + 1_200))])

@@ -1,4 +1,4 @@
-"""`leasectl hold`: the lease of a systemd unit, by time alone."""
+"""`leasectl hold`: the lease of a systemd unit, held only by time."""
 
 import re
 import signal
@@ -30,7 +30,7 @@ def judge(daemon: Daemon) -> Iterator[Connection]:
 
 @pytest.fixture
 def listener(ctl: Ctl, tmp_path: Path) -> Iterator[NotifyListener]:
-    """What a service manager hears of `hold`."""
+    """Receives what `hold` tells its service manager."""
     made = NotifyListener(tmp_path / "notify")
     ctl.environment = {"NOTIFY_SOCKET": str(made.path)}
     yield made
@@ -66,7 +66,7 @@ def test_each_signal_ends_the_wait(ctl: Ctl, judge: Connection, name: str, short
 
 
 def test_a_signal_as_soon_as_others_see_it_held_releases(ctl: Ctl, judge: Connection, name: str) -> None:
-    """Held for all the world, and not heard of yet by the holder: some milliseconds."""
+    """For some milliseconds others see the lease held, but the holder does not know yet."""
     for _ in range(8):
         process = ctl.spawn("hold", name, start_new_session=True)
         while judge.call("HOLDER", name) is None:
@@ -146,7 +146,7 @@ def test_it_exits_76_a_grace_before_the_deadline_if_it_cannot_renew(
     ctl: Ctl, daemon: Daemon, judge: Connection, name: str
 ) -> None:
     process = ctl.spawn("hold", *SHORT, name)
-    # Only a renewal says that it knows of its grant.
+    # Only a renewal shows that it knows of its grant.
     eventually(lambda: holds(judge, name)["renewals"], 10, "a renewal")
     daemon.pause()
     stopped = now()

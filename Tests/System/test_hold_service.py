@@ -1,4 +1,4 @@
-"""`leasectl hold --notify` as the body of a service: ready when it holds, 76 before another can."""
+"""`leasectl hold --notify` as the main process of a service: ready once it holds, and 76 before another can hold."""
 
 import signal
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Hostile and dying clients: refused politely or cut off, in bounded memory, and nobody else notices."""
+"""Hostile and dying clients: refused politely or cut off, in bounded memory, without effect on others."""
 
 import contextlib
 import os
@@ -21,7 +21,7 @@ INLINE_LIMIT = 64 * 1024
 
 
 def assert_protocol_error(shared: Daemon, sent: bytes) -> None:
-    """Exactly one `-ERR Protocol error: …`, then the end; and the daemon is well."""
+    """Exactly one `-ERR Protocol error: …`, then the end; and the daemon still works."""
     with shared.connect() as client:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             client.send_raw(sent)
@@ -192,7 +192,7 @@ def test_connect_and_close_storms_leak_nothing(daemon: Daemon) -> None:
 
         def storm() -> None:
             for i in range(500):
-                # A storm may fill the listener's backlog; a refused connect is part of it.
+                # A storm may fill the listener's backlog, so a refused connect is expected.
                 with contextlib.suppress(BlockingIOError), daemon.connect() as client:
                     if i % 3 == 1:
                         client.send("PING")
@@ -222,7 +222,7 @@ def test_a_client_that_dies_with_a_reply_under_way_harms_nobody(daemon: Daemon, 
 
 @contextlib.contextmanager
 def many_descriptors(count: int) -> Iterator[None]:
-    """Lets this process open `count` descriptors."""
+    """Allows this process to open `count` descriptors."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(max(count, soft), hard), hard))
     try:
@@ -240,7 +240,7 @@ def test_a_users_connections_are_limited_and_administrators_still_get_in(daemon:
         opened.enter_context(many_descriptors(most + 200))
         first = opened.enter_context(ConnectionAs(str(daemon.socket)))
         assert first.call("PING") == Simple("PONG")
-        # The peer credential is that of the thread that connects: the effective user is enough.
+        # The peer credentials are those of the thread that connects, so its effective user suffices.
         os.setresuid(-1, STRANGER, -1)
         try:
             for number in range(most):

@@ -1,4 +1,4 @@
-"""What `make install` lays out under any prefix, and how it is removed: places, links, man pages."""
+"""The files of `make install` under any prefix, and their removal: places, links, man pages."""
 
 import gzip
 import os
@@ -16,7 +16,7 @@ PREFIX = "/opt/some"
 
 
 def stage(destination: Path) -> Path:
-    """What is installed, with its prefix as a folder."""
+    """The installation, and its prefix as a folder."""
     made = subprocess.run(
         [str(REPOSITORY / "packaging/stage.sh"), str(binaries.directory()), str(destination), PREFIX],
         env={**os.environ, "PYTHON": sys.executable},
@@ -37,7 +37,7 @@ def files(folder: Path) -> list[Path]:
 
 
 def man(installed: Path, page: str) -> str:
-    """The source of a page, without marks and escapes in what is looked for here."""
+    """The source of a page, without the marks and escapes that would hinder a search here."""
     with gzip.open(installed / "share/man" / f"{page}.gz", "rt") as source:
         text = source.read()
     text = re.sub(r"\\f[BIR]|\\&", "", text)
@@ -97,7 +97,7 @@ def test_the_configurations_page_keeps_rules_as_they_are_written(installed: Path
     indented = [line[1:] for line in lines if re.match(r"# {2,}\S", line)]
     assert any("allow group deploy" in line for line in indented)
     assert [line for line in indented if line.rstrip()[1:] not in page] == []
-    # They stand 14 columns in, and one blank of each is the comment's own.
+    # They are indented by 14 columns, and one blank of each belongs to the comment.
     assert [line for line in indented if len(line) > 80 - 14 + 1] == [], "a terminal of 80 columns has no room for more"
 
 

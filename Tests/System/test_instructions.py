@@ -1,7 +1,7 @@
-"""What an acquire and a release cost in instructions, and not in time: a figure that rises here has a reason.
+"""The cost of an acquire and a release in instructions, and not in time: a figure that rises here has a reason.
 
-Parsed, decided, committed, answered and folded by `CommandProbe`, which has no sockets and no threads. The bound is that
-of a debug build, with a fifth to spare.
+Parsed, decided, committed, answered and folded by `CommandProbe`, which has no sockets and no threads. The bound is for
+a debug build, with a margin of a fifth.
 """
 
 import os
@@ -28,7 +28,7 @@ def instructions(probe: Path, folder: Path, cycles: int) -> int:
     folder.mkdir()
     done = subprocess.run(
         ["valgrind", "--tool=callgrind", f"--callgrind-out-file={os.devnull}", probe, folder, str(cycles)],
-        # The same places in the dictionaries each time.
+        # The same order in the dictionaries each time.
         env=dict(os.environ, SWIFT_DETERMINISTIC_HASHING="1"),
         capture_output=True,
         text=True,
@@ -42,5 +42,5 @@ def instructions(probe: Path, folder: Path, cycles: int) -> int:
 
 def test_a_cycle_costs_so_many_instructions(probe: Path, tmp_path: Path) -> None:
     few, many = instructions(probe, tmp_path / "few", 100), instructions(probe, tmp_path / "many", 300)
-    # What a start costs is in both.
+    # The cost of a start is in both.
     assert (many - few) / 200 <= 730_000

@@ -1,4 +1,4 @@
-"""`leasectl`'s verbs for scripts, through the shared daemon."""
+"""`leasectl`'s commands for scripts, on the shared daemon."""
 
 import json
 import os
@@ -236,7 +236,7 @@ def test_a_renewal_whose_token_nobody_gets_names_it(ctl: Ctl, name: str) -> None
 
 @pytest.mark.parametrize("words", [[], ["keys"], ["prefix"]], ids=["leasectl", "keys", "prefix"])
 def test_no_command_is_no_success(words: list[str]) -> None:
-    """An empty variable in a script, say."""
+    """For example an empty variable in a script."""
     done = subprocess.run([binaries.path("leasectl"), *words], capture_output=True, text=True, timeout=20)
     assert (done.returncode, done.stdout) == (EX_USAGE, "")
     assert "no command was given" in done.stderr
@@ -254,7 +254,7 @@ def test_without_proc_nothing_looks_done(words: list[str]) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="makes a PID namespace: root alone can")
 def test_a_job_is_not_run_where_its_processes_cannot_be_told(ctl: Ctl, tmp_path: Path, name: str) -> None:
-    """In a PID namespace with another one's /proc, the numbers there are those of other processes."""
+    """In a PID namespace with another one's /proc, its numbers belong to other processes."""
     ran = tmp_path / "ran"
     ctl.wrapper = ["unshare", "--pid", "--fork"]
     refused = ctl("run", "--try", "--if-unreachable", "run", name, "touch", str(ran))

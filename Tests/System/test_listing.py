@@ -10,7 +10,7 @@ def names(entries: list[dict[str, object]]) -> list[object]:
 
 
 def fill(client: Connection, prefix: str, count: int, seed: int = 1) -> list[bytes]:
-    """Leases in random order of acquisition; their names in byte order."""
+    """Acquires leases in random order; returns their names in byte order."""
     made = [f"{prefix}/{i:04}".encode() for i in range(count)]
     shuffled = made.copy()
     random.Random(seed).shuffle(shuffled)
@@ -41,7 +41,8 @@ def test_no_leases_is_an_empty_array(client: Connection, name: str) -> None:
 
 
 def test_prefixes_are_bytes(client: Connection, name: str) -> None:
-    # Such a prefix has no upper bound of its own length: an increment that overflows would find nothing, or all.
+    # Such a prefix has no upper bound of the same length: an increment that overflows would find nothing, or
+    # everything.
     high = b"\xff\xff" + name.encode()
     client.call("ACQUIRE", high, "1h")
     client.call("ACQUIRE", b"\xff\xfe" + name.encode(), "1h")

@@ -1,4 +1,4 @@
-"""A hundred thousand keys: the limits of a list without COUNT, and that a long one delays no lease command."""
+"""A hundred thousand keys: the limits of a list without COUNT, and no delay of lease commands by a long list."""
 
 import threading
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ CHUNK = 10_000
 
 
 class Full:
-    """A daemon whose store holds as many keys as one list may answer, and a key with as many children."""
+    """A daemon whose store holds as many keys as one list may contain, and a key with as many children."""
 
     def __init__(self, daemon: Daemon) -> None:
         self.daemon = daemon
@@ -70,7 +70,7 @@ def test_a_list_of_100_000_is_answered_and_one_more_is_toobig(full: Full, client
 
 
 class Asker(threading.Thread):
-    """A client who takes, renews and releases leases until it is stopped, and counts the replies."""
+    """A client that acquires, renews and releases leases until it is stopped, and counts the replies."""
 
     def __init__(self, connection: Connection) -> None:
         super().__init__(daemon=True)
@@ -96,8 +96,9 @@ class Asker(threading.Thread):
     ids=["list", "range", "prefix"],
 )
 def test_lease_commands_are_answered_while_a_long_list_is_made(full: Full, command: list[Argument]) -> None:
-    """Counts the replies to another client between the sending of a list and its first byte. Were the list made where
-    leases are decided, there would be room for the reply that is on its way, and perhaps one more."""
+    """Counts the replies to another client between the sending of a list and its first byte. If the list were made
+    where leases are decided, there would be at most the reply that is under way, and perhaps one more.
+    """
     turns = 3
     with full.daemon.connect(timeout=60) as lister, full.daemon.connect(timeout=60) as other:
         asker = Asker(other)

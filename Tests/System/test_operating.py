@@ -1,4 +1,4 @@
-"""docs/OPERATING.md tells the truth: each log line has its row, and what the page names exists."""
+"""docs/OPERATING.md is true: each log line has its row, and everything that the page names exists."""
 
 import contextlib
 import json
@@ -17,7 +17,7 @@ from harness.daemon import Daemon
 
 SOURCES = binaries.REPOSITORY / "Sources"
 PAGE = (binaries.REPOSITORY / "docs" / "OPERATING.md").read_text()
-#: What the daemon consists of; the command line and the client write no log.
+#: The modules of the daemon; the command line and the client write no log.
 DAEMON = ["leased", "LeaseServer", "LeaseStore", "LeaseCore", "LeaseWire", "SystemdNotify"]
 LEVELS = ["trace", "debug", "info", "notice", "warning", "error", "critical"]
 #: A value in a message.
@@ -28,7 +28,7 @@ VALUE = "…"
 
 
 def literal(text: str, at: int) -> tuple[str, int]:
-    """The Swift string that begins at a quote, with `…` for each interpolation, and where it ends."""
+    """The Swift string that begins at a quote, with `…` for each interpolation, and its end."""
     shape, at = "", at + 1
     while text[at] != '"':
         if text[at : at + 2] == "\\(":
@@ -50,7 +50,7 @@ def literal(text: str, at: int) -> tuple[str, int]:
 
 
 def first_argument(text: str, at: int) -> str | None:
-    """The first string among a call's own arguments, from behind its parenthesis; none if there is none."""
+    """The first string among a call's direct arguments, from after its parenthesis on; `None` if there is none."""
     depth = 1
     while depth:
         if text[at] == '"':
@@ -62,7 +62,7 @@ def first_argument(text: str, at: int) -> str | None:
 
 @cache
 def sources() -> dict[Path, str]:
-    """The daemon's sources, without whole lines of comment."""
+    """The daemon's sources, without comment lines."""
     files = [path for module in DAEMON for path in sorted((SOURCES / module).rglob("*.swift"))]
     assert files
     return {
@@ -73,7 +73,7 @@ def sources() -> dict[Path, str]:
 
 
 def calls(pattern: str) -> Iterator[tuple[re.Match[str], str]]:
-    """Each call that the pattern finds, which ends at its parenthesis, with the shape of its first string."""
+    """Each call that the pattern finds, up to its parenthesis, with the shape of its first string."""
     for text in sources().values():
         for found in re.finditer(pattern, text):
             shape = first_argument(text, found.end())
@@ -82,7 +82,8 @@ def calls(pattern: str) -> Iterator[tuple[re.Match[str], str]]:
 
 
 def logged() -> set[tuple[str, str]]:
-    """Messages and levels of all log lines; those that are nothing but a value are named by what they can be."""
+    """Messages and levels of all log lines; a message that consists of a value only is replaced by its possible values.
+    """
     lines = {(shape, found[1]) for found, shape in calls(rf"\b(?:logger|notes)\s*\.({'|'.join(LEVELS)})\(")}
     assert (VALUE, "critical") in lines, "the daemon's last line is the error's sentence"
     assert (VALUE, "warning") in lines, "the watchdog's reports are logged as they are"
@@ -94,7 +95,7 @@ def logged() -> set[tuple[str, str]]:
     return lines | {(literal(reports, starving.end())[0], "warning"), (undelivered, "warning")}
 
 
-#: What only a program that embeds the store, or `leasectl backup`, is told.
+#: Messages that only a program that embeds the store, or `leasectl backup`, receives.
 NOT_THE_DAEMONS = {
     "… is there already; name another file, or have it replaced",
     "… is no regular file; name another one for the backup",
@@ -109,7 +110,7 @@ NOT_THE_DAEMONS = {
 
 
 def sentences() -> set[str]:
-    """What the daemon's last line can say of the store, the socket and the service manager."""
+    """The daemon's possible last lines about the store, the socket and the service manager."""
     code = r"\(\s*(?:\.(?!notDelivered|badName)|\[)"
     found = {shape for _, shape in calls(rf"\b(?:StoreError|ListenError|SystemdError){code}")}
     several = (SOURCES / "leased/LeasedCommand.swift").read_text()
@@ -137,7 +138,7 @@ def table(header: str) -> list[list[str]]:
 
 
 def code(text: str) -> list[str]:
-    """What stands between backticks."""
+    """The texts between backticks."""
     return re.findall(r"`([^`\n]+)`", text)
 
 
@@ -146,7 +147,7 @@ def first_column(header: str) -> list[str]:
 
 
 def commands() -> list[str]:
-    """What the page says to type."""
+    """The commands that the page tells the reader to type."""
     return [line.strip() for line in PAGE.splitlines() if re.match(r" {4,}\S", line)]
 
 
@@ -168,7 +169,7 @@ def test_each_sentence_that_ends_the_daemon_has_its_row() -> None:
 
 
 def test_each_sentence_on_the_page_is_one_of_the_daemons() -> None:
-    """Those of the configuration are told by their forms."""
+    """Sentences of the configuration are compared by their form."""
     configuration = {shape for _, shape in calls(r"\bConfigurationError\(\s*\.")} | {
         "… = '…' (from …): expected …",
         "… (from …): expected …",
@@ -232,7 +233,7 @@ def test_the_fields_of_info_exist(daemon: Daemon) -> None:
 
 
 def settings() -> set[str]:
-    """The settings that the example of the configuration shows, with a point for each level."""
+    """The settings in the shipped configuration, with a point for each level."""
     found: set[str] = set()
     section = ""
     for line in (binaries.REPOSITORY / "systemd/leased.yaml").read_text().splitlines():
@@ -265,12 +266,12 @@ def test_when_a_setting_is_read_is_as_the_configuration_says() -> None:
         assert {kinds[name.split(".")[0]] for name in code(row[0])} == {row[1]}, row[0]
 
 
-# What is to be typed
+# Commands to type
 
 
 @cache
 def flags() -> dict[str, set[str]]:
-    """Each command of `leasectl`, and `leased`, with the flags that it knows."""
+    """Each command of `leasectl`, and `leased`, with its flags."""
 
     def walk(node: dict[str, Any], path: str) -> Iterator[tuple[str, set[str]]]:
         yield path, {f"--{name['name']}" for each in node.get("arguments", []) for name in each.get("names") or []}
@@ -281,7 +282,7 @@ def flags() -> dict[str, set[str]]:
     return {path: known for name, tree in trees.items() for path, known in walk(tree, name)}
 
 
-#: What begins with one of the two programs, up to a pipe or the like.
+#: Commands that begin with one of the two programs, up to a pipe or the like.
 TYPED = sorted(
     {found[0].strip() for text in commands() + code(PAGE) if (found := re.match(r"(leasectl|leased) [^|&<>]+", text))}
 )

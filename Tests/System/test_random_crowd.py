@@ -1,6 +1,6 @@
-"""Many clients wait, renew, bind, tie, cancel, hang up and die on a few leases, and the daemon is killed meanwhile.
+"""Many clients wait, renew, bind, tie, cancel, hang up and die on a few leases, while the daemon is killed repeatedly.
 
-What they noted is judged afterwards, by nothing but the contract. `LEASED_SEED` replays the plan of each client,
+Their notes are judged afterwards, only by the contract. `LEASED_SEED` replays the plan of each client,
 `LEASED_CROWD_ROUNDS` sets how often the daemon is killed.
 """
 
@@ -35,7 +35,7 @@ class Recorder:
                 self.events.append(self._watcher.next())
 
     def finish(self) -> list[Event]:
-        """After the end of the daemon, which ends the connection."""
+        """Called after the end of the daemon, which ends the connection."""
         self._thread.join(20)
         self._watcher.connection.close()
         return self.events
@@ -86,7 +86,8 @@ def test_a_crowd_is_served_by_the_contract(daemon: Daemon) -> None:
 
 
 def judge_events(notes: Notes, lives: list[list[Event]]) -> None:
-    """Each tenure begins once and ends once, after the one before it; who gave up was not granted afterwards."""
+    """Each tenure begins once and ends once, after the previous one; a waiter that gave up is not granted afterwards.
+    """
     gave_up = {wait.owner: wait.gave_up for wait in notes.waits if wait.gave_up}
     for events in lives:
         current: dict[bytes, int] = {}
@@ -96,7 +97,8 @@ def judge_events(notes: Notes, lives: list[list[Event]]) -> None:
                 assert event.channel not in current, f"{event} begins before {current} has ended"
                 current[event.channel] = event.fence
                 closed = gave_up.get(str(fields["owner"]))
-                # Its reply may have been under way when it left; a quarter of a second is no turn of the daemon.
+                # Its reply may have been under way when it left; a turn of the daemon is shorter than a quarter of a
+                # second.
                 assert closed is None or fields["at_ms"] < closed + 250, f"{event}: it had left at {closed}"
             elif event.kind in {"released", "expired", "revoked", "lost"}:
                 begun = current.pop(event.channel, event.fence)

@@ -1,8 +1,8 @@
-"""Random commands of section 3 on several connections, one step at a time, beside a model of the contract.
+"""Random commands of section 3 on several connections, one step at a time, compared with a model of the contract.
 
-After each step every reply, every event, the holder and the queue of each lease must be the model's: grants do not
-overlap, tokens rise, queues are first come, first served, and whoever left is never granted. `LEASED_SEED` replays a
-run, `LEASED_STEPS` sets its length.
+After each step every reply, every event, and the holder and the queue of each lease must equal the model's: grants do
+not overlap, tokens rise, queues are first come, first served, and a client that left is never granted. `LEASED_SEED`
+replays a run, `LEASED_STEPS` sets its length.
 """
 
 import random
@@ -25,7 +25,7 @@ HOUR, SECOND = 3_600_000, 1_000
 
 
 class Run:
-    """One daemon, some connections, and the model that says what they must see."""
+    """One daemon, some connections, and the model of what they must see."""
 
     def __init__(self, daemon: Daemon, chosen: int) -> None:
         self.daemon = daemon
@@ -67,9 +67,9 @@ class Run:
         return self.random.choice(free) if free else self.connect()
 
     def issued(self, number: int) -> int:
-        """The reply with a fresh token, which must be above all of the steps before.
+        """The reply with a fresh token, which must be above those of all earlier steps.
 
-        One step may end several leases, in whichever order: what is granted in it differs, and no more.
+        One step may end several leases in any order, so the order of the tokens that it grants is not defined.
         """
         token = self.connections[number].receive()
         assert type(token) is int, f"connection {number} should have been granted: {token!r}"
@@ -103,7 +103,7 @@ class Run:
         return self.random.choice(NAMES)
 
     def token(self, name: str) -> int:
-        """Mostly the newest of a lease, sometimes an older one, or another's."""
+        """Mostly the newest token of a lease, sometimes an older one, or another lease's."""
         held = self.model.tenures.get(name)
         if held is not None and self.random.random() < 0.75:
             return held.token
@@ -112,7 +112,7 @@ class Run:
         return self.random.choice(self.tokens[self.name() if self.random.random() < 0.2 else name])
 
     def request(self, name: str) -> str:
-        """None, a new one, or one that has been used: often by the holder of this lease, or by one who waits."""
+        """No request id, a new one, or a used one: often that of the lease's holder or of a waiter."""
         draw = self.random.random()
         if draw < 0.3:
             return ""
@@ -135,7 +135,7 @@ class Run:
         words += ["REQUEST", request] if request else []
         words += ["BIND"] if bind else []
         if waits:
-            # The answer to a command of the same write says that the other is decided.
+            # The reply to a command in the same write shows that the other has been decided.
             self.trail.append(f"{number}: ACQUIRE {name} 1h {' '.join(str(word) for word in words)}")
             self.connections[number].send_raw(encode("PING") + encode("ACQUIRE", name, "1h", *words))
             assert self.connections[number].receive() == Simple("PONG")
@@ -144,7 +144,8 @@ class Run:
         held = self.model.tenures.get(name)
         answer = self.model.acquire(name, Wait(number, owner, HOUR, request, bind), waits)
         if answer is None:
-            # Whether the daemon closes those whose place is taken is not said: here they go by themselves.
+            # The contract does not say whether the daemon closes connections that have lost their place: here they
+            # close themselves.
             displaced = self.model.displaced & set(self.connections)
             for other in displaced:
                 self.hang_up(other)
@@ -224,7 +225,7 @@ class Run:
         self.hang_up(number)
 
     def half_close(self) -> None:
-        """Of a connection that is no tie: it is closed, and what was bound to it, or waited on it, is over."""
+        """For a connection that is not a tie: it is closed, and its bindings and waits end."""
         number = self.random.choice(sorted(set(self.connections) - self.ties) or [self.connect()])
         self.trail.append(f"{number}: half closes")
         self.connections[number].finish_sending()
@@ -241,7 +242,7 @@ class Run:
         self.model.closed(number)
 
     def hold_untied(self, name: str) -> None:
-        """Sees to it that a lease is held, by a tenure that is not tied and not revoked."""
+        """Makes sure that a lease is held, by a tenure that is neither tied nor revoked."""
         held = self.model.tenures.get(name)
         if held is not None and (held.revoking or (held.attached is not None and held.attached[0] == "tied")):
             number = self.idle()
@@ -263,7 +264,7 @@ class Run:
         self.compare()
 
     def let_time_pass(self) -> None:
-        """Deadlines pass: of tied tenures, that go on overdue, and of others, that end."""
+        """Deadlines pass: tied tenures become overdue, and others end."""
         self.hold_tied(NAMES[0])
         self.hold_untied(NAMES[-1])
         held = [name for name, tenure in self.model.tenures.items() if not tenure.revoking]
@@ -279,7 +280,7 @@ class Run:
         self.compare()
 
     def restart(self) -> None:
-        """SIGKILL and a new start. What is overdue would end soon after, so it is renewed, or ended, before."""
+        """SIGKILL and a new start. Overdue tenures would end soon after, so they are renewed or ended before."""
         for name, tenure in [entry for entry in self.model.tenures.items() if entry[1].overdue]:
             number = self.idle()
             if tenure.revoking:

@@ -1,4 +1,4 @@
-"""`KEYS LIST` and `KEYS RANGE`: by index order, by the ring of unsigned hashes, in pages."""
+"""`KEYS LIST` and `KEYS RANGE`: in index order, by the ring of unsigned hashes, in pages."""
 
 import random
 from collections.abc import Iterator
@@ -53,7 +53,7 @@ def member(ring: Ring, protocol: int) -> Iterator[Connection]:
 
 
 def test_hashes_are_xxh64_of_the_bytes_of_the_key(ring: Ring) -> None:
-    """The default function, as ARCHITECTURE names it, computed here by another implementation than the daemon's."""
+    """The default function, as ARCHITECTURE names it, computed here by a different implementation."""
     assert {key: xxhash.xxh64_intdigest(key) for key in ring.keys} == ring.hashes
 
 
@@ -128,7 +128,7 @@ def test_pages_of_a_range_show_each_key_once(member: Connection, ring: Ring) -> 
 
 
 def test_a_range_goes_on_after_a_key_that_is_gone(member: Connection, ring: Ring) -> None:
-    """Where `AFTER` stands is told by the key's bytes, whether the key is there or not."""
+    """The position of `AFTER` follows from the key's bytes, whether or not the key exists."""
     for i in (50, 250):
         gone, follower = ring.order[i], ring.order[i + 1]
         assert member.call("KEYS", "REMOVE", gone) == 1
@@ -188,7 +188,7 @@ def test_keys_are_listed_in_byte_order(client: Connection, name: str) -> None:
 
 
 def test_a_prefix_of_the_highest_bytes_has_an_end_of_its_own(client: Connection, name: str) -> None:
-    # An upper bound that is made by adding one to the last byte would find nothing here, or all.
+    # An upper bound made by adding one to the last byte would find nothing here, or everything.
     tail = name.encode()
     keys = [b"\xfe\xff" + tail, b"\xff" + tail, b"\xff\xfe" + tail, b"\xff\xff" + tail, b"\xff\xff\xff" + tail]
     fill(client, keys)

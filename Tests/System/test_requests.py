@@ -1,4 +1,4 @@
-"""`REQUEST` ids: a retry after a lost reply, over new connections and over the death of the daemon."""
+"""`REQUEST` ids: a retry after a lost reply, over new connections and after the death of the daemon."""
 
 import secrets
 from collections.abc import Callable, Iterator
@@ -35,7 +35,8 @@ Between = Callable[[], Connection]
 
 @pytest.fixture(params=[new_connection, killed, stopped])
 def between(request: pytest.FixtureRequest, daemon: Daemon) -> Iterator[Between]:
-    """Gives a connection, and at each further call another one, after what happens to the daemon in between."""
+    """Returns a connection, and at each further call a new one, after something has happened to the daemon in between.
+    """
     last: list[Connection] = []
 
     def again() -> Connection:
@@ -107,7 +108,7 @@ def test_revoked_comes_before_a_repeated_renewal(between: Between, name: str) ->
 
 
 def test_a_revoking_grant_is_still_answered_again(between: Between, name: str) -> None:
-    """The tenure lives: ACQUIRE with its id tells the token, so that it can be released."""
+    """The tenure lasts: ACQUIRE with its id returns the token, so that it can be released."""
     identifier = fresh()
     client = between()
     token = client.call("ACQUIRE", name, "1h", "REQUEST", identifier)
@@ -163,7 +164,7 @@ def test_an_id_is_forgotten_with_its_tenure(between: Between, name: str, end: st
         free(client, name)
     again = between()
     if end == "binding":
-        # The connection has closed; if the daemon died with it, the tenure goes on by time.
+        # The connection has closed; if the daemon died with it, the tenure continues by time.
         for _ in range(3):
             again.call("PING")
         again.call("REVOKE", name)
@@ -257,7 +258,7 @@ def test_a_waited_grant_whose_reply_was_lost_is_answered_again(between: Between,
 
 
 def test_an_id_is_looked_up_only_on_arrival(shared: Daemon, other: Connection, name: str) -> None:
-    """Who waits already is not answered because its id has come to be the tenure's."""
+    """A client that already waits is not answered just because its id has become the tenure's."""
     identifier = fresh()
     fence = other.call("ACQUIRE", name, "1h")
     with join(shared, other, name, "REQUEST", identifier) as waiter:
@@ -283,7 +284,7 @@ def test_the_holder_that_repeats_is_answered_before_those_who_wait(
 
 
 def test_a_renewal_whose_reply_is_lost_is_done_once(daemon: Daemon, name: str) -> None:
-    """The daemon is killed with the renewal under way, at whatever moment."""
+    """The daemon is killed with the renewal under way, at any moment."""
     done = 0
     for turn in range(12):
         lease, identifier = f"{name}/{turn}", fresh()
@@ -309,7 +310,7 @@ def test_a_renewal_whose_reply_is_lost_is_done_once(daemon: Daemon, name: str) -
 
 
 def test_a_waiter_retries_over_the_death_of_the_daemon(daemon: Daemon, name: str) -> None:
-    """Whether it had been granted or not, the same request gets one tenure."""
+    """Whether or not it had been granted, the same request gets one tenure."""
     for turn in range(8):
         lease, identifier = f"{name}/{turn}", fresh()
         with daemon.connect() as client:

@@ -1,4 +1,4 @@
-"""`REVOKE`: a polite end and a certain one."""
+"""`REVOKE`: a polite end and a forced one."""
 
 from collections.abc import Callable
 
@@ -57,7 +57,7 @@ def test_what_is_not_tied_ends_at_once_by_default(
 
 
 def test_a_revoked_tenure_ends_after_its_time(shared: Daemon, client: Connection, other: Connection, name: str) -> None:
-    """By the clock alone, however long its tie is open; and who waits has it then."""
+    """By the clock alone, even while its tie is open; then a waiter gets the lease."""
     fence = client.call("ACQUIRE", name, "1h", "OWNER", "the job")
     with (
         tie(shared, name, fence),
@@ -96,7 +96,7 @@ def test_an_overdue_tenure_can_be_revoked(shared: Daemon, client: Connection, na
 
 
 def test_a_revoking_tenure_past_its_deadline_stays_with_its_tie(shared: Daemon, client: Connection, name: str) -> None:
-    """The deadline does not end it while the tie is open; the revocation's time does."""
+    """The deadline does not end it while the tie is open, but the revocation's time does."""
     fence = client.call("ACQUIRE", name, "1s")
     answered = now()
     with tie(shared, name, fence):

@@ -50,7 +50,7 @@ def test_no_time_to_wait_is_not_to_wait(ctl: Ctl, name: str) -> None:
 
 @pytest.mark.parametrize("how", ["try", "wait"])
 def test_too_few_descriptors_are_no_daemon_that_is_away(ctl: Ctl, tmp_path: Path, name: str, how: str) -> None:
-    """Whatever it comes to lack them for: at once, and with no lease left behind."""
+    """Wherever the lack shows: it ends at once, and leaves no lease."""
     ran = tmp_path / "ran"
     limits = range(4, 25)
     waiting = ["--try"] if how == "try" else ["--wait", "40s"]
@@ -69,14 +69,14 @@ def test_too_few_descriptors_are_no_daemon_that_is_away(ctl: Ctl, tmp_path: Path
 
 @pytest.mark.root
 def test_too_few_threads_are_told_and_leave_no_lease(make_daemon: MakeDaemon, tmp_path: Path, name: str) -> None:
-    """Swift's runtime and libdispatch would wait for them for ever, or end the process by a trap."""
+    """Swift's runtime and libdispatch would wait for threads forever, or end the process with a trap."""
     daemon = make_daemon().start()
     admit_everyone(daemon.socket)
     ctl = Ctl(daemon)
     report = tmp_path / "report"
     statuses = []
     for limit in range(1, 30):
-        # A user with nothing else, and a limit that holds for it.
+        # A user with no other processes, and a limit that applies to it.
         ctl.wrapper = ["setpriv", "--reuid", str(STRANGER), "--clear-groups", "prlimit", f"--nproc={limit}"]
         statuses.append(ctl("run", "--try", name, "true").returncode)
         if statuses[-1] == 0:
@@ -94,7 +94,7 @@ def test_too_few_threads_are_told_and_leave_no_lease(make_daemon: MakeDaemon, tm
 def test_those_who_wait_at_their_users_limit_on_connections_run_one_after_the_other(
     make_daemon: MakeDaemon, tmp_path: Path, name: str
 ) -> None:
-    """Each of them has one, and there is no other for what a grant asks."""
+    """Each of them has one connection, and a grant cannot open another."""
     (tmp_path / "leased.yaml").write_text("limits:\n  connections-per-user: 4\n")
     daemon = make_daemon(arguments=["--config", str(tmp_path / "leased.yaml")]).start()
     admit_everyone(daemon.socket)
@@ -170,7 +170,7 @@ def test_a_nested_run_sees_its_own(ctl: Ctl, name: str) -> None:
 def test_a_job_reaches_a_relative_socket_in_a_folder_with_a_long_name(
     make_daemon: MakeDaemon, tmp_path: Path, name: str
 ) -> None:
-    """An absolute path can be longer than a socket's path may be."""
+    """An absolute path may be longer than a socket's path can be."""
     folder = tmp_path / ("f" * 100)
     folder.mkdir()
     daemon = make_daemon().start()
@@ -207,11 +207,11 @@ def test_what_cannot_be_run(ctl: Ctl, tmp_path: Path, name: str) -> None:
 
 def test_a_command_that_is_too_long_cannot_be_executed(ctl: Ctl, name: str) -> None:
     def limit_words() -> None:
-        # A quarter of it is for words and environment (execve(2)).
+        # A quarter of the stack is for arguments and environment (execve(2)).
         resource.setrlimit(resource.RLIMIT_STACK, (1 << 20, resource.getrlimit(resource.RLIMIT_STACK)[1]))
 
     def run(size: int) -> int | None:
-        """What leasectl ends with, or `None` if it is too long for that itself."""
+        """leasectl's exit status, or `None` if the words are too long even for leasectl."""
         words = ["x" * 1000] * (size // 1000) + ["y" * (size % 1000)]
         try:
             return ctl("run", "--try", name, "true", *words, preexec_fn=limit_words).returncode
@@ -264,7 +264,7 @@ def test_closed_streams_stay_closed(ctl: Ctl, tmp_path: Path, name: str) -> None
         script = tmp_path / "look.py"
         script.write_text(look)
         command = " ".join(ctl.command("run", "--try", name, sys.executable, "-S", str(script)))
-        # What the job itself opens takes the lowest free numbers, with or without leasectl.
+        # Files that the job itself opens take the lowest free numbers, with or without leasectl.
         plain = subprocess.run(["sh", "-c", f"exec {sys.executable} -S {script} {closed}"], timeout=30)
         assert plain.returncode == 0
         expected = set(report.read_text().split())
@@ -293,7 +293,7 @@ def test_the_job_inherits_nothing_of_leasectls(ctl: Ctl, tmp_path: Path, name: s
 
 def test_signal_dispositions_and_mask_pass_untouched(ctl: Ctl, name: str) -> None:
     def sees(prepare: str, *command: str) -> tuple[set[int], set[int]]:
-        # No shell between: shells clear the mask.
+        # No shell in between, since shells clear the mask.
         start = f"import os, signal, sys; {prepare}; os.execv(sys.argv[1], sys.argv[1:])"
         shown = subprocess.run(
             [sys.executable, "-c", start, *command, "/proc/self/status"],
@@ -305,7 +305,7 @@ def test_signal_dispositions_and_mask_pass_untouched(ctl: Ctl, name: str) -> Non
         ).stdout
         return signal_set(shown, "SigIgn"), signal_set(shown, "SigBlk")
 
-    # Whoever started the tests may have left signals of the C library's own ignored.
+    # The starter of the tests may have left signals ignored that the C library reserves.
     inherited = sees("pass", "/bin/cat")[0] - {13, 25}  # PIPE and XFSZ are set below
 
     def job_sees(prepare: str) -> tuple[set[int], set[int]]:
@@ -405,7 +405,7 @@ def test_the_report_is_one_object(ctl: Ctl, tmp_path: Path, name: str) -> None:
 
 @pytest.fixture
 def protected_links() -> Iterator[None]:
-    """The kernel's rule on links in shared folders (proc(5), protected_symlinks), as distributions set it."""
+    """Sets the kernel's rule on links in shared folders (proc(5), protected_symlinks) as distributions do."""
     setting = Path("/proc/sys/fs/protected_symlinks")
     before = setting.read_text()
     try:
@@ -440,7 +440,7 @@ def test_a_report_follows_no_link_that_another_laid_in_a_shared_folder(
 
 @pytest.mark.root
 def test_a_report_keeps_the_owner_and_needs_no_folder_of_its_own(daemon: Daemon, tmp_path: Path, name: str) -> None:
-    """A file of another user stays that user's; a file that may be written is, also in a folder that may not."""
+    """Another user's file stays that user's; a writable file is written, even in a folder that is not writable."""
     path = tmp_path / "report.json"
     path.touch()
     os.chown(path, STRANGER, STRANGER)
@@ -457,7 +457,7 @@ def test_a_report_keeps_the_owner_and_needs_no_folder_of_its_own(daemon: Daemon,
 
 
 def test_a_job_may_renew_by_itself(ctl: Ctl, tmp_path: Path, name: str) -> None:
-    """On EXPIRED leasectl looks at HOLDER: the fence is its own, so it adopts the newest token."""
+    """On EXPIRED leasectl asks HOLDER: the fence is its own, so it adopts the newest token."""
     job = Job(tmp_path, 'tell fence "$LEASE_TOKEN"; wait_for_go')
     process = ctl.spawn("run", "--try", "--ttl", "4s", "--grace", "1s", name, *job.command)
     fence = int(job.told("fence"))

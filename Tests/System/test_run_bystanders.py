@@ -1,4 +1,4 @@
-"""`leasectl run` in a process that has children already, as after `producer & exec leasectl run …`: not the job's."""
+"""`leasectl run` in a process that already has children, as after `producer & exec leasectl run …`: not the job's."""
 
 import os
 import signal
@@ -15,8 +15,8 @@ from test_terminal import on_a_terminal
 
 SHORT = ["--ttl", "4s", "--grace", "1s"]
 
-#: What runs in the background of the shell that becomes leasectl: it starts a process that heeds no signal, before the
-#: job or when it is told to, and ends, so that the process is an orphan.
+#: A background process of the shell that becomes leasectl: it starts a process that ignores all signals, either before
+#: the job or when it is told to, and ends, so that this process is an orphan.
 BYSTANDER = {
     "before the job": 'sh keeper "$PWD" orphan & read _ <bye',
     "while the job runs": 'read _ <bye; sh keeper "$PWD" orphan &',
@@ -29,7 +29,7 @@ def ctl(daemon: Daemon) -> Ctl:
 
 
 def stand_by(ctl: Ctl, job: Job, bystander: str) -> None:
-    """Whatever runs next does so in the place of a shell that has the bystander in its background."""
+    """The next command runs in place of a shell that has the bystander in its background."""
     os.mkfifo(job.folder / "bye")
     (job.folder / "bystander").write_text(f'cd "{job.folder}"; {bystander}\n')
     ctl.wrapper = ["bash", "-c", f'sh "{job.folder}/bystander" >/dev/null 2>&1 & exec "$@"', "bash"]
@@ -41,7 +41,7 @@ def run(ctl: Ctl, job: Job, bystander: str, *options: str) -> "subprocess.Popen[
 
 
 def orphan(job: Job, strays: list[int]) -> int:
-    """Lets the bystander end, and returns the process that it leaves behind."""
+    """Makes the bystander end, and returns the process that it leaves behind."""
     with open(job.folder / "bye", "w") as fifo:
         fifo.write("\n")
     strays.append(int(job.told("orphan")))
@@ -101,7 +101,7 @@ def test_a_signal_to_the_group_counts_once(ctl: Ctl, tmp_path: Path, name: str, 
     job.told("trapped")
     os.killpg(process.pid, signal.SIGTERM)
     job.told("term")
-    # What comes later is not passed on before it.
+    # Later signals are not passed on before it.
     process.send_signal(signal.SIGUSR1)
     job.told("usr1")
     (job.folder / "end").touch()

@@ -116,7 +116,7 @@ def test_a_lease_that_another_took_is_lost(ctl: Ctl, daemon: Daemon, tmp_path: P
     process = ctl.spawn("run", *SHORT, name, *job.command)
     pid = job.pid()
     with daemon.connect() as client:
-        # Its end by force, at once: a plain REVOKE waits for the tie.
+        # A forced end, at once: a plain REVOKE waits for the tie.
         client.call("KEYS", "REMOVE", name)
         other = client.call("ACQUIRE", name, "1h")
         assert finish(process)[0] == 76
@@ -138,7 +138,7 @@ def test_a_killed_leasectl_takes_its_job_with_it(ctl: Ctl, tmp_path: Path, name:
 
 @pytest.mark.slow
 def test_a_long_job_is_not_killed_by_an_idle_thread(ctl: Ctl, tmp_path: Path, name: str) -> None:
-    """The parent-death signal fires when the thread that spawned the job ends; thread pools end idle threads."""
+    """The parent-death signal fires when the thread that spawned the job ends, and thread pools end idle threads."""
     job = Job(tmp_path)
     process = ctl.spawn("run", "--try", name, *job.command)
     job.pid()
@@ -214,7 +214,9 @@ def test_a_second_term_kills_the_tree(ctl: Ctl, tmp_path: Path, name: str) -> No
 
 @pytest.mark.parametrize("to_group", [True, False], ids=["timeout", "service manager"])
 def test_one_stop_that_is_delivered_twice_is_one(ctl: Ctl, tmp_path: Path, name: str, to_group: bool) -> None:
-    """timeout(1) signals its child and then its own group; a service manager all processes, of which one passes it on."""
+    """timeout(1) signals its child and then its own group; a service manager signals all processes, and one passes it
+    on.
+    """
     job = Job(tmp_path, "trap 'sleep 0.2; tell clean 1; exit 0' TERM; tell trapped 1; while :; do sleep 0.05; done")
     if to_group:
         command = ["run", "--try", name, *job.command]

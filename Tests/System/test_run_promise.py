@@ -1,4 +1,4 @@
-"""The promise of `leasectl run`: nobody else is granted while the job's process tree lives, whatever dies or sleeps."""
+"""The promise of `leasectl run`: nobody else is granted while the job's process tree lives, whatever dies or stops."""
 
 import contextlib
 import json
@@ -27,7 +27,7 @@ from test_terminal import shell
 
 TTL = 4.0
 SHORT = ["--ttl", "4s", "--grace", "1s"]
-#: A main process, a child in a session of its own, and one that forked twice; none heeds TERM.
+#: A main process, a child in a separate session, and one that forked twice; all ignore TERM.
 TREE = """
 setsid sh keeper "$PWD" session &
 (setsid sh keeper "$PWD" forked_twice &) &
@@ -93,7 +93,7 @@ def test_grandchildren_of_a_killed_leasectl_keep_the_lease(
 def test_a_leader_that_starts_after_a_restart_of_the_daemon_keeps_the_lease_with_its_tree(
     ctl: Ctl, tmp_path: Path, name: str, strays: list[int]
 ) -> None:
-    """The restart came while the program of --on-win ran: what starts later inherits the tie that was made anew."""
+    """The restart came while the program of --on-win ran: processes that start later inherit the new tie."""
     win = tmp_path / "win"
     win.write_text(f"#!/bin/sh\ntouch {tmp_path}/winning\nread _ <{tmp_path}/on\n")
     win.chmod(0o755)
@@ -117,7 +117,7 @@ def test_a_leader_that_starts_after_a_restart_of_the_daemon_keeps_the_lease_with
 
 @pytest.mark.parametrize("end", ["lost", "at-most"])
 def test_stderr_that_nobody_reads_keeps_no_job_running(ctl: Ctl, tmp_path: Path, name: str, end: str) -> None:
-    # A pager that is paused: the pipe is full, and stays so.
+    # A paused pager: the pipe is full, and stays full.
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     with contextlib.suppress(BlockingIOError):
@@ -166,12 +166,12 @@ def test_the_next_is_granted_within_a_tenth_of_a_second_of_the_last_process(
 
 @pytest.mark.root
 def test_a_job_of_another_user_keeps_the_tie(ctl: Ctl, judge: Connection, name: str, strays: list[int]) -> None:
-    """A change of user clears the parent-death signal: the tie is what keeps the lease."""
+    """A change of user clears the parent-death signal: only the tie keeps the lease."""
     command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "sleep", "1000"]
     process = ctl.spawn("run", *SHORT, name, *command, stdout=None, stderr=None)
 
     def sleeping() -> int:
-        """The job, once it is itself; any thread of leasectl may be its parent."""
+        """The job's process once it has executed its program; any thread of leasectl may be its parent."""
         for children in of_threads(process.pid, "children").values():
             for child in map(int, children.split()):
                 with contextlib.suppress(FileNotFoundError, ProcessLookupError):
@@ -220,7 +220,7 @@ def test_a_leasectl_that_is_stopped_past_the_ttl_gives_nothing_away(
 def test_a_job_that_is_stopped_past_the_ttl_gives_nothing_away(
     ctl: Ctl, judge: Connection, tmp_path: Path, name: str
 ) -> None:
-    """Ctrl-Z at a terminal stops leasectl and the job alike."""
+    """Ctrl-Z at a terminal stops both leasectl and the job."""
     job = Job(tmp_path, "wait_for_go; echo it-went-on")
     child = shell(ctl)
     child.sendline(shlex.join(ctl.command("run", *SHORT, name, *job.command)))
@@ -310,7 +310,8 @@ def test_the_whole_tree_is_dead_before_anyone_else_is_granted(
     assert process.wait(20) == 76
 
 
-#: A process that is another one each 300 µs: it forks and ends, and its child goes on. After half a minute it is over.
+#: A process that replaces itself every 300 µs: it forks and ends, and its child continues. It stops after half a
+#: minute.
 RUNAWAY = """
 #include <signal.h>
 #include <time.h>
@@ -329,7 +330,7 @@ int main(void) {
 def test_what_forks_and_ends_without_end_is_killed(
     ctl: Ctl, judge: Connection, tmp_path: Path, name: str
 ) -> None:
-    """Faster than a list of all processes is read."""
+    """Faster than a list of all processes can be read."""
     source, program = tmp_path / "runaway.c", tmp_path / "runaway"
     source.write_text(RUNAWAY)
     subprocess.run(["gcc", "-Wall", "-Werror", "-O1", "-o", str(program), str(source)], check=True)
@@ -496,7 +497,7 @@ def test_a_job_can_do_nothing_with_what_it_inherits(ctl: Ctl, judge: Connection,
 
 
 def test_the_command_connection_is_not_inherited(ctl: Ctl, judge: Connection, tmp_path: Path, name: str) -> None:
-    """Of what leasectl has open at the daemon, the job has the tie and no more; also its grandchildren."""
+    """Of leasectl's connections to the daemon, the job and its grandchildren inherit only the tie."""
     job = Job(tmp_path, 'sh keeper "$PWD" child & wait_for_go')
     process = ctl.spawn("run", *SHORT, name, *job.command)
     pid, child = job.pid(), int(job.told("child"))
@@ -576,7 +577,7 @@ def test_ctrl_c_ends_a_wait_at_a_terminal(ctl: Ctl, judge: Connection, name: str
 
 
 def test_a_wait_outlives_the_daemon(ctl: Ctl, daemon: Daemon, name: str) -> None:
-    """Queues do not; `run` waits without limit, so it joins again."""
+    """Queues do not survive; `run` waits without limit, so it joins again."""
     with daemon.connect() as judge:
         token = judge.call("ACQUIRE", name, "1h")
         process = ctl.spawn("run", name, "echo", "ran")

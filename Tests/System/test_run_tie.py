@@ -1,4 +1,4 @@
-"""The tie that a job of `leasectl run` inherits: where it is, what a job can do with it, and what it outlives."""
+"""The tie that a job of `leasectl run` inherits: its number, what a job can do with it, and what it survives."""
 
 import contextlib
 import os
@@ -26,7 +26,7 @@ def sockets(pid: int) -> list[int]:
     """The descriptors of a process that are sockets."""
     found = []
     for entry in Path(f"/proc/{pid}/fd").iterdir():
-        # One that is closed meanwhile is none.
+        # A descriptor that is closed meanwhile does not count.
         with contextlib.suppress(FileNotFoundError):
             if str(entry.readlink()).startswith("socket:"):
                 found.append(int(entry.name))
@@ -176,7 +176,7 @@ def test_a_daemon_that_answers_is_not_away(ctl: Ctl, tmp_path: Path, name: str) 
 
 
 def test_a_signal_while_the_daemon_hangs_ends_the_wait(ctl: Ctl, name: str) -> None:
-    """The second one does not wait for the daemon at all."""
+    """The second signal does not wait for the daemon at all."""
     ctl.daemon.signal(signal.SIGSTOP)
     try:
         process = ctl.spawn("run", name, "true")

@@ -1,4 +1,4 @@
-"""TERM and INT: what was received is answered, the store checkpointed, the socket removed, the exit status 0."""
+"""TERM and INT: received commands are answered, the store is checkpointed, the socket removed, the exit status 0."""
 
 import shutil
 import signal
@@ -14,7 +14,7 @@ from harness.daemon import Daemon
 from harness.resp import OK, Connection, Simple, encode
 
 STOP = [signal.SIGTERM, signal.SIGINT]
-#: "Within a time limit" is the contract; a service manager would wait for twice as long.
+#: The contract says "within a time limit"; a service manager would wait twice as long.
 LIMIT = 45.0
 
 
@@ -33,7 +33,7 @@ def test_what_was_received_is_answered(daemon: Daemon, name: str, number: int) -
     for turn in range(6):
         with daemon.connect() as client:
             assert client.call("PING") == Simple("PONG")
-            # Stopped, the daemon finds the commands and the signal together when it goes on.
+            # A stopped daemon finds the commands and the signal together when it continues.
             daemon.signal(signal.SIGSTOP)
             client.send_raw(b"".join(encode("ACQUIRE", f"{name}/{turn}/{i}", "1h") for i in range(100)))
             daemon.signal(number)
@@ -48,7 +48,7 @@ def test_what_was_received_is_answered(daemon: Daemon, name: str, number: int) -
 
 
 def test_a_tie_that_comes_with_the_stop_is_answered(daemon: Daemon, name: str) -> None:
-    """It is stored by the service manager, and answered only then; the next daemon takes it in."""
+    """It is stored by the service manager, and answered only then; the next daemon takes it over."""
     for turn in range(3):
         with daemon.connect() as holder, daemon.connect() as tie:
             token = holder.call("ACQUIRE", f"{name}/{turn}", "1h")
@@ -68,7 +68,7 @@ def test_a_tie_that_comes_with_the_stop_is_answered(daemon: Daemon, name: str) -
 
 
 def test_what_was_received_of_a_client_that_is_far_behind_is_answered_too(daemon: Daemon) -> None:
-    """So much that its socket is read no further for a while."""
+    """So much that its socket is not read for a while."""
     count = 60_000
     with daemon.connect() as client:
         client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 << 20)
@@ -122,12 +122,12 @@ def test_the_store_is_checkpointed(make_daemon: MakeDaemon, daemon: Daemon, name
 
 
 def test_clients_that_do_not_read_or_finish_do_not_hold_up_the_stop(make_daemon: MakeDaemon, name: str) -> None:
-    # So long that the stop's own end would be none.
+    # So long that the stop would never end by its own timeout.
     daemon = make_daemon(environment={"LEASED_STOP_TIMEOUT": "1h"}).start()
     deaf = daemon.connect(timeout=0.3)
     with pytest.raises(TimeoutError):
         deaf.send_raw(encode("ECHO", "x" * 50_000) * 4_000)
-    # Nor does one that hears of more than its socket takes.
+    # Nor does one that is sent more than its socket takes.
     watcher = daemon.connect()
     watcher.send_raw(encode("PSUBSCRIBE", "*"))
     with daemon.connect() as busy:

@@ -1,4 +1,4 @@
-"""Who owns a store and a socket: one daemon each, also when two start at once; and how the command line refuses."""
+"""Who owns a store and a socket: one daemon each, even if two start at once; and how the command line refuses."""
 
 import fcntl
 import os
@@ -191,7 +191,7 @@ def test_a_start_waits_for_a_reader_that_makes_the_logs_index(daemon: Daemon, na
     daemon.kill()
     index = Path(f"{daemon.store}-shm")
     with index.open("r+b") as locked:
-        # The lock of whoever makes the index anew after a crash (sqlite.org/walformat.html): a backup, say.
+        # The lock of a process that rebuilds the index after a crash (sqlite.org/walformat.html), for example a backup.
         fcntl.lockf(locked, fcntl.LOCK_EX, 1, 122)
         daemon.spawn()
         process = daemon.process

@@ -1,4 +1,4 @@
-"""The store commands: the exact type of each reply, what each kind of a key has to do with the others, and trackers."""
+"""The store commands: the exact type of each reply, how the kinds of a key affect each other, and trackers."""
 
 from functools import partial
 
@@ -12,12 +12,12 @@ from harness.store import kinds, listed, pages, tracker
 
 MEBIBYTE = 1 << 20
 
-#: Bytes that something on the way could take for an end, a quote, a number or text.
+#: Bytes that could be mistaken for an end, a quote, a number or text.
 AWKWARD = [b"\x00", b"\x00\x00", b"\r\n", b"$-1\r\n", b" ", b"\xff", b"\xff\xfe\xfd", "ü".encode(), b"0", b"-1", b"'\""]
 
 
 def reply_bytes(client: Connection, *arguments: Argument) -> bytes:
-    """The bytes of a reply of one line or one bulk string, read up to a PING behind it."""
+    """The bytes of a reply of one line or one bulk string, read up to a PING after it."""
     client.send_raw(encode(*arguments) + encode("PING"))
     seen = b""
     while not seen.endswith(b"+PONG\r\n"):
@@ -372,7 +372,7 @@ def test_what_does_not_fit_is_err(client: Connection, command: str) -> None:
         assert tracker(client, key) is None, "nothing was written"
 
 
-#: Every place of a key, child or lease name, `@` in its stead.
+#: Every place of a key, child or lease name, marked with `@`.
 PLACES = [
     "PUT @ v", "PUT k v IF @ 1", "SET @ v", "GET @", "DELETE @", "DELETE k IF @ 1", "DEL @", "PREFIX APPEND @ c",
     "PREFIX APPEND k @", "PREFIX APPEND k c IF @ 1", "PREFIX LIST @", "PREFIX CONTAINS @ c", "PREFIX CONTAINS k @",
@@ -454,7 +454,7 @@ def test_command_knows_the_store(client: Connection) -> None:
 
 
 def plain(reply: object) -> object:
-    """What redis-py makes of `+OK`, whichever protocol and callback it went through."""
+    """redis-py's value for `+OK`, whatever protocol and callback it used."""
     return b"OK" if reply in (True, "OK", b"OK") and type(reply) is not int else reply
 
 

@@ -1,6 +1,7 @@
-"""SIGKILL in the middle of writes and imports: what was answered is there, and an import is there whole or not at all.
+"""SIGKILL in the middle of writes and imports: answered writes are there, and an import is there whole or not at all.
 
-`LEASED_SEED` replays the plan of what is sent and when the daemon dies, `LEASED_CRASH_ROUNDS` sets the deaths.
+`LEASED_SEED` replays the plan of what is sent and when the daemon dies, `LEASED_CRASH_ROUNDS` sets the number of
+deaths.
 """
 
 import contextlib
@@ -22,7 +23,7 @@ NOTHING: Content = (None, frozenset())
 
 
 def call(connection: Connection, *words: Argument) -> Reply:
-    """A reply; `None` and the closed connection are told apart by the exception."""
+    """A reply; the exception distinguishes a closed connection from `None`."""
     try:
         return connection.call(*words)
     except (BrokenPipeError, ConnectionResetError) as error:
@@ -31,15 +32,15 @@ def call(connection: Connection, *words: Argument) -> Reply:
 
 @dataclass
 class Writer:
-    """One client that writes keys of its own until the daemon dies, and knows what each may hold afterwards."""
+    """One client that writes separate keys until the daemon dies, and knows what each may hold afterwards."""
 
     number: int
     daemon: Daemon
     random: random.Random
     answered: int = 0
-    #: What each key holds for sure.
+    #: The certain content of each key.
     certain: dict[bytes, Content] = field(default_factory=dict)
-    #: What the write without an answer would have made of its key.
+    #: What its key would hold after the write that got no answer.
     doubtful: tuple[bytes, Content] | None = None
     failure: BaseException | None = None
 
@@ -133,7 +134,7 @@ def test_answered_writes_hold_over_sigkill(daemon: Daemon) -> None:
 
 
 def generation(connection: Connection, keys: list[bytes]) -> int:
-    """The one generation that all keys have; 0 if none is there. Fails if an import was done in part."""
+    """The one generation that all keys have; 0 if there are none. Fails if an import was done in part."""
     entries = export(connection, *keys)
     values = {entry.value for entry in entries}
     assert len(values) == 1, f"keys of different imports: {sorted(map(repr, values))}"
@@ -152,8 +153,9 @@ def generation(connection: Connection, keys: list[bytes]) -> int:
 
 @pytest.mark.timeout(600)
 def test_an_import_is_whole_or_absent_after_sigkill(daemon: Daemon) -> None:
-    """Imports of a few hundred keys follow one another, and now and then all keys are removed at once. Wherever the
-    daemon dies in there, all keys must be of one import: the last that was answered, or one that was sent behind it."""
+    """Imports of a few hundred keys follow one another, and sometimes all keys are removed at once. Wherever the daemon
+    dies, all keys must be of one import: the last that was answered, or one that was sent after it.
+    """
     source = random.Random(seed())
     keys = [b"import/%04d" % i for i in range(300)]
     number, seen = 0, set[str]()
@@ -191,7 +193,7 @@ def test_an_import_is_whole_or_absent_after_sigkill(daemon: Daemon) -> None:
         daemon.start()
         with daemon.connect() as connection:
             found = generation(connection, keys)
-        # One command at a time is committed or several together: any state from the last answer on may be it.
+        # Commands are committed one at a time or several together: any state from the last answer on is possible.
         possible = [before, *plan][answered:]
         assert found in possible, f"generation {found}; {answered} of {plan} were answered, from {first} on"
         seen.add("answered" if found == possible[0] else "later")
@@ -207,7 +209,7 @@ def send_all(connection: Connection, data: bytes) -> None:
 @pytest.mark.root
 @pytest.mark.parametrize("when", [1, 2])
 def test_an_import_whose_sync_never_ends_is_whole_or_absent(daemon: Daemon, when: int) -> None:
-    """The death at the very point of the promise: in the sync of the commit."""
+    """A death at the very point of the promise: in the sync of the commit."""
     keys = [b"import/%04d" % i for i in range(300)]
     with daemon.connect() as connection:
         assert call(connection, "IMPORT", *words_of(keys, 1)) == OK
@@ -231,7 +233,7 @@ def words_of(keys: list[bytes], number: int) -> list[Argument]:
 
 
 def test_each_answered_put_of_a_burst_is_there_after_sigkill(daemon: Daemon, name: str) -> None:
-    """Many writes in one turn, leases among them, the daemon killed as soon as the first reply is seen."""
+    """Many writes in one turn, leases among them; the daemon is killed as soon as the first reply is seen."""
     for turn in range(5):
         with daemon.connect() as client:
             commands = [

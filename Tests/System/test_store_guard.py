@@ -12,7 +12,7 @@ from harness.resp import OK, Argument, Connection, Reply, ReplyError
 from harness.store import Entry, EntryLease, export, kinds, tracker
 from harness.users import STRANGER, ConnectionAs, admit_everyone
 
-#: Each write, and what it answers when its guard holds. `@` is the key, which has the child `there` and no other.
+#: Each write, and its reply when its guard holds. `@` is the key, which has the child `there` and no other.
 WRITES: list[tuple[str, Reply]] = [
     ("PUT @ new", OK),
     ("SET @ new", OK),
@@ -22,7 +22,7 @@ WRITES: list[tuple[str, Reply]] = [
     ("PREFIX REMOVE @ there", 1),
     ("PREFIX REMOVE @ absent", 0),
 ]
-#: Writes that would have failed, or done nothing, by themselves.
+#: Writes that would have failed, or done nothing, without a guard.
 OTHERS: list[tuple[str, Reply]] = [("PREFIX APPEND @ there", "EXISTS"), ("DELETE @-absent", 0)]
 
 
@@ -90,7 +90,7 @@ def test_a_write_is_expired_once_the_tenure_is_over(client: Connection, name: st
 
 
 def test_a_write_is_expired_from_the_instant_of_the_deadline(client: Connection, name: str) -> None:
-    """One second of waiting for all writes together."""
+    """All writes share one wait of a second."""
     lease = name + "-lease"
     before = prepare(client, name)
     token = client.call("ACQUIRE", lease, "1s")

@@ -1,4 +1,5 @@
-"""Random operations over the socket against a model of the contract; and many clients who clear up after themselves.
+"""Random operations over the socket compared with a model of the contract; and many clients that clean up after
+themselves.
 
 `LEASED_SEED` replays the operations, `LEASED_MODEL_STEPS` sets their number.
 """
@@ -17,7 +18,7 @@ from harness.storemodel import Refusal, StoreModel
 
 
 def without_lease(entry: Reply) -> list[bytes]:
-    """An exported entry up to its lease, whose end by the wall clock no model can know. No child is named so."""
+    """An exported entry up to its lease, whose end on the wall clock no model can know. No child has such a name."""
     words = [raw(word) for word in entry]
     return words[: words.index(b"LEASE")] if b"LEASE" in words[::2] else words
 
@@ -91,7 +92,7 @@ class Comparison:
             self.model.leases[lease] = (token, token)
 
     def judge(self) -> None:
-        """Everything that can be read."""
+        """Compares everything that can be read."""
         for connection in self.connections:
             for words in (["KEYS", "LIST"], ["KEYS", "RANGE", 0, 0], ["EXPORT", *self.keys]):
                 compare(words, connection.call(*words), self.model.expect(words))  # type: ignore[arg-type]
@@ -126,7 +127,7 @@ def test_random_operations_answer_as_the_model_does(daemon: Daemon) -> None:
 
 
 class Mixer(threading.Thread):
-    """A client who mixes all operations on a few keys that all share, and takes away what it has made."""
+    """A client that mixes all operations on a few shared keys, and removes what it has made."""
 
     def __init__(self, number: int, server: Daemon, keys: list[bytes], chosen: int) -> None:
         super().__init__(name=f"mixer {number}", daemon=True)

@@ -1,4 +1,4 @@
-"""The store in the shell: binary-safe verbs, and dumps that are taken whole or not at all."""
+"""The store in the shell: binary-safe commands, and dumps that are loaded whole or not at all."""
 
 import base64
 import json
@@ -24,7 +24,7 @@ from harness.store import Entry, EntryLease, export, kinds, listed, load, random
 
 EX_USAGE, EX_DATAERR, EX_UNAVAILABLE = 64, 65, 69
 
-#: Every byte, and line ends at the end, which a shell or a print would touch.
+#: Every byte, and line ends at the end, which a shell or a print would change.
 EVERY_BYTE = bytes(range(256)) + b"\r\n\n\x00"
 
 
@@ -136,7 +136,7 @@ def test_keys(ctl: Ctl, other: Connection, name: str) -> None:
 
 
 def test_long_lists_are_paged_by_the_tool(make_daemon: MakeDaemon) -> None:
-    """More than one reply of the daemon may hold (8 MiB): the tool pages."""
+    """More than one reply of the daemon may hold (8 MiB), so the tool pages."""
     daemon = make_daemon().start()
     with daemon.connect(timeout=60) as client:
         children = [b"%08d" % i + b"c" * 1016 for i in range(8_200)]
@@ -183,7 +183,7 @@ def test_no_daemon_is_69(tmp_path: Path) -> None:
 
 
 def plant(daemon: Daemon, source: random.Random, count: int = 60) -> dict[bytes, Entry]:
-    """A store with every kind of awkward content."""
+    """Fills a store with every kind of awkward content."""
     entries = {
         b"a/empty": Entry(b"a/empty", b""),
         b"a/\x00": Entry(b"a/\x00", EVERY_BYTE, [b"\x00", b"\xff\xfe"]),
@@ -289,7 +289,7 @@ def test_import_merges_into_what_is_there(make_daemon: MakeDaemon) -> None:
 
 
 def damaged(dump: bytes, source: random.Random) -> dict[str, bytes]:
-    """Dumps that are not what was exported."""
+    """Dumps that differ from what was exported."""
     lines = dump.splitlines(keepends=True)
     header, body, last = lines[0], lines[1:-1], lines[-1]
     found: dict[str, bytes] = {
@@ -411,8 +411,8 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Any:
     daemon.discard()
 
 
-#: Runs its arguments, writes their greatest resident memory in KiB to a descriptor, and ends with their status. A
-#: process begins with the figure of the one that started it, and a test's own is higher than all that is measured here.
+#: Runs its arguments, writes their peak resident memory in KiB to a descriptor, and ends with their status. A process
+#: begins with the figure of the one that started it, and a test's own is higher than everything measured here.
 MEASURE = """
 import os, sys
 pid = os.posix_spawn(sys.argv[2], sys.argv[2:], os.environ)
@@ -423,7 +423,7 @@ sys.exit(os.waitstatus_to_exitcode(status))
 
 
 def measured(ctl: Ctl, *arguments: str, stdin: Any = subprocess.DEVNULL, stdout: Any = subprocess.DEVNULL) -> int:
-    """The greatest resident memory of a run that must succeed, in bytes."""
+    """The peak resident memory, in bytes, of a run that must succeed."""
     ours, theirs = os.pipe()
     command = [sys.executable, "-S", "-E", "-c", MEASURE, str(theirs), *ctl.command(*arguments)]
     done = subprocess.run(command, env=ctl.environ(), stdin=stdin, stdout=stdout, pass_fds=[theirs])
@@ -485,7 +485,7 @@ def test_progress_is_for_terminals_only(many: Daemon, make_daemon: MakeDaemon, t
 
 
 def on_a_terminal(tool: Ctl, arguments: list[str], stdin: Path, *, stdout_too: bool) -> bytes:
-    """What a command that must succeed writes to a terminal that is its stderr, and its stdout if so asked."""
+    """What a command that must succeed writes to a terminal that is its stderr, and its stdout if requested."""
     ours, theirs = pty.openpty()
     shown = bytearray()
     with stdin.open("rb") as file:
@@ -513,7 +513,7 @@ def read_all(descriptor: int, into: bytearray) -> None:
 
 @pytest.mark.parametrize("count", [40_000, 110_000])
 def test_a_key_with_more_children_than_a_frame_or_a_list_holds(make_daemon: MakeDaemon, count: int) -> None:
-    """40,000 children are more than one IMPORT takes (65,536 arguments), 110,000 more than one EXPORT answers."""
+    """40,000 children are more than one IMPORT takes (65,536 arguments), 110,000 more than one EXPORT returns."""
     origin, target = make_daemon().start(), make_daemon().start()
     children = [b"%06d" % i for i in range(count)]
     with origin.connect(timeout=60) as client:
@@ -533,7 +533,7 @@ def test_a_key_with_more_children_than_a_frame_or_a_list_holds(make_daemon: Make
 
 
 def test_a_live_lease_of_a_dump_keeps_its_end(make_daemon: MakeDaemon) -> None:
-    """The end is told by the wall clock, so that a lease does not live longer for having been moved."""
+    """The end is given on the wall clock, so moving a lease does not make it last longer."""
     origin, target = make_daemon().start(), make_daemon().start()
     expires = time.time_ns() // 1_000_000 + 600_000
     with origin.connect() as client:

@@ -109,7 +109,7 @@ def answers(daemon: Daemon) -> bool:
 
 @pytest.mark.root
 def test_a_stuck_engine_is_not_fed(make_daemon: MakeDaemon) -> None:
-    """One thread, the engine's, is frozen where it is; every other thread runs on."""
+    """The engine's thread is frozen; every other thread continues."""
     daemon = make_daemon(environment=WATCHDOG_ENVIRONMENT).start()
     eventually(lambda: pings(daemon, 0), 10, "the first ping")
 
@@ -133,7 +133,7 @@ def test_a_stuck_engine_is_not_fed(make_daemon: MakeDaemon) -> None:
 
 @pytest.mark.root
 def test_a_slow_commit_is_no_hang(make_daemon: MakeDaemon, name: str) -> None:
-    """Each sync takes 1.5 s: longer than half of the watchdog's time, and no reason to be killed."""
+    """Each sync takes 1.5 s: longer than half of the watchdog's time, but no reason for a kill."""
     daemon = make_daemon(environment=WATCHDOG_ENVIRONMENT).start()
     eventually(lambda: pings(daemon, 0), 10, "the first ping")
     with daemon.connect(timeout=30) as client:
@@ -150,9 +150,9 @@ def test_a_slow_commit_is_no_hang(make_daemon: MakeDaemon, name: str) -> None:
 
 
 def test_no_reload_is_told_behind_a_stop(make_daemon: MakeDaemon, tmp_path: Path) -> None:
-    """A HUP that came before a TERM, while another was being obeyed."""
+    """A HUP before a TERM, while an earlier HUP is being handled."""
     configuration = tmp_path / "leased.yaml"
-    # So long to read that both signals come meanwhile.
+    # Long enough to read that both signals come meanwhile.
     configuration.write_text("administrators: {users: [" + ", ".join(str(uid) for uid in range(1, 50_000)) + "]}\n")
     daemon = make_daemon(arguments=["--config", str(configuration)]).start()
     assert daemon.notify is not None
@@ -275,9 +275,9 @@ def test_the_notification_socket_may_be_gone(make_daemon: MakeDaemon, tmp_path: 
 
 
 def test_no_descriptor_leaks_into_nothing(daemon: Daemon) -> None:
-    """The daemon's own sockets are close-on-exec: flags are read from /proc, since nothing may be started by it."""
+    """The daemon's own sockets are close-on-exec: the flags are read from /proc, since the daemon starts no process."""
     with daemon.connect() as client:
-        # Answered: what the start opened for a while is closed by now.
+        # Answered, so everything that the start opened temporarily is closed by now.
         client.call("PING")
         links = {fd: os.readlink(f"/proc/{daemon.pid}/fd/{fd}") for fd in os.listdir(f"/proc/{daemon.pid}/fd")}
         for fd, target in links.items():

@@ -127,7 +127,7 @@ def test_a_terminal_that_hangs_up_ends_the_job(ctl: Ctl, tmp_path: Path, name: s
     eventually(free, 10, "the release")
 
 
-#: A process in a session of its own that ends by a key's signal, which it tells; shells start it with these ignored.
+#: A process in a separate session that ends at a keyboard signal, and reports it; shells start it with these ignored.
 LEFT = """
 import os, signal, sys
 def told(number, frame):

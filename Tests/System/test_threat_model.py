@@ -1,4 +1,4 @@
-"""docs/THREAT_MODEL.md tells the truth: each claim names tests that exist. What no other test attacks is attacked here.
+"""docs/THREAT_MODEL.md is true: each claim names tests that exist. Attacks that no other test makes are made here.
 
 The attackers are real: other users, other groups, processes that were handed a connection, links and locks in a folder
 that everybody can write to.
@@ -38,7 +38,7 @@ MEBIBYTE = 1 << 20
 
 #: Two users who are neither root nor the daemon.
 ANOTHER = 65533
-#: A group of nobody, and groups enough to need more than one question to the kernel.
+#: A group without members, and enough groups to need more than one query to the kernel.
 GROUP = 54321
 MANY_GROUPS = [*range(60_000, 60_300), GROUP]
 
@@ -76,7 +76,7 @@ def test_claims_are_numbered_without_a_gap() -> None:
 def test_each_claim_names_tests_that_exist() -> None:
     wrong = [f"claim {number} names no test" for number, (_, tests) in claims().items() if not tests]
     named = {test for _, tests in claims().values() for test in tests}
-    # Those that stand in the text, too.
+    # Tests that the text names, too.
     named |= set(re.findall(r"`([^`\s]+::\w+)`", PAGE.read_text()))
     for test in sorted(named):
         name, _, function = test.partition("::")
@@ -89,7 +89,7 @@ def test_each_claim_names_tests_that_exist() -> None:
 
 
 def test_each_part_that_the_design_names_exists() -> None:
-    """Types and functions in the Swift sources, as the pages about the inside of the daemon write them."""
+    """Types and functions in the Swift sources, as the pages about the daemon's inside write them."""
     folder = binaries.REPOSITORY / "Sources"
     sources = "\n".join(path.read_text() for path in folder.rglob("*.swift"))
     definition = r"\b(?:struct|class|actor|enum|protocol|typealias|func|var|let|case) (\w+)"
@@ -131,14 +131,14 @@ def configured(make_daemon: MakeDaemon, folder: Path, text: str, **details: obje
 
 
 def open_folders(path: Path) -> None:
-    """Lets every user reach this socket's folder, and leaves the socket as it is."""
+    """Lets every user reach this socket's folder, but leaves the socket as it is."""
     mode = stat.S_IMODE(path.stat().st_mode)
     admit_everyone(path)
     path.chmod(mode)
 
 
 def user(uid: int = STRANGER, groups: list[int] | None = None) -> list[str]:
-    """What runs a command as a user, with these supplementary groups."""
+    """The words that run a command as a user, with these supplementary groups."""
     member = ["--groups", ",".join(map(str, groups))] if groups else ["--clear-groups"]
     return ["setpriv", "--reuid", str(uid), "--regid", str(uid), *member]
 
@@ -157,7 +157,7 @@ def answer(connection: Connection, *words: Argument) -> Reply:
 
 
 def lasting(judge: Connection, name: str) -> dict[str, Reply]:
-    """What is known of a tenure, but for the time that is left."""
+    """A tenure's status without the remaining time."""
     held = judge.holder(name)
     assert held is not None, "the tenure has ended"
     return {key: value for key, value in held.items() if key != "remaining_ms"}
@@ -195,7 +195,7 @@ def test_nobody_is_let_in_before_the_socket_has_its_group_and_mode(make_daemon: 
     daemon.stop()
     lines = trace.read_text().splitlines()
     bound = next(number for number, line in enumerate(lines) if "bind(" in line and f'"{daemon.socket}"' in line)
-    # By a descriptor that stands for the socket; those of the store's files have other forms.
+    # Through a descriptor that refers to the socket; those of the store's files have other forms.
     changed = [number for number, line in enumerate(lines) if "AT_EMPTY_PATH" in line or "/proc/self/fd" in line]
     assert any("chown" in lines[number] for number in changed), lines
     listens = [number for number, line in enumerate(lines) if "listen(" in line]
@@ -207,7 +207,7 @@ def test_nobody_is_let_in_before_the_socket_has_its_group_and_mode(make_daemon: 
 def test_a_passed_connection_stays_that_of_its_maker(shared: Daemon, other: Connection, name: str) -> None:
     admit_everyone(shared.socket)
     token = other.call("ACQUIRE", name, "1h")
-    # This process is root, and speaks on what a stranger has connected.
+    # This process is root, and uses a connection that a stranger made.
     with ConnectionAs(str(shared.socket)) as passed:
         assert passed.error("REVOKE", name) == "DENIED"
         assert passed.error("RELEASE", name, token) == "DENIED"
@@ -240,7 +240,7 @@ def test_each_supplementary_group_counts(make_daemon: MakeDaemon, tmp_path: Path
     assert (denied.returncode, denied.stdout) == (77, "")
     assert "access rule 1" in denied.stderr
     Ctl(daemon, wrapper=user(groups=MANY_GROUPS[:-1])).answer("acquire", "team/a", "1h")
-    # Another user ends it: for no reason but the last of its groups.
+    # Another user ends it: allowed only because of the last of its groups.
     assert Ctl(daemon, wrapper=user(ANOTHER, MANY_GROUPS))("revoke", "team/a").returncode == 77
     Ctl(daemon, wrapper=user(ANOTHER, [*MANY_GROUPS, GROUP + 1])).answer("revoke", "team/a")
 
@@ -286,7 +286,7 @@ def test_no_command_of_another_user_touches_a_tenure(daemon: Daemon, name: str, 
             assert (reply.word if isinstance(reply, ReplyError) else None) == word, (words, reply)
         assert lasting(judge, name) == before
         assert judge.call("GET", name) is None, "what was refused was not half done"
-        # The thief goes, and takes nothing along.
+        # The thief disconnects, without any effect.
         thief.close()
         assert judge.call("CHECK", name, token) > 0
         assert waiters(judge, name) == 1
@@ -336,7 +336,7 @@ def test_what_members_can_do_to_each_other_by_design(daemon: Daemon, name: str) 
 # Access rules
 
 
-#: What leads, or might be thought to lead, to the denied names `vault/…`.
+#: Ways that lead, or might seem to lead, to the denied names `vault/…`.
 WAYS: list[list[Argument]] = [
     ["ACQUIRE", "vault/x", "1h"],
     ["ACQUIRE", "vault/x", "1h", "WAIT", "1s"],
@@ -405,13 +405,13 @@ def test_no_way_leads_to_a_denied_name(make_daemon: MakeDaemon, tmp_path: Path) 
                 assert isinstance(reply, ReplyError), (way, reply)
                 assert reply.word == "DENIED", (way, reply)
                 assert "the-secret" not in str(reply), (way, reply)
-        # Inline commands quote what arrays spell out.
+        # Inline commands quote the bytes that arrays contain literally.
         thief.send_raw(b'GET "\\x76ault/x"\r\nget vault/x\r\n')
         assert [thief.receive().word for _ in range(2)] == ["DENIED", "DENIED"]
         after = owner.call("EXPORT", "vault/x")
         assert [entry[:6] for entry in after] == [entry[:6] for entry in before]
         assert thief.call("GET", "mine") == b"v", "what was refused was not half done"
-        # Nothing was subscribed to on the way.
+        # None of these attempts has subscribed to anything.
         assert owner.call("REVOKE", "vault/x") == 1
         assert thief.call("PING", "end") == b"end"
 
@@ -439,7 +439,7 @@ def test_a_rule_is_about_the_bytes_of_a_name(make_daemon: MakeDaemon, tmp_path: 
     with ConnectionAs(str(daemon.socket)) as client:
         for denied in (b"vault/", b"vault/\x00", b"a\x00\xff\\b", b"a\x00\xff\\b/c", composed):
             assert client.error("ACQUIRE", denied, "1h") == "DENIED", denied
-        # These look alike, and are other names: whoever uses them has other leases.
+        # These look alike, but are other names, and so other leases.
         for free in (b"vault", b"Vault/", b"vault\x00/", b"\x00vault/", b" vault/", b"vault%2f", b"a", decomposed):
             assert type(client.call("ACQUIRE", free, "1h")) is int, free
 
@@ -469,7 +469,7 @@ def test_a_user_at_each_of_its_limits_takes_nothing_from_others(make_daemon: Mak
     daemon = configured(make_daemon, tmp_path, text)
 
     def use(opened: ExitStack, uid: int, other: str) -> int:
-        """Takes of everything until it is BUSY, and returns how many connections that took."""
+        """Takes some of everything until it is BUSY, and returns how many connections that took."""
         connections: list[Connection] = []
         while True:
             connection = opened.enter_context(ConnectionAs(str(daemon.socket), uid))
@@ -537,7 +537,7 @@ def test_unfinished_frames_cost_what_they_hold_and_no_longer_than_they_last(daem
             for client in clients:
                 client.send_raw(unfinished)
                 assert other.call("PING") == Simple("PONG"), "others are answered meanwhile"
-            # What the sockets' buffers hold is the kernel's.
+            # The content of the sockets' buffers is the kernel's memory.
             assert daemon.memory() - before < count * cost
             for client in clients:
                 client.close()
@@ -559,18 +559,18 @@ def test_a_lower_limit_on_frames_is_the_bound_of_each_connection(make_daemon: Ma
 # What people read
 
 
-#: Bytes that harm a terminal or a line if they come there as they are.
+#: Bytes that harm a terminal or a line if they are output as they are.
 POISON = b"\x1b[31m\x1b]0;owned\x07\r\n2026-01-01T00:00:00.000Z critical forged=1\x00\x7f\xc2\x9b2J\xe2\x80\xa8\xff"
 
 
 def controls(text: str) -> set[str]:
-    """The characters that a terminal would obey, or that end a line, but for the line feeds."""
+    """The characters that a terminal would obey, or that end a line, except line feeds."""
     return {c for c in text if c != "\n" and unicodedata.category(c) in {"Cc", "Zl", "Zp"}}
 
 
 @contextmanager
 def poisoned_client(daemon: Daemon) -> Iterator[None]:
-    """A process with poison for its command name takes the lease `comm`, without a label, until its stdin ends."""
+    """A process with poison as its command name holds the lease `comm`, without a label, until its stdin ends."""
     script = (
         "import socket, sys\n"
         "open('/proc/self/comm', 'wb').write(b'\\x1b[31m\\x07x')\n"
@@ -612,7 +612,7 @@ def test_nothing_that_a_client_sends_forges_a_line_of_the_log(make_daemon: MakeD
         assert not controls(line), line
 
 
-#: Labels that turn the direction of writing, hide, or end a line.
+#: Labels that reverse the writing direction, hide text, or end a line.
 HIDDEN = "x\u202ey\u2028\u2029z\u200b\u2066"
 
 
@@ -681,7 +681,7 @@ def test_nothing_that_a_client_sends_reaches_a_terminal_as_it_is(daemon: Daemon)
         with pytest.raises(ReplyError):
             client.call("REVOKE", POISON, "REASON", POISON)
         shown = [ctl("list"), ctl("status", "comm"), ctl("acquire", "comm", "1h"), ctl("keys", "list"), ctl("info")]
-        # An argument holds no NUL: such a name is typed in hexadecimal digits.
+        # An argument cannot contain NUL, so such a name is given in hexadecimal digits.
         shown += [ctl("get", "--hex", POISON.hex()), ctl("prefix", "list", "--hex", POISON.hex())]
         for result in shown:
             assert not controls(result.stderr), result

@@ -24,7 +24,7 @@ from harness.watching import Watcher
 
 
 def shown(judge: Connection, name: str) -> dict[str, Any]:
-    """`HOLDER`, of a lease that must be held, after all that the daemon has seen up to now."""
+    """`HOLDER` of a lease that must be held, after everything that the daemon has seen so far."""
     for _ in range(2):
         judge.call("PING")
     held = judge.holder(name)
@@ -41,7 +41,7 @@ def overdue(judge: Connection, name: str) -> None:
 
 
 def test_a_tie_is_answered_and_then_silent(shared: Daemon, client: Connection, name: str) -> None:
-    """Bytes behind TIE are dropped, in the same write and in later ones, and none is obeyed."""
+    """Bytes after TIE are dropped, in the same write and in later ones, and none is executed."""
     fence = client.call("ACQUIRE", name, "1h")
     other = client.call("ACQUIRE", name + "-other", "1h")
     with shared.connect() as connection:
@@ -78,7 +78,7 @@ def test_what_is_written_to_a_tie_costs_bounded_memory(daemon: Daemon, name: str
 
 
 def test_a_tie_is_told_nothing_more(shared: Daemon, client: Connection, name: str) -> None:
-    """Also no message, of a subscription from before."""
+    """Not even a message of an earlier subscription."""
     fence = client.call("ACQUIRE", name, "1h")
     with shared.connect(3) as connection:
         connection.call("SUBSCRIBE", name + "-news")
@@ -237,7 +237,7 @@ def test_a_job_that_shuts_its_tie_down_harms_only_itself(shared: Daemon, client:
 
 
 def test_half_closed_and_gone_in_one_instant(daemon: Daemon, name: str) -> None:
-    """The end is seen also when the half close and the close come together, or with the TIE itself."""
+    """The end is noticed even if the half close and the close come together, or with the TIE itself."""
     with daemon.connect() as judge:
         for turn in range(50):
             lease = f"{name}/{turn}"
@@ -272,7 +272,7 @@ def test_the_next_waiter_is_granted_at_once_when_the_tree_is_gone(daemon: Daemon
 
 
 def test_a_descriptor_under_way_in_a_message_keeps_the_tie(shared: Daemon, client: Connection, name: str) -> None:
-    """Nobody has it open, but it is not gone: it lies in a socket's buffer."""
+    """No process has it open, but it still exists: it is in a socket's buffer."""
     fence = client.call("ACQUIRE", name, "1s")
     connection = tie(shared, name, fence)
     left, right = socket.socketpair()
@@ -286,7 +286,7 @@ def test_a_descriptor_under_way_in_a_message_keeps_the_tie(shared: Daemon, clien
     free(client, name)
 
 
-# What else ends it, and what goes on
+# What else ends it, and what continues
 
 
 def test_a_release_ends_a_tie(shared: Daemon, client: Connection, name: str) -> None:
@@ -378,7 +378,7 @@ def test_a_tie_on_the_connection_that_is_bound(shared: Daemon, client: Connectio
 
 
 def test_a_tie_that_a_waiter_gets(shared: Daemon, client: Connection, name: str) -> None:
-    """The way of `run`: wait on one connection, tie with another, and let the first go."""
+    """As `run` does: wait on one connection, tie with another, and close the first."""
     token = client.call("ACQUIRE", name, "1h")
     with join(shared, client, name, "BIND", ttl="1s") as waiter:
         client.call("RELEASE", name, token)
@@ -488,7 +488,7 @@ def limited(make_daemon: MakeDaemon, **limits: int) -> Daemon:
 
 
 def tied_until_busy(daemon: Daemon, holder: Connection, connections: list[Connection], name: str) -> list[Connection]:
-    """Ties one lease of `holder` after the other, each on one of these connections, until that is refused."""
+    """Ties one lease of `holder` after the other, each on one of these connections, until one is refused."""
     made: list[Connection] = []
     for number, connection in enumerate(connections):
         fence = holder.call("ACQUIRE", f"{name}/{number}", "1h")
@@ -534,7 +534,7 @@ def test_ties_in_all_are_limited(make_daemon: MakeDaemon, name: str) -> None:
 
 
 def test_ties_that_wait_to_be_stored_are_limited(make_daemon: MakeDaemon, name: str) -> None:
-    """Each has a descriptor of the daemon's, and its connection may be gone while the manager does not read."""
+    """Each has a descriptor of the daemon, and its connection may be gone while the manager does not read."""
     daemon = limited(make_daemon, ties=4, reserved_for_administrators=0)
     assert daemon.notify is not None
     daemon.notify.pause()

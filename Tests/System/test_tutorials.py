@@ -1,4 +1,4 @@
-"""The tutorials of the documentation: the code of each step compiles, and the programs at their ends do as is said."""
+"""The tutorials of the documentation: the code of each step compiles, and the final programs do what is promised."""
 
 import os
 import re
@@ -19,7 +19,7 @@ CODE = re.compile(r'@Code\(name: "([^"]+)", file: ([^,)]+)')
 
 
 def steps(tutorial: Path) -> Iterator[tuple[str, dict[str, Path]]]:
-    """Each step's code file, and all files of the reader's program as they are then."""
+    """Each step's code file, and all files of the reader's program at that step."""
     files: dict[str, Path] = {}
     for name, file in CODE.findall(tutorial.read_text()):
         files[name] = tutorial.parents[1] / "Resources" / file
@@ -41,7 +41,7 @@ def test_there_are_tutorials_and_each_code_file_is_a_step() -> None:
 
 @pytest.fixture(scope="module")
 def swiftc() -> list[str]:
-    """The compiler with all that the package's own modules, as they were built for these tests, import."""
+    """The compiler, with all imports of the package's modules, as they were built for these tests."""
     built = binaries.directory()
     modules = [
         *built.glob("*.build/module.modulemap"),
@@ -77,14 +77,14 @@ def test_the_programs_that_run_are_the_last_steps() -> None:
 
 
 def said(program: str, folder: Path) -> list[str]:
-    """What a tutorial's program prints, run in a folder."""
+    """The output of a tutorial's program, run in a folder."""
     done = subprocess.run([binaries.path(program)], cwd=folder, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout.splitlines()
 
 
 def promised(tutorial: str) -> set[str]:
-    """What the prose of a tutorial quotes."""
+    """The output that a tutorial's prose quotes."""
     (path,) = (path for path in TUTORIALS if path.stem == tutorial)
     return set(re.findall(r"`([^`]+)`", re.sub(r"\s+", " ", path.read_text())))
 
@@ -114,7 +114,7 @@ def test_the_night_prints_what_its_tutorial_says(tmp_path: Path) -> None:
 
 
 def spoken(program: str, daemon: Daemon) -> list[str]:
-    """What a tutorial's program that needs the daemon prints."""
+    """The output of a tutorial's program that needs the daemon."""
     done = subprocess.run(
         [binaries.path(program)],
         env={**os.environ, "LEASED_SOCKET": str(daemon.socket)},
@@ -139,7 +139,7 @@ def test_the_nightly_job_prints_what_its_tutorial_says(daemon: Daemon) -> None:
 def test_the_candidate_prints_what_its_tutorial_says(daemon: Daemon) -> None:
     for _ in range(2):
         shown = spoken("TutorialCandidate", daemon)
-        # Leading and watching go on side by side: each is in its own order.
+        # Leading and watching run side by side: each is in order.
         board = [line for line in shown if "board" in line or "leaders" in line]
         leader = [line for line in shown if line not in board]
         assert leader == ["waiting to lead", "leading", "resigned after 5 rounds"]

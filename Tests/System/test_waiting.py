@@ -88,7 +88,7 @@ def test_a_wait_of_nothing_is_over_at_once(client: Connection, other: Connection
 
 
 def test_at_equal_instants_a_wait_ends_before_a_lease(daemon: Daemon, name: str) -> None:
-    """The daemon is stopped over both instants, and finds both past: the wait's was not later than the lease's."""
+    """The daemon is stopped during both instants, and finds both past: the wait's was not later than the lease's."""
     with contextlib.ExitStack() as opened:
         holder = opened.enter_context(daemon.connect())
         waiting = [opened.enter_context(daemon.connect()) for _ in range(10)]
@@ -151,7 +151,7 @@ def test_waiters_are_granted_in_the_order_of_their_arrival(shared: Daemon, other
 
 
 def test_nobody_overtakes_the_queue(shared: Daemon, client: Connection, other: Connection, name: str) -> None:
-    """Who released and asks again in the same breath stands behind those who waited."""
+    """A client that releases and asks again in the same write is after those that waited."""
     fence = client.call("ACQUIRE", name, "1h")
     with join(shared, other, name) as first:
         client.send_raw(
@@ -285,7 +285,7 @@ def test_a_lease_that_becomes_free_is_the_next_waiters(
 
 
 def test_a_lease_is_never_seen_free_between_two_tenures(daemon: Daemon, name: str) -> None:
-    """Granted in the same transaction in which it became free: also a SIGKILL between the two finds it held."""
+    """Granted in the transaction in which it became free: even a SIGKILL between the two finds it held."""
     for turn in range(5):
         lease = f"{name}/{turn}"
         with daemon.connect() as judge:
@@ -368,7 +368,7 @@ def test_a_close_is_seen_before_any_grant_of_its_turn(
 
 
 def test_a_waiter_with_much_unread_behind_it_still_leaves(daemon: Daemon, name: str) -> None:
-    """What is pipelined behind a wait is not read without end, yet the end of the connection is seen."""
+    """The commands pipelined after a wait are not read without limit, yet the end of the connection is noticed."""
     with daemon.connect() as judge:
         judge.call("ACQUIRE", name, "1h")
         before = daemon.memory()
@@ -386,7 +386,7 @@ def test_a_waiter_with_much_unread_behind_it_still_leaves(daemon: Daemon, name: 
 
 
 def test_a_grant_that_cannot_be_written_is_lost_at_once(shared: Daemon, other: Connection, name: str) -> None:
-    """The waiter reads no more: that is seen only when the reply is written."""
+    """The waiter no longer reads: that shows only when the reply is written."""
     token = other.call("ACQUIRE", name, "1h")
     with (
         join(shared, other, name, "OWNER", "deaf") as deaf,
@@ -407,7 +407,7 @@ def test_a_grant_that_cannot_be_written_is_lost_at_once(shared: Daemon, other: C
 
 
 def test_whatever_the_moment_of_leaving_no_lease_is_left_behind(daemon: Daemon, name: str) -> None:
-    """A waiter closes while it is being granted, again and again."""
+    """A waiter closes while it is being granted, repeatedly."""
     with daemon.connect() as judge, Watcher(daemon, f"{name}/*") as watcher:
         for turn in range(rounds("LEASED_LEAVE_ROUNDS", 200)):
             lease = f"{name}/{turn}"
@@ -424,7 +424,7 @@ def test_whatever_the_moment_of_leaving_no_lease_is_left_behind(daemon: Daemon, 
             together.wait(10)
             judge.call("RELEASE", lease, token)
             leaver.join()
-            # Granted, unread and still in the socket's buffer is granted: then it is for time to end it.
+            # A grant that is unread in the socket's buffer counts as granted: then only time ends it.
             kinds = watcher.kinds()
             assert kinds[:2] == ["acquired", "released"]
             assert kinds[2:] in ([], ["acquired"], ["acquired", "lost"]), kinds
@@ -602,7 +602,7 @@ def test_a_thousand_waiters_all_time_out(daemon: Daemon, name: str) -> None:
 
 
 def test_grants_never_overlap(daemon: Daemon, name: str) -> None:
-    """Each client notes when it certainly held the lease; some let go by dying."""
+    """Each client notes when it certainly held the lease; some give it up by dying."""
     held: list[tuple[int, int, int]] = []
     failures: list[BaseException] = []
     end = now() + 2
@@ -706,7 +706,7 @@ def test_waiters_in_all_are_limited_with_a_reserve(make_daemon: MakeDaemon, name
 def test_a_grant_over_the_limit_on_leases_waits_for_nothing_that_never_comes(
     make_daemon: MakeDaemon, name: str
 ) -> None:
-    """A waiter takes the place of the tenure that ends: the number of leases in force does not grow."""
+    """A waiter takes the place of the tenure that ends, so the number of leases in force does not grow."""
     daemon = limited(make_daemon, leases=20, reserved_for_administrators=0)
     with daemon.connect() as judge:
         token = judge.call("ACQUIRE", name, "1h")

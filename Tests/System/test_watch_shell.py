@@ -55,7 +55,7 @@ class Watch:
         return status
 
     def line(self) -> str:
-        """The next line, written and flushed at once although nobody sits at a terminal."""
+        """The next line, written and flushed at once even without a terminal."""
         try:
             return self._lines.get(timeout=10)
         except queue.Empty:
@@ -182,7 +182,7 @@ def test_a_reader_that_goes_away_ends_it(ctl: Ctl, other: Connection, name: str)
 
 
 def test_it_outlives_the_daemon(daemon: Daemon, name: str) -> None:
-    """It says the state again, so that what happened meanwhile is not missed."""
+    """It prints the state again, so that what happened meanwhile is not missed."""
     with daemon.connect() as client, Watch(Ctl(daemon), "--json", "*") as watch:
         fence = client.call("ACQUIRE", name, "1h")
         while watch.object().get("fence") != fence:

@@ -1,4 +1,4 @@
-"""Watching: Redis's frames, what a subscriber may send, the events of each kind, and readers that do not read."""
+"""Watching: Redis's frames, what a subscriber may send, the events of each kind, and subscribers that do not read."""
 
 import contextlib
 import json
@@ -28,7 +28,7 @@ MEBIBYTE = 1 << 20
 
 
 def frames(connection: Connection, protocol: int, *words: str | bytes) -> list[Reply]:
-    """The frames that answer one command, up to the answer of a PING behind it."""
+    """The frames that answer one command, up to the reply to a PING after it."""
     connection.send(*words)
     connection.send("PING", "mark")
     seen = []
@@ -295,7 +295,7 @@ def test_the_events_of_a_lease_come_in_order(shared: Daemon, client: Connection,
 
 
 def test_one_turn_s_events_of_a_lease_come_in_order(shared: Daemon, client: Connection, name: str) -> None:
-    """Many in one write: decided in one turn, committed once."""
+    """Many commands in one write: decided in one turn, committed once."""
     with Watcher(shared, name, exact=True) as watcher:
         client.send_raw((encode("ACQUIRE", name, "30s") + encode("REVOKE", name)) * 200)
         fences = [client.receive() for _ in range(400)][::2]
@@ -314,7 +314,7 @@ def test_a_restart_tells_what_ended_meanwhile(daemon: Daemon, name: str) -> None
 
 
 def test_subscribe_then_list_misses_nothing(daemon: Daemon, name: str) -> None:
-    """The list, and the events after it, lead to what the list says at the end."""
+    """The list, followed by the later events, leads to the final list."""
     chosen = seed()
     stop = threading.Event()
     failures: list[BaseException] = []
@@ -387,7 +387,7 @@ def test_what_was_not_synced_is_never_told(daemon: Daemon, name: str) -> None:
 
 @pytest.fixture
 def small(make_daemon: MakeDaemon) -> Daemon:
-    """A daemon that lets 512 KiB pile up for a subscriber."""
+    """A daemon that lets a subscriber leave 512 KiB unread."""
     return make_daemon(environment={"LEASED_LIMITS_SUBSCRIBER_OUTPUT_BYTES": "512KiB"}).start()
 
 
@@ -590,7 +590,7 @@ def test_redis_cli_watches(shared: Daemon, client: Connection, name: str, flags:
 
 
 def subscribed(connection: Connection, names: Iterator[str]) -> int:
-    """Subscribes one by one until it is refused with BUSY; how many it got."""
+    """Subscribes to one name after the other until BUSY; returns how many it got."""
     for count, channel in enumerate(names):
         connection.send("SUBSCRIBE", channel)
         reply = connection.receive()

@@ -1,4 +1,5 @@
-"""Watching (section 3) through the pub/sub interfaces of clients that know nothing of leased: redis-py, redis-cli, socat."""
+"""Watching (section 3) with the pub/sub interfaces of clients that know nothing of leased: redis-py, redis-cli, socat.
+"""
 
 import json
 import select
@@ -19,7 +20,7 @@ PATIENCE = 10.0
 
 
 def until(what: str, look: Callable[[], Any]) -> Any:
-    """What `look` shows once it shows something; it waits by itself."""
+    """The result of `look` once there is one; waits for it."""
     deadline = now() + PATIENCE
     while now() < deadline:
         if found := look():
@@ -33,7 +34,7 @@ def next_message(watcher: Any) -> dict[str, Any]:
 
 
 def events(watcher: Any, count: int) -> list[str]:
-    """The next messages' events, each message one line of JSON with the four fields that all have."""
+    """The events of the next messages; each is one line of JSON with the four fields that all have."""
     words = []
     for _ in range(count):
         data = next_message(watcher)["data"]
@@ -178,7 +179,7 @@ def test_a_tie_hears_nothing(daemon: Daemon) -> None:
 
 @contextmanager
 def listening(command: list[str], typed: bytes = b"") -> Iterator[Callable[[bytes], bytes]]:
-    """A program that listens; what is yielded waits until it has shown something, and tells all that it has shown."""
+    """A program that listens; the yielded function waits until it has printed something, and returns all its output."""
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert process.stdin is not None
     assert process.stdout is not None
@@ -329,7 +330,7 @@ def test_a_deaf_subscriber_is_dropped_and_nobody_waits_for_it(make_daemon: MakeD
         assert "subscriber dropped" in daemon.log()
         client.call("ACQUIRE", "last", "30s")
         assert watcher.receive()[2] == b"last"
-        # What the socket held is still there, whole frames or not, and then the end.
+        # What the socket held is still there, in whole frames or not, and then the end.
         while deaf.socket.recv(1 << 16):
             pass
 

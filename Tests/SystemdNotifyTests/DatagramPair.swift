@@ -1,7 +1,7 @@
 import Glibc
 import Testing
 
-/// Two datagram sockets: what is written to one in one write is one message at the other.
+/// Two datagram sockets: each write to one is one message at the other.
 final class DatagramPair {
     let writer: Int32
     let reader: Int32
@@ -18,13 +18,13 @@ final class DatagramPair {
         close(reader)
     }
 
-    /// Has the writer take no more until something is read, and not wait for that.
+    /// Makes the writer's next writes fail, without waiting, until something is read.
     func fill() {
         _ = fcntl(writer, F_SETFL, O_NONBLOCK)
         while write(writer, "x", 1) == 1 {}
     }
 
-    /// What was written so far, one element a write.
+    /// The messages written so far, one element for each write.
     func writes() -> [String] {
         var writes: [String] = []
         var buffer = [UInt8](repeating: 0, count: 65536)

@@ -23,7 +23,7 @@ import Testing
         #expect(received.map(\.text) == [message])
         let stored = try #require(received.first?.descriptors)
         #expect(stored.count == 1)
-        // What is written to the stored copy comes out at the connection's other end, so it is the same connection.
+        // Data written to the stored copy arrives at the connection's other end, so it is the same connection.
         #expect(write(try #require(stored.first), "x", 1) == 1)
         #expect(connection.readFar() == "x")
     }
@@ -150,7 +150,7 @@ final class StreamPair {
         far = -1
     }
 
-    /// What is there to read at the far end.
+    /// The bytes that are ready at the far end.
     func readFar() -> String {
         var buffer = [UInt8](repeating: 0, count: 64)
         let count = recv(far, &buffer, buffer.count, Int32(MSG_DONTWAIT))

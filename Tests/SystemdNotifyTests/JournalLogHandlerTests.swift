@@ -66,7 +66,7 @@ import Testing
         #expect(output.writes().isEmpty)
     }
 
-    /// Whoever logs goes on, and what can be written later is.
+    /// The caller continues, and later lines are written if they can be.
     @Test func outputThatIsGoneOrFullLosesTheLineAndNothingElse() throws {
         let gone = JournalLogHandler(level: .info, descriptor: -1, journalStream: nil)
         Logger(label: "test") { _ in gone }.info("m")

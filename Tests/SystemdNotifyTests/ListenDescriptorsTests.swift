@@ -68,9 +68,9 @@ import Testing
     }
 }
 
-/// A stream socket in a folder of its own, as a socket unit makes it.
+/// A stream socket in a temporary folder, as a socket unit makes it.
 ///
-/// It is gone with its owner.
+/// It is removed with its owner.
 final class ListeningSocket {
     let descriptor: Int32
     private let folder: String

@@ -2,9 +2,9 @@ import CLinux
 import Glibc
 import Testing
 
-/// What systemd's end of `NOTIFY_SOCKET` is: a datagram socket in a folder of its own.
+/// Systemd's end of `NOTIFY_SOCKET`: a datagram socket in a temporary folder.
 ///
-/// It is gone with its owner.
+/// It is removed with its owner.
 final class NotifySocket {
     let path: String
     private let folder: String
@@ -32,7 +32,7 @@ final class NotifySocket {
         received().map(\.text)
     }
 
-    /// The messages so far with the descriptors that came with them, which are the caller's to close.
+    /// The messages so far, with the descriptors that came with them; the caller must close these.
     func received() -> [(text: String, descriptors: [Int32])] {
         var received: [(String, [Int32])] = []
         var bytes = [UInt8](repeating: 0, count: 4096)

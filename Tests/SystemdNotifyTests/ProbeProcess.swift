@@ -2,23 +2,23 @@ import CLinux
 import Glibc
 import Testing
 
-/// Runs the probe, which stands beside the tests' own program.
+/// Runs the probe, which is beside the tests' program.
 enum ProbeProcess {
-    /// The probe's output, once it has ended well.
+    /// The probe's output, once it has ended successfully.
     ///
     /// - Parameters:
-    ///   - environment: the whole environment; a value `$$` is the probe's own process id.
-    ///   - descriptors: what it finds at 3 and above.
+    ///   - environment: the whole environment; a value `$$` is the probe's process id.
+    ///   - descriptors: the descriptors that it finds at 3 and above.
     static func output(
         _ arguments: [String],
         environment: [String: String] = [:],
         descriptors: [Int32] = []
     ) throws -> [String] {
         var pipe: [Int32] = [0, 0]
-        // A socket pair can be made close-on-exec in one call, so that no other child keeps its end open.
+        // A socket pair can be made close-on-exec in one call, so no other child keeps its end open.
         try #require(socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0, &pipe) == 0)
         defer { close(pipe[0]) }
-        // A shell knows its own process id, and keeps it as it becomes the probe.
+        // A shell knows its process id, and keeps it when it becomes the probe.
         let assignments = environment.map { "\($0.key)='\($0.value)'".replacing("'$$'", with: "$$") }
         let script = "exec env -i \(assignments.joined(separator: " ")) \"$0\" \"$@\""
         let process = try spawn(["/bin/sh", "-c", script, try path()] + arguments, output: pipe[1], descriptors)
@@ -49,7 +49,7 @@ enum ProbeProcess {
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
         posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO)
-        // Copies above all targets first, since a descriptor may stand where another one has to go.
+        // First copies above all targets, since a descriptor may have the number that another one must get.
         let copies = descriptors.map { clinux_duplicate_above($0, 100) }
         defer { copies.forEach { close($0) } }
         for (index, copy) in copies.enumerated() {

@@ -1,8 +1,8 @@
-/// A generator whose numbers follow from its seed, so that a failure can be played again.
+/// A generator whose numbers follow from its seed, so that a failure can be replayed.
 public struct SeededGenerator: RandomNumberGenerator {
     private var state: UInt64
 
-    /// The sequence of this seed.
+    /// Starts the sequence of this seed.
     public init(seed: UInt64) {
         state = seed
     }
@@ -16,7 +16,7 @@ public struct SeededGenerator: RandomNumberGenerator {
         return mixed ^ (mixed >> 31)
     }
 
-    /// Whether one of `count` equal chances came up.
+    /// Whether one of `count` equally likely outcomes came up.
     public mutating func oneIn(_ count: Int) -> Bool {
         Int.random(in: 0..<count, using: &self) == 0
     }

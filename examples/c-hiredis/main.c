@@ -1,16 +1,16 @@
-/* Adds to a number in the daemon's store so that no sum is lost, whoever else does the same: it reads the number, works,
- * and writes the sum, all under one lease.
+/* Adds to a number in the daemon's store so that no addition is lost, even if others do the same: it reads the number,
+ * works, and writes the sum, all under one lease.
  *
  *     add LEASE KEY AMOUNT [ROUNDS]
  *
- * The work takes so many rounds; after each the lease is renewed. The sum is written with the fence, so that a program
- * that was stopped for too long writes nothing.
+ * The work takes ROUNDS rounds; after each the lease is renewed. The sum is written with the fence, so a program that was
+ * stopped for too long writes nothing.
  *
- * There is one connection, and the lease is bound to it: however this program ends, also by a signal that nobody handles,
- * the kernel closes the connection, and the lease is free. So a connection that is lost is not made again: it ends the
- * program, and whoever started it may start it again. (After a restart of the daemon the lease ends by its time.)
+ * There is one connection, and the lease is bound to it: however this program ends, even by an unhandled signal, the
+ * kernel closes the connection, and the lease is free. So a lost connection is not made again: it ends the program,
+ * which its caller may start again. (After a restart of the daemon the lease ends by time.)
  *
- * Exit status: 0 written, 64 usage, 65 there is no number under the key, 69 the daemon cannot be reached, 70 it refused,
+ * Exit status: 0 written, 64 usage, 65 the key's value is not a number, 69 the daemon cannot be reached, 70 it refused,
  * 75 others held the lease for too long, 76 the lease was lost and nothing was written.
  */
 #define _GNU_SOURCE
@@ -23,7 +23,7 @@
 #include <string.h>
 #include <time.h>
 
-/* In seconds: how long the lease lasts without a renewal, how long others are waited for, and the daemon for an answer. */
+/* In seconds: the lease's TTL, how long to wait for other holders, and how long for an answer of the daemon. */
 enum { TTL = 30, PATIENCE = 120, ANSWER = 10 };
 
 enum { USAGE = 64, NO_NUMBER = 65, UNREACHABLE = 69, REFUSED = 70, HELD = 75, LOST = 76 };
@@ -31,8 +31,8 @@ enum { USAGE = 64, NO_NUMBER = 65, UNREACHABLE = 69, REFUSED = 70, HELD = 75, LO
 struct lease {
     redisContext *connection;
     const char *name;
-    long long fence;    /* the token of the grant: what a write carries */
-    long long token;    /* the newest token: what renews and releases */
+    long long fence;    /* the token of the grant, for writes */
+    long long token;    /* the newest token, to renew and release */
     long long deadline; /* on the clock of now(): before it nobody else is granted */
 };
 
@@ -47,7 +47,7 @@ static _Noreturn void fail(int status, const char *format, ...)
     exit(status);
 }
 
-/* Milliseconds on the clock of leases: it counts the time in which the machine is suspended, and nobody sets it. */
+/* Milliseconds on the clock of leases, which counts suspended time and cannot be set. */
 static long long now(void)
 {
     struct timespec time;
@@ -65,7 +65,7 @@ static redisContext *reach(void)
     return connection;
 }
 
-/* Sends a command, and returns its reply. hiredis makes one argument of each %s and %lld, whatever bytes it has. */
+/* Sends a command, and returns its reply. Each %s and %lld is one argument for hiredis, whatever bytes it contains. */
 static redisReply *ask(redisContext *connection, int seconds, const char *format, ...)
 {
     if (redisSetTimeout(connection, (struct timeval){.tv_sec = seconds}) != REDIS_OK)
@@ -78,7 +78,7 @@ static redisReply *ask(redisContext *connection, int seconds, const char *format
     return reply;
 }
 
-/* Whether a reply is the error of this word. */
+/* Whether a reply is the error with this word. */
 static int is_error(const redisReply *reply, const char *word)
 {
     size_t length = strlen(word);
@@ -110,8 +110,8 @@ static struct lease acquire(redisContext *connection, const char *name)
     lease.fence = take_integer(
         ask(connection, PATIENCE + ANSWER, "ACQUIRE %s %ds WAIT %ds BIND", name, TTL, PATIENCE));
     lease.token = lease.fence;
-    /* A grant after a wait is older than its reply looks, so this asks what is left. Time counts from before the question
-     * was sent: the deadline may be too early, and never too late. */
+    /* A grant after a wait may be older than it looks, so this asks for the remaining time. It counts from before the
+     * question was sent: the deadline may be too early, but never too late. */
     long long asked = now();
     lease.deadline = asked + take_integer(ask(connection, ANSWER, "CHECK %s %lld", name, lease.token));
     return lease;
@@ -128,7 +128,7 @@ static void renew(struct lease *lease)
 static void release(const struct lease *lease)
 {
     redisReply *reply = ask(lease->connection, ANSWER, "RELEASE %s %lld", lease->name, lease->token);
-    /* If it is over already, that is no failure: all that was to be written is written. */
+    /* If the lease has already ended, that is not a failure: everything has been written. */
     if (!is_error(reply, "EXPIRED")) require(reply);
     freeReplyObject(reply);
 }
@@ -152,7 +152,7 @@ static long long get(redisContext *connection, const char *key)
     return number;
 }
 
-/* Writes a number if the lease is still held, which the daemon decides in the same step. */
+/* Writes a number if the lease is still held; the daemon checks and writes in one step. */
 static void put(const struct lease *lease, const char *key, long long number)
 {
     redisReply *reply =
@@ -177,7 +177,7 @@ int main(int count, char **arguments)
     long long amount = parse(arguments[3], USAGE, "AMOUNT");
     long long rounds = count == 5 ? parse(arguments[4], USAGE, "ROUNDS") : 1;
 
-    /* A daemon that went away is an error of the next command, and not the end of this program. */
+    /* A daemon that went away makes the next command fail, and must not end this program. */
     signal(SIGPIPE, SIG_IGN);
     redisContext *connection = reach();
     struct lease lease = acquire(connection, arguments[1]);

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Programs that add to one number. What to see:
-#   1. five add at once: one works at a time, the others wait in the lease's queue, and no sum is lost;
+#   1. five add at once: one works at a time, the others wait in the lease's queue, and no addition is lost;
 #   2. one that is killed in the middle has written nothing, and the lease is free at once;
-#   3. one whose lease is taken away writes nothing, and says so by its status.
+#   3. one whose lease is revoked writes nothing, and its exit status says so.
 . "$(dirname "$0")/../demo.sh"
 make --silent --no-print-directory --directory "$example" OUT="$here"
 

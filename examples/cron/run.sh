@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# One nightly job, which cron's line starts, and the timer's unit. What to see:
-#   1. cron's line starts the job; the same line and the unit's command, due while it runs, skip it and succeed;
-#   2. the job ends, and whichever is due next runs it, under a greater fence.
+# One nightly job, started by a cron line and by a timer's unit. What to see:
+#   1. cron's line starts the job; while it runs, the same line and the unit's command skip it and succeed;
+#   2. the job ends, and the next one that is due runs it, under a greater fence.
 . "$(dirname "$0")/../demo.sh"
 
-# The job fails if it runs already. It tells when it has begun, and runs until it is told to end.
+# The job fails if it is already running. It reports that it has begun, and runs until it is told to end.
 mkfifo "$here/begun" "$here/end"
 cat > "$here/nightly" << 'JOB'
 #!/bin/sh
@@ -17,8 +17,8 @@ echo 'the job is done'
 JOB
 chmod +x "$here/nightly"
 
-# What is run are the commands of the two files, with this job for the installed one, and with as little in their
-# environment as cron and systemd give them.
+# These are the commands of the two files, but with this job for the installed one, and with as little in the
+# environment as cron and systemd provide.
 cron=$(sed -n 's,^30 2 \* \* \*  ,,p' "$example/crontab")
 timer=$(sed -n 's,^ExecStart=/usr/bin/,,p' "$example/nightly.service")
 due() {

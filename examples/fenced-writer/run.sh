@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# A holder is stopped, and wakes up after its time. What to see:
-#   1. the early writer holds the lease for two seconds, and is stopped before it writes, as a busy machine may do it;
-#   2. its time is over: the late writer is granted, under a greater fence, and writes;
-#   3. the early one goes on and knows nothing of it: the file and the table refuse what it writes;
-#   4. a file without a fence, written by the same two in the same order, has lost what the late one wrote.
+# A holder is stopped, and wakes up after its lease has ended. What to see:
+#   1. the early writer holds the lease for two seconds, and is stopped before it writes, as on a busy machine;
+#   2. its time is over: the late writer is granted the lease, under a greater fence, and writes;
+#   3. the early writer continues, unaware of that: the file and the table refuse what it writes;
+#   4. a file without a fence, written by the same two in the same order, has lost what the late writer wrote.
 . "$(dirname "$0")/../demo.sh"
 python=${PYTHON:-python3}
 file=$here/report database=$here/report.db unfenced=$here/unfenced

@@ -1,6 +1,6 @@
-"""Two stores that turn stale writers away: a file, and a table of SQLite. They know nothing of leases, only of fences.
+"""Two stores that refuse stale writers: a file, and a table of SQLite. They know nothing of leases, only of fences.
 
-A store keeps the greatest fence that it has seen, and refuses every smaller one. It must compare and write as one step:
+A store keeps the greatest fence that it has seen, and refuses every smaller one. It must compare and write in one step:
 a writer that compares first and writes afterwards may be stopped in between, and wake up late.
 """
 
@@ -23,7 +23,7 @@ class StaleFenceError(Exception):
 class FencedFile:
     """A file that is replaced as a whole. Beside it are `FILE.fence`, the greatest fence, and `FILE.lock`.
 
-    Readers need no lock: they see the old content or the new one.
+    Readers need no lock: they see either the old content or the new one.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -32,8 +32,9 @@ class FencedFile:
         self._lock = self.path.with_name(self.path.name + ".lock")
 
     def claim(self, fence: int) -> None:
-        """Turns all smaller fences away from now on. Whoever writes what depends on what was there claims before it
-        reads; else an earlier holder may write in between."""
+        """Refuses all smaller fences from now on. A writer whose text depends on the old content must claim before it
+        reads; otherwise an earlier holder may write in between.
+        """
         with self._locked(fence):
             pass
 
@@ -43,7 +44,7 @@ class FencedFile:
 
     @contextlib.contextmanager
     def _locked(self, fence: int) -> Iterator[None]:
-        # The lock goes with its file: one that is replaced, as the others are, would lock nobody out.
+        # The lock belongs to its file: if that were replaced, as the others are, it would lock nobody out.
         with self._lock.open("ab") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             greatest = int(self._fence.read_bytes()) if self._fence.exists() else 0
@@ -56,7 +57,7 @@ class FencedFile:
 
 
 def _replace(path: Path, content: bytes) -> None:
-    """Replaces a file, so that after a loss of power there is the old one or the new one."""
+    """Replaces a file so that after a power loss either the old or the new one is there."""
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with open(descriptor, "wb") as file:
@@ -75,8 +76,9 @@ def _replace(path: Path, content: bytes) -> None:
 
 
 class FencedTable:
-    """Texts by name in SQLite. The fence belongs to the lease and not to a row, so that it guards also the rows that
-    the newest writer has not touched."""
+    """Texts by name in SQLite. The fence belongs to the lease and not to a row, so it also guards rows that the newest
+    writer has not touched.
+    """
 
     def __init__(self, path: str | Path, lease: str) -> None:
         self._lease = lease
@@ -87,10 +89,10 @@ class FencedTable:
 
     @contextlib.contextmanager
     def transaction(self, fence: int) -> Iterator[sqlite3.Connection]:
-        """All that the block reads and writes is one step, and done by the newest holder; or nothing of it is done."""
+        """Everything that the block reads and writes is one step by the newest holder, or has no effect."""
         self._database.execute("BEGIN IMMEDIATE")
         try:
-            # The fence is compared and raised in one statement, which PostgreSQL knows as well.
+            # The fence is compared and raised in one statement, which also exists in PostgreSQL.
             raised = self._database.execute(
                 "UPDATE fences SET fence = ? WHERE lease = ? AND fence <= ?", (fence, self._lease, fence)
             )
@@ -105,7 +107,7 @@ class FencedTable:
             raise
 
     def claim(self, fence: int) -> None:
-        """Turns all smaller fences away from now on; for whoever reads in another transaction than it writes."""
+        """Refuses all smaller fences from now on; for writers that read and write in different transactions."""
         with self.transaction(fence):
             pass
 

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Writes a line of its standard input to a file and to a table, under the fence that its environment carries.
+"""Writes a line of its standard input to a file and to a table, under the fence in its environment.
 
 LEASE_NAME=LEASE LEASE_TOKEN=FENCE writer.py FILE DATABASE
 
-`leasectl run` sets both variables. The status is 0 if both were written, and 76 if one of them has refused the fence.
+`leasectl run` sets both variables. The exit status is 0 if both were written, and 76 if one of them has refused the
+fence.
 """
 
 import os

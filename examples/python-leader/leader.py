@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""A service of which several run and one works: whoever holds the lease leads, and when it ends another takes over.
+"""A service that runs as several processes, of which one works: the holder of the lease leads, and when it ends another
+takes over.
 
 leader.py LEASE [TTL]
 
-It needs redis-py alone. `work` is the part to replace; the rest stays as it is.
+It needs only redis-py. `work` is the part to replace; the rest stays as it is.
 """
 
 import contextlib
@@ -30,7 +31,7 @@ Unreachable = (redis.ConnectionError, redis.TimeoutError)
 
 
 def connect(timeout: float | None = 5.0) -> redis.Redis:
-    """A client that sends each command once: what is repeated, and with which request id, is decided here."""
+    """A client that sends each command once: this program decides what is repeated, and with which request id."""
     return redis.Redis(unix_socket_path=SOCKET, socket_timeout=timeout, retry=Retry(NoBackoff(), 0))
 
 
@@ -40,29 +41,33 @@ def word(refusal: redis.ResponseError) -> str:
 
 
 def now() -> float:
-    """The clock of leases: it counts the time in which the machine is suspended, and nobody sets it."""
+    """The clock of leases, which counts suspended time and cannot be set."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 class Term:
-    """One tenure of the lease, from the grant on. A thread of its own renews it, whatever the work is busy with."""
+    """One tenure of the lease, from its grant on. A separate thread renews it, whatever the work is doing."""
 
     def __init__(self, lease: str, ttl: str, fence: int, deadline: float) -> None:
         self.lease, self.ttl, self.fence = lease, ttl, fence
-        # Set when the lease is lost or this process shall stop: the work ends.
+        # Set when the lease is lost or this process must stop: the work ends.
         self.over = threading.Event()
         self._token, self._deadline = fence, deadline
 
     def holds(self) -> bool:
-        """Whether nobody else can have been granted yet. It asks the clock, too: this process may have been stopped."""
+        """Whether it is certain that nobody else has been granted the lease. It also checks the clock, since this
+        process may have been stopped.
+        """
         return not self.over.is_set() and now() < self._deadline
 
     def keep(self) -> None:
-        """Renews at each third of what is left, so that an attempt may fail, and says when the lease is lost."""
+        """Renews after each third of the remaining time, so that an attempt may fail, and reports the loss of the
+        lease.
+        """
         client, request = connect(), uuid.uuid4().hex
         while not self.over.wait(max((self._deadline - now()) / 3, PAUSE)):
             try:
-                # If the reply is lost, the same request is answered with the same token.
+                # If the reply is lost, the same request gets the same token again.
                 renewal = ("RENEW", self.lease, self._token, self.ttl, "REQUEST", request)
                 self._token = client.execute_command(*renewal)
                 self._deadline = deadline(client, self.lease, self._token)
@@ -77,7 +82,7 @@ class Term:
                 self.over.set()
 
     def release(self) -> None:
-        """Gives the lease back, so that the next one need not wait. If it cannot be done, time ends the lease."""
+        """Releases the lease, so that the next candidate need not wait. If that fails, the lease ends by time."""
         client = connect()
         for _ in range(3):
             try:
@@ -86,24 +91,25 @@ class Term:
                 time.sleep(PAUSE)
                 continue
             except redis.ResponseError as refusal:
-                # EXPIRED: it is over already, or the first of two attempts did it and its reply was lost.
+                # EXPIRED: it has already ended, or the first of two attempts released it and its reply was lost.
                 log.info("not released: %s", refusal)
             return
 
 
 def deadline(client: redis.Redis, lease: str, token: int) -> float:
-    """Until when a tenure lasts. A grant after a wait, or a repeated reply, is older than it looks; so the time counts
-    from before this question was sent, and is never too late."""
+    """The end of a tenure. A grant after a wait, or a repeated reply, may be older than it looks; so the time counts
+    from before this question was sent, and the result is never too late.
+    """
     asked = now()
     left: int = client.execute_command("CHECK", lease, token)
     return asked + left / 1000
 
 
 def campaign(client: redis.Redis, lease: str, ttl: str) -> Term:
-    """Waits in the lease's queue until it is granted, however often the daemon restarts meanwhile.
+    """Waits in the lease's queue until it is granted, even if the daemon restarts meanwhile.
 
-    By BIND the lease ends also with this connection: if this process dies, the next one leads at once. After a restart
-    of the daemon the binding is gone, and the lease ends by time.
+    With BIND the lease also ends with this connection: if this process dies, the next one leads at once. After a
+    restart of the daemon the binding is gone, and the lease ends by time.
     """
     request = uuid.uuid4().hex
     while True:
@@ -124,7 +130,7 @@ def campaign(client: redis.Redis, lease: str, ttl: str) -> Term:
 
 @contextlib.contextmanager
 def leadership(lease: str, ttl: str) -> Iterator[Term]:
-    """Waits until this process leads. At the end of the block it does not lead any more."""
+    """Waits until this process leads. At the end of the block it no longer leads."""
     bound = connect(timeout=None)
     try:
         term = campaign(bound, lease, ttl)
@@ -141,10 +147,10 @@ def leadership(lease: str, ttl: str) -> Iterator[Term]:
 
 
 def work(term: Term) -> None:
-    """What the leader does, round by round, until its term is over: here it writes down who leads.
+    """The leader's work, round by round, until its term is over: here it writes down who leads.
 
-    A round that began in time may end too late: the process was stopped, say. So what it writes to compares the fence,
-    as the daemon's store does by IF. Look at examples/fenced-writer for files and tables.
+    A round that began in time may end too late, for example if the process was stopped. So the store that it writes to
+    compares the fence, as the daemon's store does with IF. See examples/fenced-writer for files and tables.
     """
     client = connect()
     rounds = 0
@@ -165,7 +171,8 @@ def work(term: Term) -> None:
 def main(lease: str, ttl: str = "15s") -> None:
     stopping = threading.Event()
     while True:
-        # Who waits has nothing to clean up: with its connection it leaves the queue, and a grant on its way is over.
+        # A waiting process has nothing to clean up: when its connection ends it leaves the queue, and a grant that is
+        # under way ends.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.SIG_DFL)
         if stopping.is_set():

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Two processes of one service; what to see:
+# Two processes of one service. What to see:
 #   1. one leads, the other waits;
-#   2. the daemon is killed and started again, and the leader leads on, under the same fence;
+#   2. the daemon is killed and restarted, and the leader continues to lead, under the same fence;
 #   3. the leader is told to stop: it hands over at once;
 #   4. the next leader is killed with SIGKILL: its lease ends with it, and another leads under a greater fence.
 . "$(dirname "$0")/../demo.sh"

@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
-# A script that holds a lease by sh and socat alone. What to see:
-#   1. it runs its steps, under one fence; a second script finds the lease held and ends with status 75;
+# A script that holds a lease with only sh and socat. What to see:
+#   1. it runs its steps, under one fence; a second script finds the lease held and exits with status 75;
 #   2. it is killed in the middle: the lease, bound to its connection, is free;
-#   3. its lease is taken away: the step that runs ends, and the next one is not begun.
+#   3. its lease is revoked: the running step ends, and the next one does not begin.
 . "$(dirname "$0")/../demo.sh"
 command -v socat > "$here/socat" || fail 'socat is not installed: apt install socat'
 steps() {
     printf '$ steps.sh "%s" …\n' "$1"
     exec "$example/steps.sh" "$@"
 }
-# The first step waits until it may go on.
+# The first step waits until it may continue.
 first='echo "the first step, fence $LEASE_TOKEN"; read -r _ < "$go"' second='echo "the second step, fence $LEASE_TOKEN"'
-# Any bytes make a name.
+# A name may contain any bytes.
 lease='Bob'\''s "new" backup'
 
 start_daemon
@@ -32,7 +32,7 @@ go=$here/go.2 background killed steps "$lease" "$first" "$second"
 expect killed 'the first step'
 crash "${pid[killed]}"
 run leasectl run "$lease" true
-# What the killed one had begun goes on, without the lease.
+# The step that the killed script had begun continues, without the lease.
 echo > "$here/go.2"
 
 say 'The lease is taken away from the next one'

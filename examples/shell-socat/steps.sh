@@ -1,11 +1,11 @@
 #!/bin/sh
-# steps.sh LEASE STEP…: runs each STEP, a line for sh, while it holds the lease; with nothing but sh and socat.
+# steps.sh LEASE STEP…: runs each STEP, a line for sh, while it holds the lease; needs only sh and socat.
 #
-# Between the steps the lease is renewed, so each step must take less than the TTL ($TTL, 5m). A step finds the fence in
-# $LEASE_TOKEN. At the end the script notes in the daemon's store when it was done, if it holds the lease still.
+# The lease is renewed between the steps, so each step must take less than the TTL ($TTL, 5m). A step finds the fence in
+# $LEASE_TOKEN. At the end, if the script still holds the lease, it writes the time to the daemon's store.
 #
-# Status: that of a step that failed, else 0; 69 the daemon cannot be reached, 70 it refused, 75 another holds the lease,
-# 76 the lease was lost, and the steps behind were not run.
+# Exit status: that of a step that failed, or else 0; 69 the daemon cannot be reached, 70 it refused, 75 another holds
+# the lease, 76 the lease was lost, and the remaining steps were not run.
 set -u
 if [ $# -lt 2 ]; then
     echo 'usage: steps.sh LEASE STEP…' >&2
@@ -22,11 +22,11 @@ fail() {
     exit "$1"
 }
 
-# A word of a command: in quotes, and each byte by its number, so that blanks, quotes and line ends are nothing special.
+# A word of a command: quoted, each byte as its number, so that blanks, quotes and line ends need no special care.
 quoted() { printf '"%s"' "$(printf %s "$1" | od -An -v -tx1 | tr -d '\n' | sed 's/ /\\x/g')"; }
 
-# Sends a command and reads its reply, one line for all commands here, into $reply. Fails if the connection is lost. It
-# writes in a shell of its own, since a pipe that nobody reads ends a shell that writes to it.
+# Sends a command and reads its reply into $reply; all replies to the commands here are one line. Fails if the
+# connection is lost. It writes in a subshell, since writing to a pipe that nobody reads ends the shell.
 ask() {
     line=
     for word in "$@"; do line="$line $(quoted "$word")"; done
@@ -34,7 +34,7 @@ ask() {
     reply=${reply%"$cr"}
 }
 
-# The same where only success will do.
+# The same, but fails the script unless the command succeeds.
 must() {
     ask "$@" || fail 69 "the daemon cannot be reached; whether '$1' was done is unknown"
     case $reply in
@@ -44,32 +44,32 @@ must() {
     esac
 }
 
-# However the script ends, it gives the lease back; EXPIRED would say that it is over already. A script that is killed
-# does not come here, and need not: the lease is bound to the connection, which ends with it.
+# However the script ends, it releases the lease; EXPIRED would say that it has already ended. A script that is killed
+# does not get here and need not: the lease is bound to the connection, which ends with it.
 finish() {
     [ -z "$token" ] || ask RELEASE "$lease" "$token"
     exec 3>&- 4<&-
     rm -rf "$folder"
 }
 
-# The connection: what is written to 3 goes to the daemon, what the daemon says is read from 4.
+# The connection: descriptor 3 writes to the daemon, and descriptor 4 reads from it.
 folder=$(mktemp -d) || exit 73
 trap 'rm -rf "$folder"' EXIT
 mkfifo "$folder/to" "$folder/from" || exit 73
 socat -t 5 STDIO "UNIX-CONNECT:${LEASED_SOCKET:-/run/leased/leased.sock}" < "$folder/to" > "$folder/from" &
 exec 3> "$folder/to" 4< "$folder/from"
 trap finish EXIT
-# Each takes effect when the step that runs has ended.
+# Each trap takes effect when the running step has ended.
 trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
 must ACQUIRE "$lease" "$ttl" OWNER "steps.sh $$" BIND
 token=${reply#:}
-# Renewals change the token; the fence, which the steps and the writes carry, stays.
+# Renewals change the token, but not the fence that the steps and the writes use.
 fence=$token
 for step in "$@"; do
-    # A step must not inherit the connection: what it left running would hold the lease.
+    # A step must not inherit the connection: a process that it leaves running would hold the lease.
     LEASE_NAME=$lease LEASE_TOKEN=$fence sh -c "$step" 3>&- 4<&- || exit
     must RENEW "$lease" "$token" "$ttl"
     token=${reply#:}

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Three processes of one service in Swift. What to see:
 #   1. one leads, the others wait;
-#   2. the daemon is killed and started again, and the leader leads on, under the same fence;
+#   2. the daemon is killed and restarted, and the leader continues to lead, under the same fence;
 #   3. the leader is told to stop: the next one leads;
 #   4. that one is killed: its lease ends with it, and the last one leads, under a greater fence.
 . "$(dirname "$0")/../demo.sh"

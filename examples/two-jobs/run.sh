@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Two jobs want one lease; the daemon is killed in the middle. What to see:
-#   1. one job runs, with its fencing token in its environment; the other exits 75;
-#   2. the daemon is killed with SIGKILL and started again, and the job does not notice;
-#   3. the next token is greater than every one before.
+#   1. one job runs, with its fencing token in its environment; the other exits with status 75;
+#   2. the daemon is killed with SIGKILL and restarted, and the job does not notice;
+#   3. the next token is greater than all previous ones.
 set -euo pipefail
 
 bin=${LEASED_BIN_DIR:-$(dirname "$(command -v leased)")}
@@ -14,7 +14,7 @@ daemon=
 bold= plain=
 if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then bold=$'\033[1m' plain=$'\033[0m'; fi
 say() { printf '\n%s%s%s\n' "$bold" "$*" "$plain"; }
-# Shows a command as it is typed, then runs it.
+# Prints a command as it would be typed, then runs it.
 run() { printf '$ %s\n' "$*"; "$@"; }
 start() {
     leased --store "$here/leased.db" --log-level warning &

@@ -1,4 +1,4 @@
-"""python3 -m man PROGRAMS OUTPUT: the man pages of the programs in one folder, written into another."""
+"""python3 -m man PROGRAMS OUTPUT: writes the man pages of the programs in one folder into another."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""leased(8) and leasectl(1), from what the programs tell of themselves by `--experimental-dump-help`."""
+"""leased(8) and leasectl(1), from the programs' own description by `--experimental-dump-help`."""
 
 import itertools
 import json
@@ -10,7 +10,7 @@ from typing import Any
 from .roff import Page, escape
 
 Node = dict[str, Any]
-#: Each command has them; they are told once.
+#: Options of every command, which are described once.
 COMMON = {"help", "version", "socket", "user", "json"}
 
 SEE_ALSO = {
@@ -48,7 +48,7 @@ ENVIRONMENT = {
          "daemon's socket."),
     ],
 }  # fmt: skip
-#: leased(8) has them from the program's own text.
+#: leased(8) takes them from the program's own text.
 EXIT_STATUS = {
     "leasectl": [
         ("0", "Success, or the answer is yes."),
@@ -72,7 +72,7 @@ EXIT_STATUS = {
         ("128+N", "Signal N ended the job, or came before the job started."),
     ],
 }  # fmt: skip
-#: The paragraph of a program's text that is told in a section of its own.
+#: The paragraph of a program's text that becomes a separate section.
 EXIT_PARAGRAPH = re.compile(r"^Exit (?:codes|status): (.*)$", re.MULTILINE)
 
 
@@ -99,7 +99,7 @@ def is_common(argument: Node) -> bool:
 
 
 def usage(argument: Node) -> str:
-    """An argument as it stands in a synopsis."""
+    """An argument as it appears in a synopsis."""
     value = rf"\fI{escape(argument.get('valueName', 'value'))}\fR"
     if argument["kind"] == "positional":
         text = value
@@ -112,7 +112,7 @@ def usage(argument: Node) -> str:
 
 
 def term(argument: Node) -> str:
-    """An argument as it stands before its explanation."""
+    """An argument as it appears before its explanation."""
     value = rf"\fI{escape(argument.get('valueName', 'value'))}\fR"
     if argument["kind"] == "positional":
         return value
@@ -123,7 +123,7 @@ def term(argument: Node) -> str:
 
 
 def discussion(page: Page, text: str) -> None:
-    """Prose by paragraphs; what is indented is an example."""
+    """Prose by paragraphs; indented text is an example."""
     for block in text.strip("\n").split("\n\n"):
         for indented, lines in itertools.groupby(block.splitlines(), lambda each: each.startswith("  ")):
             if indented:
@@ -162,7 +162,7 @@ def subcommands(page: Page, node: Node, path: list[str]) -> None:
 
 
 def exit_status(page: Page, program: str, told: str) -> None:
-    """What a program exits with, from the table here or else from its own text."""
+    """A program's exit status, from the table here or else from its own text."""
     page.head("Exit status")
     paragraph = EXIT_PARAGRAPH.search(told)
     assert paragraph is not None, f"{program} tells its exit codes"

@@ -1,4 +1,4 @@
-"""leased-protocol(7): docs/PROTOCOL.md, and each command as the daemon itself describes it by COMMAND DOCS."""
+"""leased-protocol(7): docs/PROTOCOL.md, and each command as the daemon describes it with COMMAND DOCS."""
 
 import os
 import re
@@ -24,7 +24,7 @@ def reply(stream: Any) -> Any:
 
 
 def commands(program: Path) -> list[tuple[str, dict[str, Any]]]:
-    """Asks a daemon of its own, that lives as long as the question."""
+    """Asks a temporary daemon, which runs only for this."""
     with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
         notify.bind(f"{folder}/notify")
         notify.settimeout(60)
@@ -88,7 +88,7 @@ def table(page: Page, rows: list[str]) -> None:
 
 
 def markdown(page: Page, text: str) -> None:
-    """The little Markdown that the protocol's page is written in."""
+    """The subset of Markdown that the protocol's page uses."""
     block: list[str] = []
 
     def flush() -> None:

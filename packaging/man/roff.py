@@ -1,4 +1,4 @@
-"""A man page as text for man(7): what is to be escaped, and the few shapes that the pages are made of."""
+"""A man page as text for man(7): escaping, and the few elements that the pages consist of."""
 
 import os
 import re
@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 
 
 def escape(text: str) -> str:
-    """Plain text, safe anywhere in a line. A hyphen stays a hyphen, so that what is copied can be pasted."""
+    """Plain text, safe anywhere in a line. A hyphen stays a hyphen, so that copied text can be pasted."""
     text = text.replace("\\", r"\e").replace("-", r"\-").replace("'", r"\(aq").replace("`", r"\(ga")
     text = text.replace("^", r"\(ha").replace("~", r"\(ti").replace('"', r"\(dq")
     return "".join(c if ord(c) < 128 else f"\\[u{ord(c):04X}]" for c in text)
 
 
 def line(text: str) -> str:
-    """Escaped text as a line of its own: a point at its begin would be a macro."""
+    """Escaped text as a separate line: a point at its beginning would be a macro."""
     escaped = escape(text)
     return "\\&" + escaped if escaped.startswith(".") else escaped
 
@@ -42,13 +42,13 @@ HEADS = {".SH", ".SS"}
 
 
 def day() -> str:
-    """The day of the build, or of what it is a build of, so that two builds of one source are the same."""
+    """The day of the build, or of the commit, so that two builds of one source are the same."""
     return time.strftime("%Y-%m-%d", time.gmtime(int(os.environ.get("SOURCE_DATE_EPOCH", time.time()))))
 
 
 @dataclass
 class Page:
-    """The page NAME(SECTION), built from its top."""
+    """The page NAME(SECTION), built from the top."""
 
     name: str
     section: int
@@ -66,16 +66,16 @@ class Page:
         self.lines += [".PP", words(text)]
 
     def raw(self, text: str) -> None:
-        """A line that is escaped already."""
+        """A line that is already escaped."""
         self.lines.append(text)
 
     def item(self, term: str, texts: Iterable[str]) -> None:
-        """A term, escaped already, and what it means."""
+        """A term, already escaped, and its explanation."""
         self.items([term], texts)
 
     def items(self, terms: list[str], texts: Iterable[str]) -> None:
-        """Terms that one explanation is for."""
-        # The indentation is the usual one, also behind bullets, which have another.
+        """Terms that share one explanation."""
+        # The usual indentation, even after bullets, which have another.
         for number, term in enumerate(terms):
             self.lines += [".TQ" if number else ".TP 7", term]
         for number, text in enumerate(texts):
@@ -89,7 +89,7 @@ class Page:
         self.lines += [".PP", ".RS 4", ".nf", *(line(each) for each in text.splitlines()), ".fi", ".RE"]
 
     def more(self, text: str) -> None:
-        """A further paragraph of an item."""
+        """Another paragraph of an item."""
         self.lines += [".IP", words(text)]
 
     def item_example(self, text: str) -> None:
@@ -99,7 +99,7 @@ class Page:
     def text(self) -> str:
         head = f'.TH "{escape(self.name.upper())}" {self.section} "{day()}" "leased {escape(self.version)}" "leased"'
         name = [".SH NAME", f"{escape(self.name)} \\- {escape(self.title)}"]
-        # Right below a heading a paragraph begins by itself.
+        # Directly below a heading, a paragraph begins by itself.
         pairs = zip(["", *self.lines[:-1]], self.lines, strict=True)
         body = [each for before, each in pairs if each != ".PP" or before[:3] not in HEADS]
         return "\n".join([r".\" Generated from the program's own texts; do not edit.", head, *name, *body]) + "\n"

@@ -1,4 +1,4 @@
-"""leased.yaml(5), from the configuration that is shipped: each setting with its comment and its default."""
+"""leased.yaml(5), from the shipped configuration: each setting with its comment and its default."""
 
 import itertools
 import re
@@ -9,7 +9,7 @@ from .roff import Page, escape
 
 
 def blocks(lines: list[str]) -> Iterator[tuple[list[str], list[str]]]:
-    """Comments and the settings right below them. A comment's lines keep their indentation."""
+    """Comments with the settings directly below them. A comment's lines keep their indentation."""
     comment: list[str] = []
     body: list[str] = []
     for each in [*lines, "#"]:
@@ -27,7 +27,9 @@ def blocks(lines: list[str]) -> Iterator[tuple[list[str], list[str]]]:
 
 
 def parts(comment: list[str]) -> Iterator[tuple[bool, str]]:
-    """The paragraphs of a comment, each as one line, and its indented lines as they are; each with which it is."""
+    """The paragraphs of a comment, each as one line, and its indented lines as they are; each with whether it is
+    indented.
+    """
     for kind, lines in itertools.groupby(comment, lambda each: each[:1] if each[:1] in {"", " "} else "text"):
         if kind:
             yield kind == " ", ("\n" if kind == " " else " ").join(lines)

@@ -1,6 +1,6 @@
 import ArgumentParser
 
-/// The load generator: each subcommand is one measurement of one peer that runs already, and prints one JSON object.
+/// The load generator: each subcommand makes one measurement of one running peer, and prints one JSON object.
 @main
 struct LeasedLoad: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -43,9 +43,9 @@ import Testing
     }
 }
 
-/// A peer in the process that does what it is asked at once.
+/// A peer within the process that executes commands at once.
 ///
-/// Its descriptor, a pipe's, can be read while answers are due.
+/// Its descriptor, a pipe's, is readable while answers are due.
 private final class EchoPeer: PeerConnection {
     let descriptor: Int32
     private let writer: Int32

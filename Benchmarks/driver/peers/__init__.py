@@ -1,4 +1,4 @@
-"""leased and what it is compared with, one module each."""
+"""leased and the peers that it is compared with, one module each."""
 
 from collections.abc import Callable
 

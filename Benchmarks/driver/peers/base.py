@@ -14,7 +14,7 @@ from processes import Server, ServerFailedError
 
 @dataclass(frozen=True)
 class Place:
-    """Where things are: data on the disk that is measured, sockets where their paths are short."""
+    """Where files are: data on the disk that is measured, sockets where their paths are short."""
 
     data: Path
     sockets: Path
@@ -24,21 +24,21 @@ class Place:
 
 
 class Peer(ABC):
-    """One peer with a folder of its own. It is started and stopped for each round, and keeps its data in between."""
+    """One peer with a separate folder. It is started and stopped for each round, and keeps its data in between."""
 
     READY_WITHIN = 60.0
 
     #: The key in options and results.
     name: str
-    #: As tables name it.
+    #: The name in tables.
     title: str
-    #: As the generator names it.
+    #: The name for the generator.
     kind: str
-    #: What an answer is worth, in a few words.
+    #: What an answer guarantees, in a few words.
     promise: str
-    #: How it is used, where that is not plain from its command.
+    #: How the peer is used, if that is not clear from its command.
     notes: str = ""
-    #: Clients that share a connection.
+    #: How many clients share a connection.
     clients_per_connection = 1
 
     def __init__(self, place: Place) -> None:
@@ -52,11 +52,11 @@ class Peer(ABC):
     @property
     @abstractmethod
     def path(self) -> Path:
-        """What the generator is given as `--path`."""
+        """The generator's `--path`."""
 
     @abstractmethod
     def missing(self) -> str | None:
-        """Why it cannot be measured here, if so."""
+        """Why the peer cannot be measured here, or `None` if it can."""
 
     @abstractmethod
     def version(self) -> str: ...
@@ -65,7 +65,7 @@ class Peer(ABC):
     def command(self) -> list[str]: ...
 
     def takes(self, load: Load) -> bool:
-        """Can it be measured so?"""
+        """Whether the peer can run this measurement."""
         return True
 
     def prepare(self) -> None:
@@ -73,7 +73,7 @@ class Peer(ABC):
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def start(self) -> None:
-        """Starts it, and waits until it does what it is asked to."""
+        """Starts it, and waits until it serves commands."""
         self._server = self.spawn()
         self._await_first_cycle(self._server)
 
@@ -90,7 +90,7 @@ class Peer(ABC):
         return self._server.pid if self._server else None
 
     def measure(self, load: Load, workload: str = "cycles", **options: object) -> Figures:
-        """Drives it as the load says."""
+        """Drives it with the load."""
         if self.pid is not None:
             options["process"] = self.pid
         return self.place.generator.drive(
@@ -117,7 +117,7 @@ class Peer(ABC):
 
 
 def first_line_of(*command: str) -> str:
-    """The first line that a program prints, as of `--version`."""
+    """The first line that a program prints, for example for `--version`."""
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return done.stdout.splitlines()[0].strip()
 

@@ -11,7 +11,7 @@ class Etcd(Peer):
     title = "etcd"
     kind = "etcd"
     promise = "on disk before the answer"
-    # Tried with 1 to 64 clients to a connection: sharing one makes etcd faster, since it then answers in groups.
+    # Tried with 1 to 64 clients per connection: sharing makes etcd faster, since it then answers in groups.
     clients_per_connection = 16
     notes = (
         "A transaction that creates the key if it is absent, and a delete, by gRPC over HTTP/2. Up to 16 clients share"
@@ -20,7 +20,7 @@ class Etcd(Peer):
 
     @property
     def path(self) -> Path:
-        # etcd takes `unix://NAME:PORT`, and makes a socket of just that name in the folder that it was started in.
+        # etcd takes `unix://NAME:PORT`, and makes a socket with exactly that name in its working directory.
         return self.place.sockets / "etcd:0"
 
     def missing(self) -> str | None:

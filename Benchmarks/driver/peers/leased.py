@@ -1,4 +1,4 @@
-"""leased itself, with the configuration that it is shipped with."""
+"""leased itself, with the shipped configuration."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,7 +19,7 @@ class Leased(Peer):
         self.store = self.folder / store
         self._limits = dict(limits or {})
         self._notify: NotifySocket | None = None
-        #: From the spawn to READY=1 of the last start.
+        #: From the spawn of the last start to its READY=1.
         self.seconds_to_ready = 0.0
 
     @property

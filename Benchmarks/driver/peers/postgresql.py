@@ -40,7 +40,7 @@ class PostgreSQL(Peer):
         user = _user()
         if user is None:
             return None
-        # Root may not run it, and the other user must be able to reach its folder.
+        # Root may not run it, and its user must be able to reach its folder.
         reached = subprocess.run(["test", "-x", self.place.data], user=user, group=user, extra_groups=[], check=False)
         if reached.returncode != 0:
             return f"the user {user} cannot reach the folder of the benchmark; set BENCH_DIR to one that everybody can"
@@ -64,7 +64,7 @@ class PostgreSQL(Peer):
                 shutil.chown(folder, user, user)
         data = str(self.folder / "data")
         self._run([self._program("initdb"), "-D", data, "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8"])
-        # The first start makes the rows. The command is the same, but nothing is measured.
+        # The first start creates the rows. The command is the same, but nothing is measured.
         server = self.spawn()
         try:
             self._make_rows(server)
@@ -76,7 +76,7 @@ class PostgreSQL(Peer):
 
     def stop(self) -> None:
         if self._server is not None:
-            # SIGINT, the fast shutdown: it does not wait for clients to leave.
+            # SIGINT, the fast shutdown, which does not wait for clients to disconnect.
             self._server.stop(2)
             self._server = None
 
@@ -110,7 +110,7 @@ class PostgreSQL(Peer):
 
 
 def _programs() -> Path | None:
-    """The folder of the newest server: Debian keeps them beside each other, and not in the path."""
+    """The folder of the newest server: Debian installs several side by side, and not in PATH."""
     if found := shutil.which("postgres"):
         return Path(found).resolve().parent
     versions = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda path: float(path.parts[-3]))
@@ -118,7 +118,7 @@ def _programs() -> Path | None:
 
 
 def _user() -> str | None:
-    """Whom it runs as if we are root."""
+    """The user that it runs as if we are root."""
     if os.geteuid() != 0:
         return None
     names = {entry.pw_name for entry in pwd.getpwall()}

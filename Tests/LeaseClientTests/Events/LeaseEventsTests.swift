@@ -56,7 +56,7 @@ import Testing
             return
         }
         let connection = await beginning
-        // Far more than sockets hold: what is not read stays unsent.
+        // Far more than the sockets hold: the rest stays unsent.
         let count = 20_000
         let sent = connection.send((1...count).map { message("acquired", fence: $0) })
         for fence in 1...1000 {

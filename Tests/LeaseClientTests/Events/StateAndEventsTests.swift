@@ -5,7 +5,7 @@ import Testing
 @testable import LeaseClient
 
 @Suite struct StateAndEventsTests {
-    /// The ways that a tenure may go.
+    /// The possible courses of a tenure.
     private static let courses: [[LeaseEvent.Kind]] = [
         [.acquired], [.acquired, .released], [.acquired, .overdue], [.acquired, .overdue, .lost],
         [.acquired, .revoking, .revoked], [.acquired, .overdue, .revoking, .revoking, .released],
@@ -21,7 +21,7 @@ import Testing
         )
     }
 
-    /// Who holds the lease after messages: the fence, and whether it is overdue.
+    /// Who holds the lease after these messages: the fence, and whether it is overdue.
     private func replay(
         _ messages: some Sequence<LeaseEvent>,
         from start: (fence: Token, isOverdue: Bool)? = nil
@@ -38,7 +38,7 @@ import Testing
         return held
     }
 
-    /// Every history of up to three tenures, subscribed to at every point, the state decided at every later one.
+    /// Every history of up to three tenures, subscribed to at every point, with the state decided at every later point.
     @Test func nothingIsMissedAndNothingIsToldTwice() throws {
         var histories: [[[LeaseEvent.Kind]]] = [[]]
         for _ in 0..<3 {
@@ -81,14 +81,14 @@ import Testing
         let told = StateAndEvents(held: held, kept: Array(messages[subscribed...]))
         let comment: Comment = "\(messages.map { "\($0.kind) \($0.fence)" }), \(subscribed), \(decided)"
         #expect(told.state == Array(held.values), comment)
-        // What was decided later is told, in its order, and last.
+        // Messages after the decision are told in order, and last.
         let later = messages[decided...]
         #expect(told.events.suffix(later.count) == later, comment)
-        // It leads to where the history does.
+        // The told events lead to the same end as the history.
         let end = replay(told.events, from: truth)
         let whole = replay(messages)
         #expect(end?.fence == whole?.fence && end?.isOverdue == whole?.isOverdue, comment)
-        // Nobody is told to have been granted who is known to hold it, and nobody unknown to have ended.
+        // A known holder is not told as granted again, and an unknown tenure is not told as ended.
         var known = truth?.fence
         for message in told.events {
             switch message.kind {

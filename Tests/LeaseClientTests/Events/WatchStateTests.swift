@@ -8,7 +8,7 @@ import Testing
 @Suite struct WatchStateTests {
     private let gone = LeaseClientError(.connectionFailed, "gone")
 
-    /// Actions in short.
+    /// Actions as short texts.
     private func text(_ actions: [WatchState.Action]) -> [String] {
         actions.map { action in
             switch action {
@@ -96,7 +96,7 @@ import Testing
         #expect(
             text(state.received(confirmation("psubscribe", "job/[ab]*"))) == ["LEASES PREFIX job/ COUNT 1000"]
         )
-        // What the prefix brings and the pattern does not match is left out.
+        // Names that the prefix covers and the pattern does not match are left out.
         #expect(text(state.received(try held("job/a1", "job/c1"))) == ["HOLDER a"])
         #expect(text(state.received(.null)) == ["HOLDER b*"])
         #expect(text(state.received(try status("b*", token: token(7), fence: token(7)))) == ["PING"])
@@ -212,7 +212,7 @@ import Testing
         #expect(text(answered.received(.integer(1))) == ["close", "fail protocolViolation"])
         var listed = listing()
         #expect(text(listed.received(.array([.integer(1)]))) == ["close", "fail protocolViolation"])
-        // But what a later release may push is passed over.
+        // Pushes that only a later release sends are skipped.
         var unknown = try live()
         #expect(text(unknown.received(.push([.text("weather"), .text("rain")]))) == [])
         #expect(text(unknown.received(message(.init(rawValue: "lent"), "a", fence: 1))) == ["lent a 1"])

@@ -20,7 +20,7 @@ import Testing
         )
     }
 
-    /// What poll(2) tells of a descriptor, at once.
+    /// What poll(2) reports for a descriptor, without waiting.
     private func events(of descriptor: CInt) -> CInt {
         var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
         return poll(&entry, 1, 0) < 0 ? -1 : CInt(entry.revents)
@@ -62,7 +62,7 @@ import Testing
         let job = dup(tie.descriptor)
         tie.close()
         await tie.ended()
-        // The daemon still reaches the job's copy: the connection lives.
+        // The daemon still reaches the job's copy: the connection is open.
         command.reply(.simpleString("alive"))
         var entry = pollfd(fd: job, events: Int16(POLLIN), revents: 0)
         #expect(poll(&entry, 1, 10_000) == 1)
@@ -164,7 +164,7 @@ import Testing
         command.reply(.integer(9))
         let (bound, binding) = try await call
         #expect(try bound.token == token(9))
-        // The client's own connection is another.
+        // The client's shared connection is a different one.
         async let ping: Void = client.ping()
         await daemon.next("PING").reply(.simpleString("PONG"))
         try await ping

@@ -8,7 +8,7 @@ import Testing
 @Suite(.timeLimit(.minutes(5))) struct CampaignTests {
     let name: LeaseName
     let ttl: TTL
-    /// What `HOLDER` answers of the first term.
+    /// The reply to `HOLDER` in the first term.
     let granted: RESPValue
 
     init() throws {
@@ -17,7 +17,7 @@ import Testing
         granted = try status("scheduler", token: token(7), fence: token(7), remaining: .seconds(15))
     }
 
-    /// Grants what is asked for.
+    /// Grants the lease that is asked for.
     private func elect(_ daemon: FakeDaemon, fence: Int64) async -> FakeDaemon.Incoming {
         let acquire = await daemon.next("ACQUIRE")
         acquire.reply(.integer(fence))
@@ -57,7 +57,7 @@ import Testing
                 began.yield(leadership.fence)
                 if leadership.fence.rawValue == 7 {
                     try? await waitForCancellation()
-                    // What it returns without leading is not the campaign's result.
+                    // A result returned without leading is not the campaign's result.
                     return "old"
                 }
                 return "new"
@@ -68,7 +68,7 @@ import Testing
         await daemon.next("HOLDER").reply(.null)
         await first.connectionEnd()
         _ = await elect(daemon, fence: 9)
-        // The second term renews, or is done already; what stands before the release is answered before it.
+        // The second term renews, or has already ended; commands before the release are answered before it.
         var command = await daemon.next()
         if command.text.first == "RENEW" {
             let renewal = command
@@ -96,12 +96,12 @@ import Testing
         renew.reply(.error("REVOKED stop"))
         let release = await daemon.next("RELEASE")
         release.reply(.simpleString("OK"))
-        // The next candidacy finds nobody, until the daemon is there again.
+        // The next candidacy finds no daemon until there is one again.
         let again = try await FakeDaemon(path: daemon.path)
         let acquire = await again.next("ACQUIRE")
         call.cancel()
         await acquire.connectionEnd()
-        // The client's own connection is still the old one.
+        // The client's shared connection is still the old one.
         await daemon.next("HOLDER").reply(.null)
         #expect(await #expect(throws: LeaseClientError.self) { try await call.value }?.code == .cancelled)
     }

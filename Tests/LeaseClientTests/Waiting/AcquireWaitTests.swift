@@ -12,7 +12,7 @@ import Testing
         ttl = try TTL(.seconds(30))
     }
 
-    /// What stands behind a word of a command.
+    /// The word after `word` in a command.
     private func value(of word: String, in command: FakeDaemon.Incoming) -> String? {
         command.text.firstIndex(of: word).map { command.text[$0 + 1] }
     }
@@ -28,7 +28,7 @@ import Testing
         async let call = client.acquire(name, ttl: ttl, wait: .forever, owner: "me")
         let acquire = await daemon.next("ACQUIRE")
         #expect(acquire.text.dropLast() == ["ACQUIRE", "backup", "30s", "WAIT", "FOREVER", "OWNER", "me", "REQUEST"])
-        // Other calls are not held back by the wait.
+        // The wait does not hold back other calls.
         async let ping: Void = client.ping()
         await daemon.next("PING").reply(.simpleString("PONG"))
         try await ping
@@ -40,7 +40,7 @@ import Testing
         let lease = try await call
         #expect(try lease.fence == token(7))
         #expect(lease.deadline <= arrived + .milliseconds(1500))
-        // Nothing hangs on the connection that waited.
+        // Nothing is attached to the connection that waited.
         await acquire.connectionEnd()
     }
 
@@ -100,7 +100,7 @@ import Testing
         async let call = client.acquire(name, ttl: ttl, wait: .forever)
         let first = await daemon.next("ACQUIRE")
         first.reply(.integer(7))
-        // For a while it asks what is left again.
+        // For a while it repeats the question for the remaining time.
         var second = await daemon.next()
         while second.text[0] == "CHECK" {
             await second.hangUp()
@@ -125,7 +125,7 @@ import Testing
         #expect(try await call.fence == token(7))
     }
 
-    /// Another one might be one too many for its user.
+    /// Another connection might exceed its user's limit.
     @Test func aWaitersConnectionIsTheOneThatTellsWhatIsLeft() async throws {
         let daemon = try await FakeDaemon()
         let client = LeaseClient(of: daemon)
@@ -167,13 +167,13 @@ import Testing
         let acquire = await daemon.next("ACQUIRE")
         call.cancel()
         await acquire.connectionEnd()
-        // Perhaps the daemon was killed just after a grant: the client looks.
+        // The daemon may have been killed just after a grant, so the client checks.
         await daemon.next("HOLDER").reply(.null)
         let error = await #expect(throws: LeaseClientError.self) { try await call.value }
         #expect(error?.code == .cancelled && error?.returnedFence == nil)
     }
 
-    /// What the daemon did not confirm was not given back, as far as anybody knows.
+    /// A lease whose release the daemon did not confirm is not reported as returned.
     @Test(arguments: [nil, "IOERR the disk is full", "EXPIRED it was over"])
     func aGrantThatCrossesTheCancellationIsReleasedAndSaidToBeIfThatIsConfirmed(refusal: String?) async throws {
         let daemon = try await FakeDaemon(staysHalfOpen: true)
@@ -188,7 +188,7 @@ import Testing
         release.reply(refusal.map { .error($0) } ?? .simpleString("OK"))
         await end.hangUp()
         if refusal?.hasPrefix("EXPIRED") == true {
-            // Whether the job has renewed by itself.
+            // It checks whether the job has renewed by itself.
             await daemon.next("HOLDER").reply(.null)
         }
         await daemon.next("HOLDER").reply(.null)
@@ -197,7 +197,7 @@ import Testing
         #expect(try error?.returnedFence == (refusal == nil ? token(7) : nil))
     }
 
-    /// Whoever held it has just left, and the repetition is granted: no lease was held when the call was cancelled.
+    /// The holder has just left and the repetition is granted: no lease was held when the call was cancelled.
     @Test func aGrantOfTheRepetitionIsReleasedAndNotSaidToBeReturned() async throws {
         let daemon = try await FakeDaemon()
         let client = LeaseClient(of: daemon)
@@ -213,8 +213,8 @@ import Testing
         #expect(error?.code == .cancelled && error?.returnedFence == nil)
     }
 
-    /// Tells the client, which asks, that the lease is held; expects that it finds out by its request, and gives it
-    /// back.
+    /// Tells the client that the lease is held; expects that it recognizes the grant by its request id, and releases
+    /// it.
     private func expectRelease(
         asked holder: FakeDaemon.Incoming,
         for acquire: FakeDaemon.Incoming,
@@ -240,7 +240,7 @@ import Testing
         #expect(try error?.code == .cancelled && error?.returnedFence == token(7))
     }
 
-    /// That a daemon has no room, or its disk none, says nothing of what it granted before.
+    /// A daemon that is busy or has a full disk may have granted before.
     @Test(arguments: ["BUSY 4000 connections are open", "UNAVAILABLE not now", "IOERR the disk is full"])
     func aGrantThatWasNotHeardOfIsReleasedWhateverElseTheDaemonSaysThen(answer: String) async throws {
         let daemon = try await FakeDaemon()
@@ -250,7 +250,7 @@ import Testing
         }
         let call = Task { [name, ttl] in try await client.acquire(name, ttl: ttl, wait: .forever, owner: "me") }
         let acquire = await daemon.next("ACQUIRE")
-        // It has granted, and is killed before it says so.
+        // It has granted, and is killed before it replies.
         await acquire.hangUp()
         await daemon.next("ACQUIRE").reply(.error(answer))
         call.cancel()
@@ -278,7 +278,7 @@ import Testing
 
     @Test func aHangingDaemonHoldsACancelledWaitForALimitedTime() async throws {
         let daemon = try await FakeDaemon(staysHalfOpen: true)
-        // It limits the way to the daemon, too, which is slow on a busy machine.
+        // The timeout also limits connecting, which is slow on a busy machine.
         let client = LeaseClient(of: daemon) { $0.connectTimeout = .seconds(2) }
         let call = Task { [name, ttl] in try await client.acquire(name, ttl: ttl, wait: .forever) }
         _ = await daemon.next("ACQUIRE")
@@ -287,7 +287,7 @@ import Testing
         _ = await daemon.next("<end>")
     }
 
-    /// It may read the request when nobody waits for the answer any more.
+    /// The daemon may read the request after the caller has given up waiting for the answer.
     @Test func aGrantOfADaemonThatHungAtTheCancellationIsReleased() async throws {
         let daemon = try await FakeDaemon(staysHalfOpen: true)
         let client = LeaseClient(of: daemon) { $0.connectTimeout = .seconds(2) }

@@ -6,7 +6,7 @@ import Testing
 @Suite struct WaitStateTests {
     let start = ContinuousClock.now
 
-    /// A step in short.
+    /// A step as a short text.
     private func text(_ step: WaitState.Step) -> String {
         switch step {
         case .join(.none): "join"
@@ -26,7 +26,7 @@ import Testing
         let state = WaitState(.upTo(.seconds(5)), now: start)
         #expect(text(state.next(now: start)) == "join 5s")
         #expect(text(state.next(now: start + .milliseconds(1500))) == "join 3s500ms")
-        // Rounded up, and never nothing: the daemon says when it is over.
+        // Rounded up, and never zero: the daemon says when the wait is over.
         #expect(text(state.next(now: start + .microseconds(4_999_900))) == "join 1ms")
         #expect(text(state.next(now: start + .seconds(9))) == "join 1ms")
     }

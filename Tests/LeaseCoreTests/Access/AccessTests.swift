@@ -58,7 +58,8 @@ import Testing
         }
     }
 
-    /// Names of up to four letters of two are all names that rules with prefixes of up to three can tell apart.
+    /// Names of up to four letters from an alphabet of two are all that rules with prefixes of up to three can tell
+    /// apart.
     @Test(arguments: [1, 2, 3] as [UInt64])
     func aListIsAllowedOnlyIfEveryNameThatCouldBeInItIs(seed: UInt64) {
         func words(_ length: Int) -> [[UInt8]] {
@@ -83,7 +84,7 @@ import Testing
                 let areAllAllowed = names.allSatisfy { access.verdict(on: .read, name: $0) == .allowed }
                 let isAllowed = access.verdict(on: .read, allNamesUnder: prefix) == .allowed
                 verdicts[isAllowed, default: 0] += 1
-                // A list that two rules allow in parts, each before a denial of it all, is denied to be safe.
+                // A list that two rules allow only in parts, each before a denial of everything, is denied to be safe.
                 #expect(!isAllowed || areAllAllowed, "\(rules) \(prefix)")
                 if areAllAllowed, !isAllowed {
                     #expect(rules.filter { $0.effect == .allow }.count >= 2, "\(rules) \(prefix)")
@@ -170,7 +171,7 @@ import Testing
         #expect(try decide(acquire, by: denied) == .denied)
         #expect(try decide(acquire, by: denied, on: try tenure(ofUser: 7)) == .denied)
         #expect(try decide(acquire, by: caller([]), on: try tenure(ofUser: 7)) == .conflict)
-        // What was granted stays granted: the reply was lost before the rule came.
+        // The grant stays granted: only its reply was lost before the rule came.
         let id = RequestID.random()
         let record = RequestRecord(id: id, verb: .acquire, uid: 1000, replaced: nil)
         let repeated = LeaseRequest.acquire(ttl: try TTL(.seconds(9)), owner: .empty, request: id)

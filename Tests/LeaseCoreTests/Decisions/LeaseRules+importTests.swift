@@ -44,7 +44,7 @@ import Testing
         #expect(refusal { _ = try admit(lease(100, after: .zero), by: user) } == .denied)
     }
 
-    /// The tokens are those of all leases: a scoped administrator moves them no further than time does.
+    /// All leases share the sequence of tokens: a scoped administrator moves it no further than time does.
     @Test func whoAdministersSomeLeasesMovesTheTokensNoFurtherThanTime() throws {
         let rule = AccessRule(.allow, .user(1000), [.admin], prefix: Array("job".utf8), label: "rule 1")
         let access = Access([rule], uid: 1000)
@@ -55,7 +55,7 @@ import Testing
         #expect(refusal { _ = try admit(lease(reached + 1), by: scoped) } == .denied)
         #expect(refusal { _ = try admit(lease(reached + 1, after: .zero), by: scoped) } == .denied)
         #expect(try admit(lease(reached + 1)) != nil)
-        // What the store has issued already raises nothing.
+        // A token that the store has already issued raises nothing.
         let name = try LeaseName("job")
         let last = token(reached + 5)
         func admitted(_ number: Int64) throws -> Tenure? {

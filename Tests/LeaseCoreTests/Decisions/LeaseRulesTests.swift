@@ -227,7 +227,7 @@ import Testing
             #expect(try step(renewal, &lease, &tokens, at: moment(delay)) == first)
             #expect(lease == after.0 && tokens == after.1)
         }
-        // The grant's own id is forgotten with the renewal.
+        // The renewal forgets the grant's request id.
         let acquire = LeaseRequest.acquire(ttl: .min, owner: .empty, request: recorded)
         #expect(throws: LeaseError.self) { try step(acquire, &lease, &tokens, at: moment(4000)).get() }
     }
@@ -309,7 +309,7 @@ import Testing
         let first = try step(acquire, &lease, &tokens, at: now)
         _ = try step(.tie(token: try #require(lease).token), &lease, &tokens, at: now)
         let late = moment(2_000_000_000)
-        // It is bound again, so that its deadline counts, which is past.
+        // It is bound again, so its deadline counts, and that has passed.
         #expect(try step(acquire, &lease, &tokens, at: late) == first)
         #expect(lease?.attachment == .bound)
         #expect(lease?.ending(at: late.boot)?.cause == .expired)
@@ -327,12 +327,12 @@ import Testing
             return decision.answer
         }
         _ = try step(.acquire(ttl: .max, owner: .empty, request: nil), &lease, &tokens, at: now)
-        // Its own it may replace by any.
+        // A user may replace a revocation of its own by any other.
         for seconds in [60, 3600, 60] as [Int64] {
             #expect(revoke(seconds, by: owner) == .success(.revoked(true)))
             #expect(lease?.end == now.advanced(by: .seconds(seconds)).boot)
         }
-        // An administrator's it may not put off, also not by bringing it nearer first.
+        // It may not postpone an administrator's, even by bringing it nearer first.
         #expect(revoke(120, by: root) == .success(.revoked(true)))
         #expect(revoke(121, by: owner).code == .denied)
         #expect(revoke(120, by: owner) == .success(.revoked(true)))
@@ -341,7 +341,7 @@ import Testing
         #expect(lease?.end == now.advanced(by: .seconds(30)).boot)
         guard case .failure(let error) = revoke(31, by: owner) else { throw LeaseError(.ioError, "put off") }
         #expect(error.message.contains("which uid 0 revokes in 30000 ms"), "\(error)")
-        // An administrator may, and who has the right on this name.
+        // An administrator may, and so may a user with the right on this name.
         #expect(revoke(60, by: root) == .success(.revoked(true)))
         let rule = AccessRule(.allow, .user(1000), [.admin], prefix: [], label: "rule 1")
         let access = Access([rule], uid: 1000)
@@ -364,7 +364,7 @@ import Testing
         #expect(error.message == "lease 'nightly' is held by 'cron@db1' for 29998 ms more; try again later")
     }
 
-    /// Of two ends it tells the nearer, but a tied tenure has no deadline.
+    /// The message tells the nearer of the two ends, but a tied tenure has no deadline.
     @Test(arguments: [(TTL.max, false), (.min, true)])
     func aRefusedRenewalUnderRevocationSaysWhyAndHowLong(ttl: TTL, isTied: Bool) throws {
         try refuseRenewal(ttl: ttl, isTied: isTied, endsIn: 5000)
@@ -404,7 +404,7 @@ import Testing
 }
 
 extension Tenure {
-    /// The same tenure, hanging on something else; a restart may give it time again.
+    /// The same tenure with another attachment; a restart may give it time again.
     fileprivate func with(_ attachment: Attachment) -> Tenure {
         Tenure(
             fence: fence,
@@ -424,7 +424,7 @@ extension Tenure {
 }
 
 extension Result where Failure == LeaseError {
-    /// The code of the refusal, or `nil` if it is none.
+    /// The code of the refusal, or `nil` if it is not a refusal.
     fileprivate var code: LeaseError.Code? {
         if case .failure(let error) = self { error.code } else { nil }
     }

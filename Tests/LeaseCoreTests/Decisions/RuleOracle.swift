@@ -1,9 +1,9 @@
 import LeaseCore
 
-/// What the protocol says of one request, worked out from its sentences and not from the code.
+/// What the protocol requires for one request, derived from its text and not from the code.
 ///
-/// A case is told in plain numbers: when the tenure's two ends come, relative to now, which token the request brings,
-/// who asks. The oracle answers in the same plain numbers.
+/// A case consists of plain numbers: when the tenure's two ends come, relative to now, which token the request has, who
+/// asks. The oracle answers in the same numbers.
 struct RuleCase: CustomStringConvertible {
     enum Record: CaseIterable { case none, acquiredByOwner, renewedByOwner, renewedByAdministrator }
     enum Brought: CaseIterable { case newest, fence, replaced, stale, foreign }
@@ -16,7 +16,7 @@ struct RuleCase: CustomStringConvertible {
 
     /// Nanoseconds from now to the deadline, or `nil` if the lease is free.
     var deadline: Int64?
-    /// Nanoseconds from now to the end by force, or `nil` if none runs.
+    /// Nanoseconds from now to the end by revocation, or `nil` if none is under way.
     var revocation: Int64?
     var attachment: Attachment
     var isRenewed: Bool
@@ -57,7 +57,7 @@ struct RuleCase: CustomStringConvertible {
             + " revocation \(revocation.map(String.init) ?? "-"), renewed \(isRenewed), record \(record)"
     }
 
-    /// Every case that can be: a record of a renewal needs a renewal, a free lease has neither.
+    /// Every possible case: a record of a renewal needs a renewal, and a free lease has neither.
     static var all: [RuleCase] {
         var cases: [RuleCase] = []
         let states: [(Int64?, Int64?, Attachment)] =
@@ -101,7 +101,7 @@ struct RuleCase: CustomStringConvertible {
 }
 
 extension RuleCase.Ask {
-    /// Whether what is asked names a token; `lose` names the fence in its place.
+    /// Whether the request has a token; `lose` has the fence in its place.
     fileprivate var bringsToken: Bool {
         [.renew, .renewBound, .renewUnbound, .tie, .release, .check, .lose].contains(self)
     }
@@ -120,7 +120,7 @@ extension RuleCase.Ask {
     fileprivate var binds: Bool { self == .acquireBound || self == .renewBound }
 }
 
-/// What must come of a case.
+/// The required outcome of a case.
 struct RuleVerdict: Equatable {
     enum Answer: Equatable {
         /// A token that has just been issued.
@@ -143,7 +143,7 @@ struct RuleVerdict: Equatable {
         case attached(Attachment)
         case released
         case revoked
-        /// With so many seconds to go.
+        /// With this many seconds left.
         case revoking(Int64)
         case lost
     }

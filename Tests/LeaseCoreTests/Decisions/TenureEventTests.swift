@@ -128,7 +128,7 @@ import Testing
     }
 
     @Test func aRenewalEndsThatATenureIsOverdue() {
-        // A table that lacks the tie of a past tenure is none that is damaged.
+        // A table that lacks the tie of a past tenure is not damaged.
         for attachment in Attachment.allCases {
             var lease: Tenure? = granted
             #expect(TenureEvent.attached(attachment).apply(to: &lease))

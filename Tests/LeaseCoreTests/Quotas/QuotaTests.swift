@@ -1,7 +1,7 @@
 import LeaseCore
 import Testing
 
-/// How many of something a caller may have.
+/// How many places a caller may have.
 @Suite struct QuotaTests {
     private func counts(_ byUser: [UInt32: Int]) -> UserCounts {
         var counts = UserCounts()
@@ -15,7 +15,7 @@ import Testing
         Caller(uid: uid, gid: uid, pid: 1, isAdministrator: isAdministrator)
     }
 
-    /// Every quota, every pair of counts and every number more, against the sentences of the contract.
+    /// Every quota, every pair of counts and every additional number, against the wording of the contract.
     @Test func aCallerIsRefusedExactlyWhatIsOverALimit() {
         for (total, perUser, reserved) in [(6, 3, 0), (6, 3, 2), (4, 9, 1), (2, 1, 3)] {
             let quota = Quota(total: total, perUser: perUser, reservedForAdministrators: reserved)

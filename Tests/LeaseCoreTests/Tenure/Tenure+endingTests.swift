@@ -2,7 +2,7 @@ import LeaseCore
 import Testing
 
 @Suite struct TenureEndingTests {
-    /// A tenure that ends by time, and is ended by force, so many nanoseconds after the instant of the tests.
+    /// A tenure whose deadline and revocation come this many nanoseconds after the instant of the tests.
     private func tenure(
         deadline: Int64,
         revocation: Int64? = nil,

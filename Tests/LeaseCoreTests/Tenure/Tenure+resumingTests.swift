@@ -42,7 +42,7 @@ import Testing
     @Test func aRestartDetachesWhatIsBoundEvenIfItNeedsNoMoreTime() throws {
         for left in [5, 50] as [Int64] {
             let bound = try tenure(ttl: 60, deadline: moment(left * Self.second), .bound)
-            // A kept tie is not what a bound tenure hangs on.
+            // A kept tie does not keep a bound tenure bound.
             for isTieKept in [false, true] {
                 let after = try restarted(bound, isTieKept: isTieKept)
                 #expect(after.attachment == .nothing)
@@ -61,7 +61,7 @@ import Testing
         #expect(lost.attachment == .nothing)
         #expect(lost.ending(at: moment(10 * Self.second - 1).boot) == nil)
         #expect(lost.ending(at: moment(10 * Self.second).boot)?.cause == .expired)
-        // With more time it is overdue no more, and may become so again.
+        // With more time it is no longer overdue, and may become overdue again.
         #expect(!kept.isOverdueNoted && !lost.isOverdueNoted)
     }
 
@@ -140,7 +140,7 @@ import Testing
 
     // MARK: - A reboot
 
-    /// What the wall clock leaves, at least nothing and at most the TTL: TTL, wall seconds left, seconds left after.
+    /// What the wall clock leaves, at least zero and at most the TTL: TTL, wall seconds left, seconds left after.
     @Test(
         arguments: [
             (30, 20, 20), (30, 30, 30), (30, 31, 30), (30, 1_000_000, 30), (30, 0, 0), (30, -1, 0), (30, -1_000_000, 0),

@@ -19,7 +19,7 @@ import Testing
         #expect(refusal { _ = try Label("a\r\nb") } == .invalidRequest)
     }
 
-    /// These are no control characters; whoever shows a label writes them out.
+    /// These are not control characters; a program that shows labels escapes them.
     @Test func whatSeparatesLinesOrTurnsThemIsPartOfALabel() throws {
         for text in ["a\u{2028}b", "a\u{2029}b", "a\u{202E}b", "a\u{200B}b"] {
             #expect(try Label(text).text == text)

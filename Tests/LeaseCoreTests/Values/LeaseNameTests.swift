@@ -13,7 +13,7 @@ import Testing
     }
 
     @Test func namesAreTheirBytes() throws {
-        // One character, two spellings: two names.
+        // One character with two encodings: two names.
         #expect(try LeaseName("\u{E9}") != LeaseName("e\u{301}"))
         #expect(try LeaseName("Backup") != LeaseName("backup"))
         #expect(try LeaseName("backup").hashValue == LeaseName(Array("backup".utf8)).hashValue)
@@ -42,7 +42,7 @@ import Testing
             shown.insert(try LeaseName([first]).description)
             shown.insert(try LeaseName([0x5C, first]).description)
         }
-        // What a backslash and digits spell is not what a byte spells.
+        // A backslash with digits is not the same name as the byte that it would stand for.
         shown.insert(try LeaseName("\\x00").description)
         #expect(shown.count == 513)
     }

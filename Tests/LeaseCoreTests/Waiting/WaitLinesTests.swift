@@ -2,7 +2,7 @@ import LeaseCore
 import TestSupport
 import Testing
 
-/// Who waits, in what order, and how many may.
+/// Who waits, in which order, and how many may wait.
 @Suite struct WaitLinesTests {
     private static let ample = WaitLines.Limits(
         perLease: .max,
@@ -61,7 +61,7 @@ import Testing
         var replacements = 0
         for step in 0..<6000 {
             let place = "seed \(seed), step \(step)"
-            // Lines fill and empty by turns.
+            // Lines fill and empty alternately.
             let joins = step / 500 % 2 == 0 ? 7 : 3
             if Int.random(in: 0..<10, using: &generator) < joins {
                 let uid = UInt32.random(in: 0...3, using: &generator)
@@ -89,7 +89,7 @@ import Testing
             } else if let old = gone.randomElement(using: &generator), step % 17 == 0 {
                 #expect(lines.leave(old) == nil, "\(place)")
             } else if let line = model.lines.values.filter({ !$0.isEmpty }).randomElement(using: &generator) {
-                // The first, as a grant has it, or any.
+                // The first, as a grant takes it, or any.
                 let index = Bool.random(using: &generator) ? 0 : Int.random(in: 0..<line.count, using: &generator)
                 let (id, waiter) = line[index]
                 #expect(lines.leave(id) == waiter, "\(place)")
@@ -109,7 +109,7 @@ import Testing
             }
         }
         #expect(refusals > 50 && replacements > 50, "seed \(seed)")
-        // Nothing is left behind: as many may wait as at the beginning.
+        // Nothing remains: as many may wait as at the beginning.
         for (id, _) in model.all {
             lines.leave(id)
         }
@@ -149,7 +149,7 @@ import Testing
         let name = try LeaseName("job")
         lines.leave(try #require(lines.first(for: name)))
         #expect(lines.first(for: name) == repetition.id)
-        // Whoever was replaced cannot leave again.
+        // A waiter that was replaced cannot leave again.
         #expect(lines.leave(old) == nil)
         #expect(lines.count == 2)
     }
@@ -161,7 +161,7 @@ import Testing
         let otherUser = try lines.join(try waiter(uid: 2, request: request), limits: Self.ample)
         let otherLease = try lines.join(try waiter("other", uid: 1, request: request), limits: Self.ample)
         #expect([first.replaced, otherUser.replaced, otherLease.replaced] == [nil, nil, nil])
-        // And forgotten with its waiter.
+        // The request id is forgotten with its waiter.
         lines.leave(first.id)
         let again = try lines.join(try waiter(uid: 1, request: request), limits: Self.ample)
         #expect(again.replaced == nil)
@@ -190,7 +190,7 @@ import Testing
             #expect(refused?.code == .busy)
             #expect(refused?.message.hasPrefix(text) == true, "\(refused?.message ?? "")")
             #expect(lines.count == 2)
-            // A repetition takes no place of its own.
+            // A repetition does not take another place.
             let again = try lines.join(try waiter(request: request), limits: limits)
             #expect(again.replaced != nil)
             #expect(lines.count == 2)

@@ -5,7 +5,7 @@ import Testing
 
 @testable import LeaseServer
 
-/// What the Swift client waits for, binds and ties, against the whole server.
+/// Waits, bindings and ties of the Swift client, against the whole server.
 @Suite(.timeLimit(.minutes(5))) struct LiveHoldingTests {
     let name: LeaseName
     let ttl: TTL
@@ -15,7 +15,7 @@ import Testing
         ttl = try TTL(.seconds(3600))
     }
 
-    /// Returns when so many wait for the lease.
+    /// Returns when this many wait for the lease.
     private func waiters(_ count: Int, for name: LeaseName, _ client: LeaseClient) async throws {
         while try await client.holder(of: name)?.waiters != count { await Task.yield() }
     }
@@ -60,7 +60,7 @@ import Testing
         }
     }
 
-    /// The cancellation falls before, into and behind the grant.
+    /// The cancellation comes before, during or after the grant.
     @Test func aCancelledWaitNeverLeavesALeaseBehind() async throws {
         try await TestServer.with { [name, ttl] test in
             let client = LeaseClient(socketPath: test.path)
@@ -72,7 +72,7 @@ import Testing
                 for _ in 0..<delay { await Task.yield() }
                 wait.cancel()
                 if case .success(let lease) = await wait.result {
-                    // It was granted before the cancellation came: the caller has it.
+                    // It was granted before the cancellation came, so the caller has it.
                     try await client.release(name, token: lease.token)
                 }
                 try await released
@@ -119,7 +119,7 @@ import Testing
             await tie.ended()
             let held = try await client.holder(of: name)
             #expect(held?.fence == lease.fence && held?.isTied == true)
-            // The newest token is found, also by a tie.
+            // A tie, too, finds the newest token.
             _ = try await client.renew(name, token: lease.token, ttl: ttl)
             let second = try await client.tie(lease)
             close(job)
@@ -190,7 +190,7 @@ import Testing
             for await fence in terms {
                 fences.append(fence)
                 if fences.count == 10 { break }
-                // Before the leader watches its lease, or behind that; renewals are far off.
+                // Before the leader watches its lease, or after that; renewals are far off.
                 _ = try await client.revoke(name)
             }
             #expect(fences == fences.sorted())

@@ -4,7 +4,7 @@ import Testing
 
 @testable import LeaseServer
 
-/// The access rules in the engine: each command asks, and a reload changes what those who are connected may do.
+/// The access rules in the engine: every command asks, and a reload changes the rights of connected clients.
 @Suite struct EngineAccessTests {
     private static func rule(
         _ effect: AccessRule.Effect,
@@ -15,7 +15,7 @@ import Testing
         AccessRule(effect, subject, rights, prefix: Array(prefix.utf8), label: "rule 1, '\(prefix)'")
     }
 
-    /// A bench with rules, and a way to take over others.
+    /// A bench with rules, and a way to replace them.
     private static func withRules(_ rules: [AccessRule], body: (EngineBench) async throws -> Void) async throws {
         try await EngineBench.withLedger({ $0.accessRules = rules }, body: body)
     }
@@ -28,7 +28,7 @@ import Testing
         }
     }
 
-    /// What a command is answered, also if that is a list, which is read beside the loop.
+    /// The reply to a command, even if it is a list, which is read beside the loop.
     private static func answer(_ line: String, from id: SessionID, on bench: EngineBench) async throws -> String {
         try await bench.send(line + "\r\n", from: id)
         try await bench.settle { $0.sessions[id]?.isWaiting != true && $0.sessions[id]?.isDeferred != true }
@@ -42,7 +42,7 @@ import Testing
 
     // MARK: - Every command
 
-    /// What each command needs, on names under a rule and beside it.
+    /// The rights that each command needs, on names that the rule covers and names that it does not.
     private static let commands: [(line: String, needs: Set<AccessRight>)] = [
         ("ACQUIRE %n 30s", [.acquire]), ("ACQUIRE %n 30s WAIT 1s", [.acquire]),
         ("HOLDER %n", [.read, .acquire]), ("LEASES PREFIX %n", [.read, .acquire]),
@@ -58,7 +58,7 @@ import Testing
     @Test(arguments: AccessRight.allCases)
     func aCommandIsDeniedWithoutTheRightThatItNeeds(right: AccessRight) async throws {
         for (line, needs) in Self.commands {
-            // A list, and what is as good as one, is seen with either of its rights.
+            // Lists, and commands that tell as much, are allowed with either of their rights.
             let denied: Set<AccessRight> = needs.contains(right) ? needs : [right]
             try await Self.withRules([Self.rule(.deny, denied)]) { bench in
                 let client = try await bench.connect()
@@ -112,7 +112,7 @@ import Testing
         }
     }
 
-    /// In the turn in which a lease changes hands it is free with others in line.
+    /// In the turn in which a lease changes hands, it is free while others wait in line.
     @Test(arguments: ["ACQUIRE closed/a 30s WAIT FOREVER", "ACQUIRE closed/a 30s"])
     func whoMayNotAcquireJoinsNoLine(line: String) async throws {
         try await Self.withRules([Self.rule(.deny, [.acquire], .user(1001))]) { bench in
@@ -144,7 +144,7 @@ import Testing
             }
             #expect(try await bench.ask("REVOKE closed/a", from: holder) == ":1\r\n")
         }
-        // What was granted stays its holder's to end.
+        // A lease that was granted stays its holder's to end.
         try await Self.withRules([]) { bench in
             let holder = try await bench.connect()
             _ = try await bench.acquire("closed/a 30s", by: holder)
@@ -168,7 +168,7 @@ import Testing
         }
     }
 
-    /// Whether a rule about a group is about a user whose groups are not known cannot be told: it is not let in.
+    /// A user whose groups are not known is refused if a rule about a group exists, since it might apply to the user.
     @Test func whoseGroupsAreNotKnownIsLetInOnlyWhereNothingDependsOnThem() async throws {
         try await Self.withRules([Self.rule(.deny, [.acquire], .user(1))]) { bench in
             let client = try await bench.connect(groups: nil)
@@ -200,7 +200,7 @@ import Testing
                 let renewed = try await bench.ask("RENEW \(name) \(fence) 30s", from: operatorOfSome)
                 #expect(renewed.hasPrefix(":") == (name == "ops/a"))
                 let lease = "IMPORT KEY \(name) LEASE 9 \(bench.clock.now().wall.milliseconds + 9000)"
-                // Allowed, it meets the tenure that is there.
+                // The command is allowed, so it meets the existing tenure.
                 #expect(
                     try await bench.ask(lease, from: operatorOfSome).hasPrefix(
                         name == "ops/a" ? "-CONFLICT" : "-DENIED"
@@ -220,7 +220,7 @@ import Testing
             let fence = try await bench.acquire("closed/a 30s", by: client)
             try await Self.reload([Self.rule(.deny, [.acquire, .read])], on: bench)
             #expect(Self.isDenied(try await bench.ask("ACQUIRE closed/b 30s", from: client)))
-            // What was granted stays its holder's.
+            // A lease that was granted stays its holder's.
             #expect(try await bench.ask("HOLDER closed/a", from: client).contains("\(fence)"))
             let renewed = try await bench.ask("RENEW closed/a \(fence) 30s", from: client)
             let token = try #require(EngineBench.token(renewed))

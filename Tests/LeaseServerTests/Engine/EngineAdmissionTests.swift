@@ -4,9 +4,9 @@ import Testing
 
 @testable import LeaseServer
 
-/// Who is let in, and whom the limits keep out.
+/// Which connections are accepted, and which the limits refuse.
 @Suite struct EngineAdmissionTests {
-    /// How many of `count` connections of a user are let in.
+    /// How many of `count` connections of a user are accepted.
     private func admitted(_ count: Int, uid: UInt32, groups: [UInt32] = [], to bench: EngineBench) async -> Int {
         var admitted = 0
         for _ in 0..<count {

@@ -100,7 +100,7 @@ import Testing
             }
             #expect(bench.reportedFailures == [.syncFailed])
             #expect(await bench.script { $0.calls } == [.perform("a"), .commit(1), .abandon])
-            // Nobody is answered any more, and the loop calls the engine no more.
+            // Nobody is answered from now on, and the loop no longer calls the engine.
             await #expect(throws: ChannelError.self) { try await bench.connect() }
             #expect(await bench.engine.run { $0.timer == nil && $0.wakeUp == nil })
         }
@@ -240,7 +240,7 @@ import Testing
     }
 }
 
-/// A count that closures of any thread may raise.
+/// A counter that closures on any thread may increment.
 final class Pongs: Sendable {
     private let value = Atomic<Int>(0)
 
@@ -250,7 +250,7 @@ final class Pongs: Sendable {
 }
 
 extension Result where Failure == any Error {
-    /// What `body` comes to.
+    /// The outcome of `body`.
     init(_ body: () async throws -> Success) async {
         do {
             self = .success(try await body())

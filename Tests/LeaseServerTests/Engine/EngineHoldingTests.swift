@@ -5,7 +5,7 @@ import Testing
 
 @testable import LeaseServer
 
-/// Bound and tied tenures: what becomes of them when connections close, move and meet in one turn.
+/// Bound and tied tenures: what happens when connections close, when bindings move, and when both fall into one turn.
 @Suite struct EngineHoldingTests {
     private func hangUp(_ client: SessionID, _ bench: EngineBench) async throws {
         try await bench.turn { engine in bench.hangUp(client, on: engine) }
@@ -38,7 +38,7 @@ import Testing
                 bench.receive("HOLDER x\r\n", from: holder, on: engine)
                 bench.closeInput(of: holder, on: engine)
             }
-            // What was received is answered first.
+            // Commands received before the close are answered first.
             #expect(try await bench.output(of: holder).contains("\r\nheld\r\n"))
             try await bench.settle { $0.sessions[holder] == nil && $0.holdings.lost.isEmpty }
             #expect(try await bench.tenure("x") == nil)
@@ -83,7 +83,7 @@ import Testing
         }
     }
 
-    /// The tenure of before hung on a connection; the one that an import brings has its fence, and goes by time.
+    /// The earlier tenure was bound or tied to a connection; the imported one has its fence, but ends by time only.
     @Test(arguments: ["BIND", "TIE", "LOSS"])
     func anImportedTenureHangsOnNothingWhateverItsFenceHungOnBefore(_ before: String) async throws {
         try await EngineBench.withLedger { bench in
@@ -117,7 +117,7 @@ import Testing
             _ = try await bench.acquire("x 10s BIND", by: holder)
             try await bench.advance(by: .seconds(10))
             #expect(try await bench.tenure("x") == nil)
-            // The connection goes on, and has nothing to do with the next tenure.
+            // The connection stays open, and is not attached to the next tenure.
             let next = try await bench.acquire("x 10s", by: other)
             try await hangUp(holder, bench)
             #expect(try await bench.tenure("x")?.fence.rawValue == next)
@@ -165,7 +165,7 @@ import Testing
         }
     }
 
-    /// Whoever has seen the holder go asks in the same turn in which the daemon does.
+    /// A client that has seen the holder disappear may ask in the same turn in which the daemon sees the close.
     @Test func inTheTurnOfTheCloseALostTenureIsInNobodysWay() async throws {
         try await EngineBench.withLedger { bench in
             let holder = try await bench.connect()
@@ -304,7 +304,7 @@ import Testing
             #expect(try await bench.output(of: tie) == "\(EngineBench.ioError)+PONG\r\n")
             #expect(await bench.isRead(tie))
             #expect(await bench.engine.run { $0.tieCounts.total } == 0)
-            // The binding is what it was.
+            // The binding has not changed.
             #expect(try await bench.tenure("x")?.attachment == .bound)
             #expect(try await bench.ask("TIE x \(token)", from: tie) == "+OK\r\n")
             try await hangUp(holder, bench)
@@ -325,7 +325,7 @@ import Testing
             #expect(try await bench.ask("GET k", from: holder) == "$-1\r\n")
             let waiter = try await bench.connect()
             #expect(try await bench.ask("ACQUIRE x 10s WAIT FOREVER", from: waiter) == "")
-            // A half close is not the end, and the one who acquired means nothing.
+            // A half close is not the end of a tie, and the connection that acquired the lease does not matter.
             try await bench.turn { engine in bench.closeInput(of: tie, on: engine) }
             try await bench.advance(by: .seconds(86_400))
             let status = try await bench.ask("HOLDER x", from: holder)
@@ -375,7 +375,7 @@ import Testing
         }
     }
 
-    /// Its client is there: only that ends what it was bound to before.
+    /// The tie's client is still connected, and only its disconnect would end the tenure that it was bound to before.
     @Test(arguments: [(false, false), (true, false), (false, true), (true, true)])
     func theEndOfATieLeavesWhatItsConnectionIsBoundTo(isGivenBack: Bool, isInOneTurn: Bool) async throws {
         try await EngineBench.withLedger { bench in
@@ -393,7 +393,7 @@ import Testing
             #expect(try await bench.tenure("bound") != nil)
             #expect(try await bench.isOpen(client))
             if isGivenBack {
-                // Now it means nothing any more.
+                // The connection is not attached to anything now.
                 #expect(try await bench.ask("RELEASE bound \(bound)", from: other) == "+OK\r\n")
                 try await bench.turns(2)
                 #expect(try await !bench.isOpen(client))
@@ -525,7 +525,7 @@ import Testing
         }
     }
 
-    /// What was refused has no effect: not on when a tenure ends whose connection is gone, either.
+    /// A refused import has no effect: in particular, it does not delay the end of a tenure whose connection is gone.
     @Test func aRefusedImportPutsNoEndOff() async throws {
         try await EngineBench.withLedger { bench in
             let holder = try await bench.connect()

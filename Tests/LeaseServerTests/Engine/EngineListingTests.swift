@@ -5,7 +5,7 @@ import Testing
 @testable import LeaseServer
 @testable import LeaseStore
 
-/// `LEASES`: what comes before the list, and what becomes of it.
+/// `LEASES`: what precedes the list, and how it ends.
 @Suite struct EngineListingTests {
     private let refusal = CommitFailure.refused(LeaseError(.ioError, "the disk is full"))
 
@@ -45,7 +45,7 @@ import Testing
             #expect(calls.last == .read)
             #expect(calls.contains(.commit(1)))
             #expect(calls.filter { $0 == .fold }.count == 3)
-            // What is behind the list is held back.
+            // Commands after the list are held back.
             #expect(calls.filter { $0 == .token }.count == 1)
             #expect(try await bench.output(of: client) == ":101\r\n")
             #expect(await !bench.isRead(client))
@@ -82,7 +82,7 @@ import Testing
         }
     }
 
-    /// Reads of which one is always there would let the log grow without end.
+    /// If reads overlapped without end, the WAL would grow without limit.
     @Test func withAnOverlongLogOneReadAtATimeBeginsAndTheLogIsCarriedOverBefore() async throws {
         try await EngineBench.with { bench in
             let first = try await bench.connect()
@@ -113,7 +113,7 @@ import Testing
         }
     }
 
-    /// The disk is full: what is not folded is read with the tables.
+    /// The disk is full, so rows that are not folded are read with the tables.
     @Test func refusedFoldStopsNoList() async throws {
         try await EngineBench.with { bench in
             let client = try await bench.connect()
@@ -129,7 +129,7 @@ import Testing
         }
     }
 
-    /// Others renew as many leases as slices fold.
+    /// Other clients renew as many leases as the slices fold.
     @Test func aListIsReadAfterSoManySlicesHoweverMuchIsLeftToFold() async throws {
         try await EngineBench.with { bench in
             let client = try await bench.connect()
@@ -146,7 +146,7 @@ import Testing
         }
     }
 
-    /// The disk is full and a lease has ended: the list can neither show it as held nor as ended.
+    /// The disk is full and a lease has ended: the list can show it neither as held nor as ended.
     @Test func refusedEndsAnswerAWaitingListWithTheError() async throws {
         try await EngineBench.with { bench in
             let client = try await bench.connect()
@@ -159,7 +159,7 @@ import Testing
             try await bench.settle { $0.sessions[client].map { !$0.isWaiting && !$0.isDeferred } ?? false }
             try await bench.turns(1)
             #expect(try await bench.output(of: client).hasPrefix("-IOERR "))
-            // The same while the store is left alone.
+            // The same while the store is not tried again.
             try await bench.send("LEASES\r\n", from: client)
             try await bench.settle { $0.sessions[client].map { !$0.isWaiting && !$0.isDeferred } ?? false }
             try await bench.turns(1)
@@ -225,7 +225,7 @@ import Testing
         }
     }
 
-    /// Each of many connections asks for the list of them all: one is made at a time, and others are served in between.
+    /// Many connections each ask for the list of all: one list is made at a time, and others are served in between.
     @Test func listsOfConnectionsAreMadeOneByOneBesideTheTurn() async throws {
         try await EngineBench.with { bench in
             var clients: [SessionID] = []

@@ -3,12 +3,12 @@ import Testing
 
 @testable import LeaseServer
 
-/// What a connection keeps of what it has said.
+/// How much memory a connection keeps for input that it has already handled.
 @Suite struct EngineMemoryTests {
     @Test func unfinishedFramesDoNotKeepWhatWasReadBefore() async throws {
         try await EngineBench.with { bench in
             let client = try await bench.connect()
-            // Each read ends within a frame, so that the buffer is never empty.
+            // Each read ends within a frame, so the buffer is never empty.
             let word = String(repeating: "x", count: 4000)
             try await bench.send("ECHO ", from: client)
             for _ in 0..<500 {

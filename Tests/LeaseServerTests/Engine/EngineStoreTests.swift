@@ -4,7 +4,7 @@ import Testing
 
 @testable import LeaseServer
 
-/// Values beside leases: in the turn's batch, and lists beside the loop.
+/// Values beside leases: written in the turn's batch, and listed beside the loop.
 @Suite struct EngineStoreTests {
     private let refusal = CommitFailure.refused(LeaseError(.ioError, "the disk is full"))
 
@@ -17,7 +17,7 @@ import Testing
                 bench.receive("PUT k v\r\nGET k\r\nPING\r\n", from: writer, on: engine)
                 bench.receive("ACQUIRE a 30s\r\n", from: holder, on: engine)
             }
-            // One batch: the lease that shares it is refused with it.
+            // One batch: the lease in it is refused, too.
             #expect(await bench.script { $0.calls.filter { $0 == .commit(2) }.count } == 1)
             let refused = "-IOERR the disk is full\r\n"
             #expect(try await bench.output(of: writer) == refused + refused + "+PONG\r\n")
@@ -62,7 +62,7 @@ import Testing
             let most = Engine.mostReads
             #expect(most < Ledger.readers)
             try await bench.settle { ($0.backend as! ScriptedBackend).reads.count == most }
-            // The rest waits, and keeps nobody busy.
+            // The other lists wait, and cause no work.
             let calls = await bench.script { $0.calls.count }
             try await bench.turns(50)
             #expect(await bench.script { $0.calls.count } == calls)
@@ -79,7 +79,7 @@ import Testing
         }
     }
 
-    /// Thousands of lists of one user are one place in the line.
+    /// Thousands of lists of one user take one place in the line.
     @Test func usersTakeTurnsWithTheirListsAndAdministratorsComeFirst() async throws {
         try await EngineBench.with { bench in
             func ask(_ prefix: String, uid: UInt32) async throws {
@@ -108,8 +108,8 @@ import Testing
         }
     }
 
-    /// A list of any length is read beside the loop: while it is, a lease goes from hand to hand, one turn and one commit
-    /// for each step, as without it.
+    /// While a list of any length is read beside the loop, a lease is handed over as without it: each step takes one
+    /// turn and one commit.
     @Test(arguments: [false, true]) func aLeaseIsHandedOverTurnByTurnWhileALongListIsRead(isListing: Bool) async throws
     {
         try await EngineBench.with { bench in

@@ -6,9 +6,9 @@ import Testing
 
 @testable import LeaseServer
 
-/// What one turn does, in which order.
+/// What one turn does, and in which order.
 @Suite struct EngineTurnTests {
-    /// How many events each commit of the scripted store had.
+    /// The number of events in each commit of the scripted store.
     private func commitSizes(of bench: EngineBench) async -> [Int] {
         await bench.script { store in
             store.calls.compactMap { call in if case .commit(let count) = call { count } else { nil } }
@@ -37,7 +37,8 @@ import Testing
         }
     }
 
-    /// What comes behind the end of a turn of one client has a commit of its own; several look at the sockets again.
+    /// A command that arrives after a turn of one client gets a separate commit; a turn of several looks at the sockets
+    /// again.
     @Test(arguments: [(clients: 1, commits: [1, 1]), (clients: 2, commits: [3])])
     func whoComesWhileATurnOfSeveralLooksAgainSharesItsCommit(clients: Int, commits: [Int]) async throws {
         try await EngineBench.with { bench in
@@ -49,7 +50,7 @@ import Testing
                 for (index, client) in all.enumerated() {
                     bench.receive("ACQUIRE lease\(index) 30s\r\n", from: client, on: engine)
                 }
-                // Behind the end of the turn, which has been called for by now.
+                // After the end of the turn, which is already scheduled.
                 engine.onLoop { bench.receive("ACQUIRE late 30s\r\n", from: late, on: $0) }
             }
             try await bench.turns(1)
@@ -170,7 +171,7 @@ import Testing
         }
     }
 
-    /// A reply to `COMMAND DOCS` is some kilobytes for a line of thirteen bytes.
+    /// The reply to `COMMAND DOCS` is some kilobytes for a line of thirteen bytes.
     private let flood = String(repeating: "COMMAND DOCS\r\n", count: 200) + "ACQUIRE a 30s\r\n"
 
     @Test func floodOfRepliesIsCutAndGoesOnWhereItWasCut() async throws {
@@ -224,7 +225,7 @@ import Testing
             try await bench.turn { engine in
                 bench.receive(flood, from: flooder, on: engine)
                 bench.receive("PING\r\n", from: other, on: engine)
-                // Others are served in the turn; what is left of the flood comes in the next ones.
+                // Others are served in the turn; the rest of the flood follows in the next turns.
                 #expect(engine.counters.commands == Int64(most) + 1)
             }
             #expect(try await bench.output(of: other) == "+PONG\r\n")
@@ -238,7 +239,7 @@ import Testing
         }
     }
 
-    /// They mean nothing, and to find them takes time all the same.
+    /// Empty frames do nothing, but finding them takes time.
     @Test(arguments: ["\r\n", "*0\r\n", "*-1\r\n", " \n"]) func emptyFramesHaveAShareOfTheTurn(_ frame: String)
         async throws
     {
@@ -256,7 +257,7 @@ import Testing
         }
     }
 
-    /// What goes takes time, and so does to find that it is too much.
+    /// Removing children takes time, and so does finding that there are too many.
     @Test(arguments: [true, false]) func theChildrenOfAKeyThatIsRemovedCountForTheTurn(_ isRefused: Bool) async throws {
         let count = TurnLoad.argumentsOfACommand * TurnLoad.wholeShare.commands
         func configure(_ configuration: inout ServerConfiguration) {
@@ -343,7 +344,7 @@ import Testing
         #expect(load.share(patternBytes: 0) == TurnLoad.leastShare)
     }
 
-    /// Every wave is cut within a turn, with a request on a lease behind it, while the journal waits to be folded.
+    /// Every wave is cut within a turn, with a request on a lease after it, while the journal waits to be folded.
     @Test func foldingIsNeverInTheMiddleOfABatch() async throws {
         try await EngineBench.with { bench in
             let client = try await bench.connect()
@@ -357,7 +358,7 @@ import Testing
         }
     }
 
-    /// Each row of a slice is another lease, and a slice that is paced writes few.
+    /// Each row of a slice is about a different lease, and a paced slice writes few.
     @Test(.timeLimit(.minutes(2))) func whoRenewsManyLeasesAllTheTimeDoesNotLetTheBacklogGrowWithoutEnd() async throws {
         try await EngineBench.withLedger { bench in
             let client = try await bench.connect(uid: 0)
@@ -404,8 +405,8 @@ import Testing
 
     // MARK: Work that is left over
 
-    /// What a turn leaves over waits until the sockets have been seen to: a loop that still has something to execute
-    /// sees to none.
+    /// Work that a turn leaves over waits until the loop has looked at the sockets: it does not while it has tasks to
+    /// run.
     @Test func longFoldingLetsTheSocketsBeSeenTo() async throws {
         try await EngineBench.with { bench in
             await bench.script { $0.addBacklog(Schedule.foldBacklog + 20 * Int64(Schedule.foldSlice)) }
@@ -423,7 +424,7 @@ import Testing
         }
     }
 
-    /// Does `last` after `count` rounds of what the loop has to execute, without a look at the sockets between.
+    /// Calls `last` after `count` rounds of tasks on the loop, without a look at the sockets in between.
     private static func afterExecuting(
         _ count: Int,
         on engine: isolated Engine,

@@ -3,7 +3,7 @@ import Testing
 
 @testable import LeaseServer
 
-/// Waiting in line while the store refuses what would be granted, or a socket fails that a grant is written to.
+/// Waiting in line while the store refuses the grants, or while the socket that a grant is written to fails.
 @Suite struct EngineWaitingFaultTests {
     // MARK: A store that refuses
 
@@ -45,7 +45,9 @@ import Testing
         }
     }
 
-    /// The lease was granted and waited for in one turn, whose commit was refused: it is free, and no end tells of it.
+    /// Leaves a waiter at a free lease, which was granted and waited for in one turn whose commit was refused.
+    ///
+    /// No end of a tenure announces that the lease is free.
     private func strand(_ waiter: SessionID, behind other: SessionID, _ bench: EngineBench) async throws {
         try await bench.turn { engine in
             bench.refuseCommit(on: engine)
@@ -106,7 +108,8 @@ import Testing
         }
     }
 
-    /// A message of the same turn is behind the token: when it cannot be written, the token may have been read.
+    /// A message of the same turn follows the token: if only the message cannot be written, the token may have been
+    /// read.
     @Test func aWaitedGrantGoesOnWhenOnlyWhatIsBehindItCannotBeWritten() async throws {
         try await EngineBench.withLedger { bench in
             let holder = try await bench.connect()
@@ -151,7 +154,8 @@ import Testing
         }
     }
 
-    /// A token that waits behind what its client does not read is told to whoever repeats the request, or it is not.
+    /// The token waits behind output that its client does not read; somebody else learns it by repeating the request,
+    /// or nobody does.
     @Test(arguments: ["ACQUIRE x 30s REQUEST 0123456789abcdef", "RENEW x TOKEN 30s", nil])
     func aGrantThatCannotBeWrittenGoesOnIfSomebodyKnowsOfIt(_ use: String?) async throws {
         try await EngineBench.withLedger { bench in

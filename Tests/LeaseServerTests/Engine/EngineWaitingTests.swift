@@ -5,7 +5,7 @@ import Testing
 
 @testable import LeaseServer
 
-/// Waiting in line: who is granted, in which turn, and whose wait ends in vain.
+/// Waiting in line: who is granted, in which turn, and whose wait ends without a grant.
 @Suite struct EngineWaitingTests {
     // MARK: Order
 
@@ -55,7 +55,7 @@ import Testing
         }
     }
 
-    /// A lease that is granted on is never seen free: no commit has it so.
+    /// A lease that is granted to a waiter is never seen free, since no commit has it free.
     @Test(arguments: ["HOLDER x", "REVOKE x", "KEYS REMOVE k x"])
     func whoAsksInTheTurnOfTheReleaseFindsTheWaiter(question: String) async throws {
         try await EngineBench.withLedger { bench in
@@ -66,7 +66,7 @@ import Testing
                 #expect(try await bench.ask("ACQUIRE x 30s WAIT FOREVER", from: waiter) == "")
             }
             try await bench.turn { engine in
-                // The second question is about what the first has left.
+                // The second question is about the state that the first one leaves.
                 bench.receive("RELEASE x \(token)\r\n\(question)\r\nHOLDER x\r\n", from: holder, on: engine)
             }
             try await bench.settle { $0.sessions[holder].map { !$0.isWaiting && !$0.isDeferred } ?? false }
@@ -79,7 +79,7 @@ import Testing
         }
     }
 
-    /// The disk is full, and the end of a tenure is no more durable than the grant that follows it.
+    /// The disk is full, so the end of a tenure is as little durable as the grant that follows it.
     @Test func whoAsksAboutALeaseThatTheStoreDoesNotEndIsAnsweredOnce() async throws {
         try await EngineBench.withLedger { bench in
             let (holder, waiter, other) = (
@@ -91,7 +91,7 @@ import Testing
             try await bench.turn { engine in
                 bench.receive("HOLDER x\r\nPING\r\n", from: other, on: engine)
                 bench.refuseCommit(on: engine)
-                // And that of the turn behind this one, in which it is answered.
+                // The store also refuses the commit of the next turn, in which the question is answered.
                 engine.onLoop { bench.refuseCommit(on: $0) }
             }
             try await bench.turns(3)
@@ -122,7 +122,7 @@ import Testing
             let token = try await bench.acquire("x 30s", by: holder)
             #expect(try await bench.ask("ACQUIRE x 30s WAIT FOREVER", from: waiter) == "")
             try await bench.turn { engine in
-                // As one that had more to be done than a turn takes, and sends more before the next.
+                // The client had more to do than fits a turn, and sends more before the next turn.
                 engine.sessions[holder].map(engine.deferCommands)
                 bench.receive("RELEASE x \(token)\r\nREVOKE x\r\nPUT last word\r\n", from: holder, on: engine)
                 bench.closeInput(of: holder, on: engine)
@@ -150,7 +150,7 @@ import Testing
         }
     }
 
-    /// What was kept in that turn is done; what comes behind it is kept as ever.
+    /// A command held back in the refused turn is executed; the commands after it are held back as usual.
     @Test func behindARefusedTurnTooACommandOfALeaseThatIsGrantedIsKept() async throws {
         try await EngineBench.withLedger { bench in
             let (first, second) = (try await bench.connect(uid: 0), try await bench.connect())
@@ -247,7 +247,7 @@ import Testing
             let line = "ACQUIRE x 30s WAIT FOREVER REQUEST 0123456789abcdef"
             #expect(try await bench.ask(line + "\r\nPING", from: old) == "")
             #expect(try await bench.ask("ACQUIRE x 30s WAIT FOREVER", from: other) == "")
-            // The same id of another user is another request.
+            // The same id from another user is a different request.
             #expect(try await bench.ask(line, from: stranger) == "")
             #expect(try await bench.ask(line, from: again) == "")
             try await bench.settle { $0.sessions[old]?.isDeferred == false }
@@ -255,7 +255,7 @@ import Testing
             #expect(refused.hasPrefix("-CONFLICT ") && refused.hasSuffix("\r\n+PONG\r\n"), "\(refused)")
             #expect(try await bench.ask("RELEASE x \(token)", from: holder) == "+OK\r\n")
             let granted = try await bench.token(of: again)
-            // Once more, when it is granted: the same token.
+            // Repeated after the grant: the same token.
             #expect(try await bench.ask(line, from: old) == ":\(granted)\r\n")
         }
     }
@@ -282,7 +282,7 @@ import Testing
                 let reply = try await bench.output(of: waiter)
                 token = try #require(EngineBench.token(reply))
                 let after = await bench.engine.run { $0.counters }
-                // One commit, and no byte to anybody else.
+                // One commit, and not a byte to anybody else.
                 #expect(after.commits == before.commits + 1)
                 #expect(after.bytesOut == before.bytesOut + Int64("+OK\r\n".utf8.count + reply.utf8.count))
                 current = waiter
@@ -290,7 +290,7 @@ import Testing
         }
     }
 
-    // MARK: The commands behind a wait
+    // MARK: The commands after a wait
 
     @Test func commandsBehindAWaitAreHeldBackAndKeepTheirOrder() async throws {
         try await EngineBench.withLedger { bench in
@@ -334,7 +334,7 @@ import Testing
                 let output = try await bench.output(of: waiter)
                 #expect(output.hasPrefix("-TIMEOUT ") && output.hasSuffix("\r\n+PONG\r\n"), "\(output)")
                 #expect(try await !bench.isOpen(waiter))
-                // A lease that became free in that turn is not granted to it.
+                // A lease that became free in that turn is not granted to this waiter.
                 #expect(try await (bench.tenure("x") == nil) == isReleased)
             }
         }
@@ -384,7 +384,7 @@ import Testing
             let waiter = try await bench.connect()
             let behind = "ACQUIRE x 30s WAIT FOREVER\r\nACQUIRE y 30s WAIT FOREVER"
             #expect(try await bench.ask(behind, from: waiter) == "")
-            // It is gone right after its grant: what it sent behind that is still done.
+            // The client is gone right after its grant; the commands that it sent after the wait are still executed.
             try await bench.turn { engine in
                 bench.atNextFlush(of: waiter, on: engine) {
                     engine.assumeIsolated { bench.hangUp(waiter, on: $0) }
@@ -419,7 +419,7 @@ import Testing
         }
     }
 
-    /// The daemon was stopped, or the machine suspended, while both came.
+    /// The daemon was stopped, or the machine suspended, while both ended.
     @Test func aLeaseThatEndedBeforeAWaitDidIsGrantedAllTheSame() async throws {
         for (wait, isGranted) in [("9999ms", false), ("10s", false), ("10001ms", true), ("11s", true)] {
             try await EngineBench.withLedger { bench in
@@ -432,7 +432,7 @@ import Testing
                 try await bench.advance(by: .seconds(20))
                 let reply = try await bench.output(of: waiter)
                 #expect(reply.hasPrefix(isGranted ? ":" : "-TIMEOUT "), "\(wait): \(reply)")
-                // It was in line when the lease ended, and is granted if nobody was before it.
+                // The second was in line when the lease ended, and is granted if nobody was ahead of it.
                 let next = try await bench.output(of: second)
                 #expect(next.hasPrefix(isGranted ? "-TIMEOUT " : ":"), "\(wait): \(next)")
                 #expect(await bench.engine.run { $0.waiting.lines.count } == 0)
@@ -440,8 +440,8 @@ import Testing
         }
     }
 
-    /// A turn may go on for longer than is left of a wait: what was decided before the wait's end counts, whoever asks
-    /// about the lease meanwhile.
+    /// A turn may last longer than the rest of a wait: what was decided before the wait's end counts, even if others
+    /// ask about the lease meanwhile.
     @Test(arguments: ["RELEASE x TOKEN", "REVOKE x", "HOLDER x", "CHECK x TOKEN", "KEYS REMOVE x"])
     func aLeaseThatATurnFreesBeforeAWaitEndsIsTheWaiters(_ command: String) async throws {
         for (left, isGranted) in [(1, true), (0, false), (-1, false)] {
@@ -479,7 +479,7 @@ import Testing
                 engine.timerFired()
             }
             #expect(try await bench.output(of: waiter) == "")
-            // Its time is up, and nobody knows when the store takes a grant again.
+            // Its time is up, and nobody knows when the store will accept a grant again.
             try await bench.turn { $0.timerFired() }
             #expect(try await bench.output(of: waiter).hasPrefix("-TIMEOUT "))
             #expect(await bench.engine.run { $0.waiting.lines.count } == 0)
@@ -533,7 +533,7 @@ import Testing
             let holder = try await bench.connect()
             _ = try await bench.acquire("x 30s", by: holder)
             let waiter = try await bench.connect()
-            // So many replies that the wait's turn comes only when nothing more is read.
+            // So many replies that the wait would begin only when nothing more is read.
             let flood = String(repeating: "COMMAND DOCS\r\n", count: 2000)
             try await bench.turn { engine in
                 bench.receive(flood + "ACQUIRE x 30s WAIT FOREVER\r\nPING\r\n", from: waiter, on: engine)

@@ -6,7 +6,7 @@ import Testing
 @testable import LeaseServer
 @testable import LeaseStore
 
-/// Who is told of what, when, and what becomes of those who do not listen.
+/// Which subscribers are told what, when, and what happens to those that do not read.
 @Suite struct EngineWatchingTests {
     private static func announcement(_ name: String, _ fence: Int64 = 7) throws -> Announcement {
         Announcement(
@@ -30,7 +30,7 @@ import Testing
         return "\(push)\(words.count)\r\n" + words.map { "$\($0.utf8.count)\r\n\($0)\r\n" }.joined()
     }
 
-    /// Has something happen to the leases: decided, and committed with the next turn.
+    /// Makes events happen to the leases: decided now, and committed with the next turn.
     private static func happen(_ names: [String], on bench: EngineBench, by client: SessionID) async throws {
         let told = try names.map { try announcement($0) }
         await bench.script { $0.announcing = told }
@@ -88,7 +88,7 @@ import Testing
             let told = try Self.announcement("a")
             await bench.script { $0.announcing = [told] }
             try await bench.send("SUBSCRIBE a\r\nACQUIRE a 30s\r\nPING\r\n", from: client)
-            // The replies of the turn first, and then what it has done.
+            // The replies of the turn come first, then its events.
             #expect(
                 try await bench.output(of: client)
                     == ">3\r\n$9\r\nsubscribe\r\n$1\r\na\r\n:1\r\n:101\r\n+PONG\r\n" + Self.message("a", push: ">")
@@ -117,7 +117,7 @@ import Testing
         try await EngineBench.with { bench in
             let client = try await bench.connect()
             let other = try await bench.connect()
-            // What comes while replies are given out waits for the next turn, and the connection does not.
+            // Input that arrives while replies are sent waits for the next turn; the close of the connection does not.
             try await bench.turn { engine in
                 bench.atNextFlush(of: other, on: engine) {
                     engine.assumeIsolated { engine in
@@ -184,7 +184,7 @@ import Testing
         }
     }
 
-    /// Its socket says so within the write.
+    /// The socket reports the close within the write.
     @Test func subscriberThatGoesAwayAsItIsToldLeavesNothing() async throws {
         try await EngineBench.with { bench in
             let (watcher, client) = (try await bench.connect(), try await bench.connect())
@@ -326,7 +326,7 @@ import Testing
             let (other, root) = (try await bench.connect(uid: 2), try await bench.connect(uid: 0))
             #expect(try await !isBusy("PSUBSCRIBE \(pattern(99))", from: other))
             for number in 0..<2 * most { #expect(try await !isBusy("PSUBSCRIBE \(pattern(number))", from: root)) }
-            // What is given up can be used again.
+            // Places that are given up can be used again.
             try await bench.send("PUNSUBSCRIBE\r\n", from: one)
             _ = try await bench.output(of: one)
             #expect(try await !isBusy("PSUBSCRIBE \(pattern(99))", from: same))
@@ -355,7 +355,7 @@ import Testing
                 told += 1
                 #expect(try await bench.output(of: watcher) == Self.message("a"))
             }
-            // Each write counts for its bytes and for what it costs to keep it.
+            // Each write counts with its bytes and with the cost of keeping it.
             #expect(told == 4096 / (Self.message("a").utf8.count + 256) + 1)
             #expect(await bench.engine.run { $0.counters.droppedSubscribers } == 1)
             #expect(await bench.engine.run { $0.subscriptions.count } == 1)
@@ -366,7 +366,7 @@ import Testing
         }
     }
 
-    /// A turn can tell more than a subscriber may be behind with: how far it is behind its socket says.
+    /// One turn can send more than a subscriber may leave unread: what counts is what its socket has not taken.
     @Test func subscriberThatReadsIsNotDroppedForWhatOneTurnTells() async throws {
         try await EngineBench.with {
             $0.limits.subscriberOutputBytes = 4096

@@ -3,7 +3,7 @@ import Testing
 @testable import LeaseServer
 
 @Suite struct GatheringTests {
-    /// Clients, each with the last turn that it was counted to, in turns of a gathering.
+    /// Clients, each with the last turn that counted it, in the turns of a gathering.
     private final class Clients {
         private(set) var gathering = Gathering()
         private var lastTurns: [Int: Gathering.Turn] = [:]
@@ -16,7 +16,7 @@ import Testing
 
         func endTurn() { gathering.endTurn() }
 
-        /// How many times a turn looks again that finds these clients, one set with each look, and then ends.
+        /// How often a turn looks again if each look finds one of these sets of clients.
         func looks(_ found: Range<Int>...) -> Int {
             var looks = 0
             join(found[0])
@@ -57,7 +57,7 @@ import Testing
         let clients = Clients()
         _ = clients.looks(0..<20)
         for _ in 0..<3 { #expect(clients.looks(0..<20) == 0) }
-        // Whoever is missing is looked for, and no further once all are there.
+        // A turn looks for missing clients, and stops looking once all are there.
         #expect(clients.looks(0..<12, 12..<15, 15..<20, 20..<30) == 2)
         #expect(clients.looks(0..<19) == 2)
         #expect(clients.looks(0..<20, 20..<21) == 0)

@@ -24,7 +24,8 @@ import Testing
         #expect(Array(holdings.lost.keys) == [try name("b")])
     }
 
-    /// A grant whose reply cannot be written may be over when that is found, and the lease another's.
+    /// When a grant's reply turns out to be unwritable, its tenure may have ended already, and the lease may be
+    /// another's.
     @Test func theLossOfAnEarlierTenureLeavesThatOfALaterOne() throws {
         var holdings = Holdings()
         let a = try name("a")
@@ -43,7 +44,7 @@ import Testing
         var holdings = Holdings()
         let (a, tie, bound) = (try name("a"), try holding(1, 10, isTie: true), try holding(1, 11))
         #expect(holdings.attach(a, tie) == nil)
-        // Once more on the same connection replaces no other.
+        // Repeated on the same connection, it replaces no other.
         #expect(holdings.attach(a, try holding(1, 10)) == nil)
         #expect(holdings.attach(a, tie) == nil)
         #expect(holdings.attach(a, bound) == tie)

@@ -8,9 +8,9 @@ import Testing
 
 @testable import LeaseServer
 
-/// Ties that outlived the last daemon: which count, and what becomes of the others.
+/// Ties that outlived the last daemon: which of them count, and what happens to the others.
 @Suite struct KeptTiesTests {
-    /// Two ends of a connection: the daemon's, which is given away, and the client's.
+    /// Two ends of a connection: the daemon's, which is handed over, and the client's.
     private final class Pair {
         let kept: Int32
         private(set) var client: Int32
@@ -99,7 +99,7 @@ import Testing
         folder = try TemporaryFolder()
     }
 
-    /// Makes a store with tied tenures of these leases, as a daemon that was stopped leaves it; returns the fences.
+    /// Makes a store with tied tenures of these leases, as a stopped daemon leaves it; returns the fences.
     private func makeStore(_ leases: [String]) throws -> [Token] {
         let clock = try SystemLeaseClock()
         let ledger = try Ledger(path: folder.path + "/store", configuration: LedgerConfiguration(), clock: clock)
@@ -150,7 +150,7 @@ import Testing
         let kept = KeptTies([
             PassedDescriptor(name: try name(fences[0].rawValue, madeAt: 1).text, descriptor: held.kept),
             PassedDescriptor(name: try name(fences[1].rawValue, madeAt: 2).text, descriptor: gone.kept),
-            // Of a tenure that has ended meanwhile.
+            // This tenure has ended meanwhile.
             PassedDescriptor(name: try name(5, madeAt: 3).text, descriptor: unknown.kept),
         ])
         try await withServer(kept) { server in
@@ -177,7 +177,7 @@ import Testing
             #expect(kept == .tied)
             #expect(other == .nothing)
         }
-        // The stop closes the daemon's end of the tie, and not the tenure.
+        // The stop closes the daemon's end of the tie, but does not end the tenure.
         #expect(pair.isClosed)
         let ledger = try Ledger(
             path: folder.path + "/store",

@@ -50,7 +50,7 @@ import Testing
         #expect(child.output.contains(flags.text))
     }
 
-    /// Words of a command line, and what becomes of them.
+    /// The words of a command line, and the outcome.
     struct Flags: Sendable {
         let words: [String]
         let code: Int32
@@ -122,7 +122,7 @@ import Testing
         #expect(try await client.rest() == "")
         #expect(await child.exitCode() == 0, "\(child.output)")
         #expect(access(socket, F_OK) != 0)
-        // What was answered holds at the next start.
+        // What was answered still holds after the next start.
         let (again, second) = try await startReady()
         #expect(try await second.ask("CHECK a \(token)").integer != nil)
         again.signal(SIGTERM)

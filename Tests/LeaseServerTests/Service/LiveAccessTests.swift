@@ -5,9 +5,9 @@ import Testing
 
 @testable import LeaseServer
 
-/// What other users may do: clients that really are other users.
+/// Access of other users, with clients that really are other users.
 ///
-/// Only root can be several users, and it takes util-linux and socat.
+/// Needs root, to run as several users, and util-linux and socat.
 @Suite(
     .enabled(if: geteuid() == 0 && access("/usr/bin/setpriv", X_OK) == 0 && access("/usr/bin/socat", X_OK) == 0)
 )
@@ -20,7 +20,7 @@ struct LiveAccessTests {
         _ lines: [String]
     ) async throws -> [Substring] {
         let log = "\(test.folder.path)/replies-\(uid)-\(count.add(1, ordering: .relaxed).newValue)"
-        // printf's own format stays out of it: the lines are its arguments.
+        // The lines are printf's arguments, and not part of its format.
         let script = "printf '%s\\n' \"$@\" | socat -t 30 STDIO UNIX-CONNECT:\(test.path)"
         let child = try ChildProcess(
             ["setpriv", "--reuid", "\(uid)", "--regid", "\(uid)", groups, "sh", "-c", script, "sh"] + lines,
@@ -30,7 +30,7 @@ struct LiveAccessTests {
         return child.output.split(separator: "\r\n")
     }
 
-    /// What another user is sent who says nothing.
+    /// The output that another user receives without sending anything.
     private static func listen(_ test: TestServer, uid: Int) async throws -> String {
         let child = try ChildProcess(
             ["setpriv", "--reuid", "\(uid)", "--clear-groups", "socat", "-u", "UNIX-CONNECT:\(test.path)", "STDOUT"],
@@ -78,7 +78,7 @@ struct LiveAccessTests {
         } body: { test in
             let one = try test.connect()
             #expect(try await one.ask("PING") == .simpleString("PONG"))
-            // One of two places is taken, and the other is the administrators'.
+            // One of two places is taken, and the other is reserved for administrators.
             #expect(try await Self.listen(test, uid: 1000).hasPrefix("-BUSY "))
             let two = try test.connect()
             #expect(try await two.ask("PING") == .simpleString("PONG"))

@@ -82,7 +82,7 @@ import Testing
                 let fields = try #require(entry.elements)
                 let name = try #require(fields[0].text)
                 let arity = try #require(fields[1].integer)
-                // Too few words are refused, naming the command; a command that needs none is not tried.
+                // Commands with too few words are refused by name; a command that needs no arguments is not tried.
                 guard abs(arity) > 1 else { continue }
                 #expect(try await client.ask(name).errorWord == "ERR", "\(name)")
             }

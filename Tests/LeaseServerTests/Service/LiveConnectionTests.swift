@@ -6,7 +6,7 @@ import Testing
 
 @testable import LeaseServer
 
-/// The server in process, its socket, and clients that behave, or do not.
+/// The server in this process, its socket, and clients that behave well or badly.
 @Suite struct LiveConnectionTests {
     // MARK: Order
 
@@ -28,7 +28,7 @@ import Testing
             let client = try test.connect()
             let count = 5000
             async let sent: Void = client.send((0..<count).map { "ECHO \($0)\r\nTOKEN\r\n" }.joined())
-            // The client's one queue sends first; the server must not need it to read meanwhile.
+            // The client has one queue, and sends first: the server must not depend on its reading meanwhile.
             try await sent
             var last: Int64 = 0
             for index in 0..<count {
@@ -179,11 +179,11 @@ import Testing
 
     // MARK: The queue of connections
 
-    /// A burst of clients waits to be accepted, however NIO listens by itself.
+    /// A burst of clients waits to be accepted, regardless of the backlog that NIO would listen with.
     @Test func aBurstOfConnectionsWaitsToBeAccepted() async throws {
         try await TestServer.with { server in
             let address = try UnixAddress(path: server.path)
-            // While this runs the loop accepts nobody.
+            // The loop accepts no connection while this runs.
             let kind = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue) | Int32(SOCK_NONBLOCK.rawValue)
             let results = await server.engine.run { _ in
                 (0..<300).map { _ in

@@ -5,9 +5,9 @@ import Testing
 
 @testable import LeaseServer
 
-/// Those who have just been answered are read on at once, before the loop looks at any socket.
+/// Clients that have just been answered are read again at once, before the loop looks at any socket.
 @Suite struct LiveReadingTests {
-    /// Clients that were all in the last two turns, and what they are to the engine.
+    /// Clients that were all in the last two turns, and their sessions in the engine.
     private struct Clients {
         let clients: [RawClient]
         let sessions: [SessionID]
@@ -26,15 +26,15 @@ import Testing
             }
         }
 
-        /// All of them send something to the turn.
+        /// Input from all of them reaches the turn.
         static func haveCome(_ sessions: [SessionID], _ engine: isolated Engine) {
             for id in sessions { engine.received(ByteBuffer(string: "TOKEN\r\n"), from: id) }
         }
 
-        /// Has each of some send its next command before all are answered; who is in the next turn before the loop has
-        /// looked at a socket.
+        /// Makes some clients send their next command before all are answered; returns those that are in the next turn
+        /// before the loop has looked at a socket.
         ///
-        /// - Parameter others: Who sends after that, while the loop reads the first two.
+        /// - Parameter others: Clients that send after that, while the loop reads the first two.
         func readOn(_ senders: [Int], then others: [Int] = [], of test: TestServer) async -> [Int] {
             let descriptors = clients.map { $0.inherited() }
             defer { descriptors.forEach { close($0) } }
@@ -45,7 +45,7 @@ import Testing
                 test.engine.onLoop { [sessions] engine in
                     sendFrom(senders)
                     Self.haveCome(sessions, engine)
-                    // Each behind the end of the turn, which the loop does first.
+                    // Each after the end of the turn, which the loop runs first.
                     engine.onLoop { engine in
                         if !others.isEmpty {
                             sendFrom(others)
@@ -58,7 +58,7 @@ import Testing
             return read.compactMap { sessions.firstIndex(of: $0) }
         }
 
-        /// Each is answered once for each of its commands, in order.
+        /// Every client gets one reply for each of its commands, in order.
         func areAnswered(_ senders: [Int]) async throws {
             for (index, client) in clients.enumerated() {
                 let first = try #require(try await client.reply().integer)
@@ -70,12 +70,12 @@ import Testing
         }
     }
 
-    /// Who has sent of ten, and who is read, in that order.
+    /// Which of ten clients have sent, and which are read, in that order.
     private static let readOn: [(senders: [Int], read: [Int])] = [
         (Array(0..<10), Array(0..<10)),
         // One or two that have sent nothing are passed over.
         ([0, 2, 5, 6, 9], [0, 2, 5, 6, 9]),
-        // Behind three in a row nobody is asked.
+        // After three in a row that have sent nothing, no more are tried.
         ([0, 4, 5], [0]),
         ([3, 4, 5, 6, 7, 8, 9], []),
         ([], []),
@@ -86,7 +86,7 @@ import Testing
         try await TestServer.with { test in
             let clients = try await Clients(10, of: test)
             #expect(await clients.readOn(senders, of: test) == read)
-            // Whom it has not read the loop finds.
+            // The loop finds those that the engine has not read.
             try await clients.areAnswered(senders)
         }
     }
@@ -94,7 +94,7 @@ import Testing
     @Test func whoIsExpectedIsReadAgainBeforeTheTurnEndsButNotWhomTheLoopHasReadMeanwhile() async throws {
         try await TestServer.with { test in
             let clients = try await Clients(10, of: test)
-            // None has sent anything when all are answered. Then the loop reads the first two; the one behind them is late.
+            // None has sent anything when all are answered. Then the loop reads the first two; the third is late.
             #expect(await clients.readOn([], then: [3, 4, 5, 6, 7, 8, 9], of: test) == [0, 1, 3, 4, 5, 6, 7, 8, 9])
             try await clients.areAnswered([0, 1, 3, 4, 5, 6, 7, 8, 9])
         }

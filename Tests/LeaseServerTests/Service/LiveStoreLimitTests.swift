@@ -4,7 +4,7 @@ import Testing
 
 @testable import LeaseServer
 
-/// The size of the store's file: what is refused past it, and what is not.
+/// The limit on the store's file: what is refused past it, and what is not.
 @Suite struct LiveStoreLimitTests {
     private static func field(_ name: String, _ client: RawClient) async throws -> Int? {
         let text = try #require(try await client.ask("INFO Store").text)
@@ -30,7 +30,7 @@ import Testing
             }
             #expect(try await Self.field("store_bytes_limit", client) == limit)
             #expect(try #require(try await Self.field("store_used_bytes", client)) >= limit)
-            // Leases and reads go on, and what removes makes room.
+            // Leases and reads continue to work, and removing makes room.
             let token = try #require(try await client.ask("ACQUIRE a 30s").integer)
             #expect(try await client.ask("RENEW a \(token) 30s").integer != nil)
             #expect(try await client.ask("GET key0").text == value)

@@ -8,7 +8,7 @@ import Testing
 
 @testable import LeaseServer
 
-/// Waits, bindings and ties on real sockets: what the kernel says of a close, a half close and the last close.
+/// Waits, bindings and ties on real sockets: what the kernel reports at a close, a half close and the last close.
 @Suite struct LiveTieTests {
     @Test func aTieEndsWithTheLastDescriptorOfItAndNotBefore() async throws {
         try await TestServer.with { test in
@@ -16,10 +16,10 @@ import Testing
             let fence = try #require(try await client.ask("ACQUIRE x 1h").integer)
             var tie: RawClient? = try test.connect()
             #expect(try await tie?.ask("TIE x \(fence)") == .simpleString("OK"))
-            // Short only once it is tied: how long a busy machine takes until then is not known.
+            // The TTL becomes short only once the lease is tied, since a busy machine may take long until then.
             let token = try #require(try await client.ask("RENEW x \(fence) 1s").integer)
             let inherited = try #require(tie).inherited()
-            // The client shuts down its writing side and ends; another process holds on, past the deadline.
+            // The client shuts down its writing side and exits; another process holds the tie past the deadline.
             tie?.finish()
             tie = nil
             let waiter = try test.connect()
@@ -69,7 +69,7 @@ import Testing
         }
     }
 
-    /// How a holder goes, and whether that ends what hangs on its connection.
+    /// How a holder disconnects, and whether that ends what is attached to its connection.
     struct Going: CustomTestStringConvertible, Sendable {
         let isTie: Bool
         let isHalf: Bool
@@ -96,7 +96,7 @@ import Testing
                 let asked =
                     question.hasPrefix("CHECK") || question.hasPrefix("PUT")
                     ? "\(question) \(fence)" : question.replacing("FENCE", with: "\(fence)")
-                // In one turn, and the loop has no look at the sockets in between.
+                // In one turn, without a look at the sockets in between.
                 await test.engine.run { engine in
                     if going.isHalf {
                         shutdown(descriptor, Int32(SHUT_WR))
@@ -187,7 +187,7 @@ import Testing
         }
     }
 
-    /// What a holder sent before it went was sent after the command that finds it gone, whose commands may take a
+    /// The last commands of a holder count as sent after the command that finds it gone, and that turn may take a
     /// while.
     @Test func theTimeOfWhatIsReadBehindACommandCountsFromThen() async throws {
         try await TestServer.with(clock: try TickingClock()) { test in
@@ -202,7 +202,7 @@ import Testing
                 #expect(send(descriptor, last, last.count, 0) == last.count)
                 shutdown(descriptor, Int32(SHUT_WR))
                 let before = engine.clock.now().boot
-                // It is done at the next reading of the clock.
+                // Executed at the next reading of the clock.
                 engine.received(ByteBuffer(string: "CHECK x \(bound)\r\n"), from: SessionID(rawValue: id))
                 return before
             }
@@ -224,7 +224,7 @@ import Testing
             let (mine, its) = (first.inherited(), try #require(second).inherited())
             second = nil
             await test.engine.run { engine in
-                // It asks about the lease of the first, and goes; then so does the first.
+                // The second client asks about the first one's lease and closes; then the first half closes.
                 #expect(send(its, "HOLDER x\r\n", 10, 0) == 10)
                 close(its)
                 shutdown(mine, Int32(SHUT_WR))
@@ -251,7 +251,7 @@ import Testing
             await test.engine.run { engine in
                 close(descriptor)
                 engine.received(ByteBuffer(string: "RELEASE y \(token)\r\n"), from: SessionID(rawValue: id))
-                // Behind the end of the turn, and before the loop looks at a socket.
+                // After the end of the turn, and before the loop looks at a socket.
                 engine.eventLoop.execute {
                     engine.assumeIsolated { engine in
                         #expect(engine.waiting.lines.count == 0)
@@ -301,7 +301,7 @@ import Testing
                 #expect(rest.hasPrefix("-TIMEOUT ") && rest.hasSuffix("\r\n+OK\r\n"), "\(rest)")
                 close(descriptor)
             }
-            // What a client that is gone had sent behind its wait is dropped.
+            // Commands that a vanished client sent after its wait are dropped.
             #expect(try await holder.ask("GET leaver").text == (isHalf ? "v" : nil))
         }
     }
@@ -328,7 +328,7 @@ import Testing
     }
 }
 
-/// The machine's clock, and later by a tick each time that it is read.
+/// The machine's clock, advanced by one tick at each reading.
 private final class TickingClock: LeaseClock {
     static let tick = Duration.seconds(1)
     private let start: Moment

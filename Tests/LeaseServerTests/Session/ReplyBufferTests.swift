@@ -32,7 +32,7 @@ import Testing
     func everyMixOfRepliesKeepsItsOrderWhenTheCommitIsRefused(version: RESPVersion) {
         var encoder = RESPEncoder()
         encoder.version = version
-        // Each bit of a number tells of one reply whether it rests on the commit.
+        // Each bit of the number says whether one reply depends on the commit.
         for length in 0...6 {
             for mix in 0..<(1 << length) {
                 let replies = (0..<length).map { (text: "+\($0)\r\n", rests: mix & (1 << $0) != 0) }

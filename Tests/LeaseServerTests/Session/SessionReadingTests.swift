@@ -4,7 +4,7 @@ import Testing
 
 @testable import LeaseServer
 
-/// What a session reads from its socket past the channel: what is there, once, and in order.
+/// What a session reads from its socket without the channel: everything that is there, once, and in order.
 @Suite struct SessionReadingTests {
     @Test func whatTheClientHasSentIsReadOnce() async throws {
         try await SocketSession.with { connection in
@@ -51,7 +51,7 @@ import Testing
     @Test func nothingIsReadFromADescriptorThatIsClosed() async throws {
         try await SocketSession.with { connection in
             try await connection.channel.close()
-            // Whoever is given the number next.
+            // Another socket, which gets the same descriptor number.
             let ends = try SocketSession.pair()
             defer { ends.forEach { close($0) } }
             for end in ends { #expect(write(end, "x", 1) == 1) }
@@ -79,7 +79,7 @@ import Testing
                 session.isDeferred = true
                 #expect(!session.hasHungUp)
                 session.isDeferred = false
-                // A command that has not come whole never will.
+                // An incomplete command will never be completed.
                 session.input = ByteBuffer(string: "PI")
                 #expect(session.hasHungUp)
             }
@@ -121,7 +121,7 @@ import Testing
     @Test func aDescriptorThatIsClosedIsNotAsked() async throws {
         try await SocketSession.with { connection in
             try await connection.channel.close()
-            // Whoever is given the number next.
+            // Another socket, which gets the same descriptor number.
             let ends = try SocketSession.pair()
             defer { ends.forEach { close($0) } }
             shutdown(ends[0], Int32(SHUT_RDWR))

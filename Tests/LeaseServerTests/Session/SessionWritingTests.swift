@@ -7,7 +7,7 @@ import Testing
 
 @testable import LeaseServer
 
-/// What a session writes to its socket: everything, in order, whether the client reads or not.
+/// What a session writes to its socket: everything, in order, whether or not the client reads.
 @Suite struct SessionWritingTests {
     /// More than a socket takes.
     private static let long = String(repeating: "long", count: 1 << 20)
@@ -30,7 +30,7 @@ import Testing
             let read = connection.read(all.utf8.count)
             #expect(read == all)
             for rest in rests { try await rest.get() }
-            // Nothing is under way any more: the socket again.
+            // Nothing is in flight any more, so the socket is used again.
             #expect(try await connection.write(["more"]).isEmpty)
             #expect(connection.channelWrites == 3)
             #expect(connection.read(4) == "more")
@@ -50,7 +50,7 @@ import Testing
     @Test func nothingIsWrittenToADescriptorThatIsClosed() async throws {
         try await SocketSession.with { connection in
             try await connection.channel.close()
-            // Whoever is given the number next.
+            // Another socket, which gets the same descriptor number.
             let ends = try SocketSession.pair()
             defer { ends.forEach { close($0) } }
             let rest = try #require(try await connection.write(["for the old one"]).first)

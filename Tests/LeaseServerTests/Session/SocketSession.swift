@@ -17,7 +17,7 @@ final class SocketSession: Sendable {
     private let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     private let counted = Counted()
 
-    /// What was written through the channel.
+    /// Counts the writes through the channel.
     private final class Counted: ChannelOutboundHandler, Sendable {
         typealias OutboundIn = ByteBuffer
         let writes = Atomic(0)
@@ -78,14 +78,15 @@ final class SocketSession: Sendable {
     /// How many writes went through the channel.
     var channelWrites: Int { counted.writes.load(ordering: .relaxed) }
 
-    /// Writes texts one after the other, in one turn of the loop; what becomes of those that the socket has not taken.
+    /// Writes texts one after the other, in one turn of the loop; returns the outcomes of those that the socket has not
+    /// taken.
     func write(_ texts: [String]) async throws -> [EventLoopFuture<Void>] {
         try await channel.eventLoop.submit { [session] in
             texts.compactMap { session.value.write(ByteBuffer(string: $0)) }
         }.get()
     }
 
-    /// What the client reads next, `count` bytes of it or all up to the end.
+    /// The client's next input: `count` bytes, or all up to the end.
     func read(_ count: Int) -> String {
         var bytes = [UInt8](repeating: 0, count: count)
         var length = 0
@@ -97,15 +98,15 @@ final class SocketSession: Sendable {
         return String(decoding: bytes[..<length], as: UTF8.self)
     }
 
-    /// Has the channel read, or leave everything in the socket.
+    /// Makes the channel read, or leave everything in the socket.
     func setChannelReads(_ reads: Bool) async throws {
         try await channel.setOption(.autoRead, value: reads).get()
     }
 
-    /// What the session reads into a buffer that holds `earlier`, or `nil` if there is nothing; and that buffer as
-    /// somebody who holds it still sees it.
+    /// What the session reads into a buffer that holds `earlier`, or `nil` if there is nothing; and that buffer as seen
+    /// by another reference to it.
     ///
-    /// `work` comes before it, and the channel in between to nothing.
+    /// `work` runs first, and the channel gets no chance to read in between.
     func readSession(
         after earlier: String = "",
         and work: @escaping @Sendable () -> Void = {}
@@ -119,7 +120,7 @@ final class SocketSession: Sendable {
         }.get()
     }
 
-    /// Does something with the session in one turn of the loop, and the channel in between to nothing.
+    /// Calls `body` with the session in one turn of the loop, in which the channel cannot read.
     func onLoop<Value: Sendable>(_ body: @escaping @Sendable (Session) -> Value) async throws -> Value {
         try await channel.eventLoop.submit { [session] in body(session.value) }.get()
     }

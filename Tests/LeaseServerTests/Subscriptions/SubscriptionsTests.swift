@@ -5,7 +5,7 @@ import Testing
 
 @testable import LeaseServer
 
-/// The index against a list of pairs that is searched from one end to the other.
+/// The index, compared with a list of pairs that is searched linearly.
 @Suite struct SubscriptionsTests {
     /// The list.
     private struct Model {

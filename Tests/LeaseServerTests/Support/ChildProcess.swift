@@ -3,13 +3,13 @@ import Dispatch
 import Glibc
 import Testing
 
-/// A program that a test starts, with what it writes in a file.
+/// A program that a test starts, with its output in a file.
 final class ChildProcess: Sendable {
     let pid: pid_t
     private let log: String
     private let queue = DispatchQueue(label: "child")
 
-    /// Starts `words`, found through PATH, in an environment of its own.
+    /// Starts `words`, found through PATH, with this environment only.
     init(_ words: [String], environment: [String: String] = [:], log: String) throws {
         self.log = log
         var actions = posix_spawn_file_actions_t()
@@ -18,7 +18,8 @@ final class ChildProcess: Sendable {
         posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
         posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, log, O_WRONLY | O_CREAT | O_APPEND, 0o600)
         posix_spawn_file_actions_adddup2(&actions, STDOUT_FILENO, STDERR_FILENO)
-        // What other tests have open just now is not the child's; closing what is not open is no error here.
+        // The child must not inherit what other tests have open. Closing a descriptor that is not open is not an error
+        // here.
         for descriptor in Int32(3)..<256 { posix_spawn_file_actions_addclose(&actions, descriptor) }
         let arguments = words.map { strdup($0) } + [nil]
         let variables =
@@ -45,7 +46,7 @@ final class ChildProcess: Sendable {
         }
     }
 
-    /// What it has written so far.
+    /// The output so far.
     var output: String {
         let descriptor = clinux_open(log, O_RDONLY | O_CLOEXEC, 0)
         guard descriptor >= 0 else { return "" }
@@ -56,7 +57,7 @@ final class ChildProcess: Sendable {
         return String(decoding: text, as: UTF8.self)
     }
 
-    /// A program of the package, which stands beside the tests' own.
+    /// The path of a program of the package, which is beside the tests' program.
     static func sibling(_ name: String) throws -> String {
         var buffer = [CChar](repeating: 0, count: 4096)
         try #require(readlink("/proc/self/exe", &buffer, buffer.count - 1) > 0)

@@ -7,12 +7,12 @@ import Testing
 @testable import LeaseServer
 @testable import LeaseStore
 
-/// What a tenure hangs on; the test library has a type of that name, too.
+/// What a tenure is attached to; the test library also has a type of this name.
 typealias Attachment = LeaseCore.Attachment
 
 /// A bench on a real store, whose leases last, end and are waited for.
 extension EngineBench {
-    /// Runs `body` with a bench on a store in a folder of its own, and takes the bench down.
+    /// Runs `body` with a bench on a store in a temporary folder, and takes the bench down.
     static func withLedger(
         _ configure: (inout ServerConfiguration) -> Void = { _ in },
         body: (EngineBench) async throws -> Void
@@ -25,19 +25,19 @@ extension EngineBench {
         try await with(configuration, clock: clock, backend: ledger, body: body)
     }
 
-    /// Sends a line, lets the turn end, and gives what came back.
+    /// Sends a line, lets the turn end, and returns the reply.
     func ask(_ line: String, from id: SessionID) async throws -> String {
         try await send(line + "\r\n", from: id)
         return try await output(of: id)
     }
 
-    /// The token that a client was sent, and nothing else.
+    /// The token that a client was sent; fails the test if it was sent anything else.
     func token(of id: SessionID, sourceLocation: SourceLocation = #_sourceLocation) async throws -> Int64 {
         let text = try await output(of: id)
         return try #require(Self.token(text), "\(text)", sourceLocation: sourceLocation)
     }
 
-    /// Asks for a lease that is free, and gives its token.
+    /// Acquires a lease that is free, and returns its token.
     func acquire(_ line: String, by id: SessionID, sourceLocation: SourceLocation = #_sourceLocation) async throws
         -> Int64
     {
@@ -45,22 +45,22 @@ extension EngineBench {
         return try await token(of: id, sourceLocation: sourceLocation)
     }
 
-    /// The number that a reply is, or `nil` if it is none.
+    /// The number in a reply, or `nil` if it is not a number.
     static func token(_ reply: String) -> Int64? {
         guard reply.hasPrefix(":"), reply.hasSuffix("\r\n") else { return nil }
         return Int64(reply.dropFirst().dropLast(1))
     }
 
-    /// The tenure of a lease as decided, with all of what is due.
+    /// The tenure of a lease as decided, after everything that is due.
     func tenure(_ name: String) async throws -> Tenure? {
         let name = try LeaseName(name)
         return await engine.run { $0.backend.tenure(of: name) }
     }
 
-    /// What becomes of a reply that rested on a commit that was refused.
+    /// The reply to a request that depended on a refused commit.
     static let ioError = "-IOERR the disk is full\r\n"
 
-    /// Has the store refuse the commit of the turn that is under way.
+    /// Makes the store refuse the commit of the current turn.
     func refuseCommit(on engine: isolated Engine) {
         guard let ledger = engine.backend as? Ledger else {
             Issue.record("no ledger to refuse")
@@ -69,22 +69,22 @@ extension EngineBench {
         ledger.batch.failure = .refused(LeaseError(.ioError, "the disk is full"))
     }
 
-    /// Moves the clock, and lets the engine see to what has become due.
+    /// Moves the clock, and lets the engine do what has become due.
     func advance(by duration: Duration) async throws {
         clock.advance(by: duration)
         try await turn { $0.timerFired() }
     }
 
-    /// Has nothing more be written to the client, as on a socket whose other end is gone.
+    /// Makes all writes to the client fail, as on a socket whose other end is gone.
     ///
-    /// - Parameter text: what a write is to have in it, if others are to reach the client.
+    /// - Parameter text: If given, only writes that contain it fail.
     func breakOutput(of id: SessionID, at text: String? = nil, on engine: isolated Engine) throws {
         let handler = BrokenOutput(text: text)
         try channel(of: id, on: engine).pipeline.syncOperations.addHandler(handler, position: .first)
     }
 }
 
-/// A socket that takes nothing any more, or nothing that has a text in it.
+/// A socket that takes nothing any more, or nothing that contains a text.
 private final class BrokenOutput: ChannelOutboundHandler {
     typealias OutboundIn = ByteBuffer
 

@@ -10,17 +10,17 @@ import Testing
 
 @testable import LeaseServer
 
-/// An engine on an event loop of its own, with a scripted store, a clock that stands still, and connections that the
-/// test itself reads and writes.
+/// An engine on a separate event loop, with a scripted store, a clock that stands still, and connections that the test
+/// reads and writes itself.
 ///
-/// What one ``turn(_:)`` does is one turn of the engine.
+/// One ``turn(_:)`` is one turn of the engine.
 final class EngineBench: Sendable {
     let engine: Engine
     let clock: ManualClock
     private let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     private let connections: NIOLoopBoundBox<[SessionID: Connection]>
 
-    /// One client: an embedded channel, and what came out of it.
+    /// One client: an embedded channel, and its output.
     final class Connection {
         let channel: EmbeddedChannel
         fileprivate let wire = Wire()
@@ -33,11 +33,11 @@ final class EngineBench: Sendable {
         }
     }
 
-    /// The end of the pipeline that stands for the socket.
+    /// The end of the pipeline, in place of the socket.
     fileprivate final class Wire: ChannelOutboundHandler {
         typealias OutboundIn = ByteBuffer
         var flushed: (() -> Void)?
-        /// Whether the socket takes nothing, although it does not say so.
+        /// Whether the socket takes nothing, without reporting that.
         var isStuck = false
         private var kept: [(data: NIOAny, promise: EventLoopPromise<Void>?)] = []
 
@@ -53,7 +53,7 @@ final class EngineBench: Sendable {
             context.close(mode: mode, promise: promise)
         }
 
-        /// Takes what was kept.
+        /// Takes the writes that were kept.
         func take(context: ChannelHandlerContext) {
             isStuck = false
             let taken = kept
@@ -153,7 +153,7 @@ final class EngineBench: Sendable {
 
     // MARK: - Turns
 
-    /// Does `body` within one turn, and lets the turn end.
+    /// Runs `body` within one turn, and lets the turn end.
     @discardableResult
     func turn<Value: Sendable>(_ body: @Sendable (isolated Engine) throws -> Value) async throws -> Value {
         let value = try await engine.run(body)
@@ -161,9 +161,9 @@ final class EngineBench: Sendable {
         return value
     }
 
-    /// Lets the turns that are under way end, `count` one after the other.
+    /// Lets the turns under way end, `count` one after the other.
     ///
-    /// A turn that leaves work over has the wake-up call the next one, so that hops do not count turns; see
+    /// After a turn that leaves work over, the loop's wake-up starts the next one, so hops do not count turns; see
     /// ``settle(_:)``.
     func turns(_ count: Int) async throws {
         for _ in 0..<count * 2 {
@@ -173,7 +173,7 @@ final class EngineBench: Sendable {
         while await engine.run({ $0.gathering.isUnderWay }) {}
     }
 
-    /// Lets turns go by until `condition` holds; fails the test if it does not come to that.
+    /// Lets turns pass until `condition` holds; fails the test if it never does.
     func settle(_ condition: @Sendable (isolated Engine) -> Bool, sourceLocation: SourceLocation = #_sourceLocation)
         async throws
     {
@@ -184,7 +184,7 @@ final class EngineBench: Sendable {
         Issue.record("the engine does not come to rest", sourceLocation: sourceLocation)
     }
 
-    /// Looks at the scripted store, or changes its script.
+    /// Reads the scripted store, or changes its script.
     @discardableResult
     func script<Value: Sendable>(_ body: @Sendable (ScriptedBackend) throws -> Value) async rethrows -> Value {
         try await engine.run { try body($0.backend as! ScriptedBackend) }
@@ -224,28 +224,28 @@ final class EngineBench: Sendable {
         try #require(connections.value[id]).channel
     }
 
-    /// Has bytes come, in the isolation of a turn.
+    /// Delivers bytes from the client, in the isolation of a turn.
     func receive(_ text: String, from id: SessionID, on engine: isolated Engine) {
         connections.value[id]?.channel.pipeline.fireChannelRead(ByteBuffer(string: text))
     }
 
-    /// Has the client close its writing side, in the isolation of a turn.
+    /// Makes the client close its writing side, in the isolation of a turn.
     func closeInput(of id: SessionID, on engine: isolated Engine) {
         connections.value[id]?.channel.pipeline.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
     }
 
-    /// Has the client go away, in the isolation of a turn.
+    /// Makes the client disconnect, in the isolation of a turn.
     func hangUp(_ id: SessionID, on engine: isolated Engine) {
         connections.value[id]?.channel.close(promise: nil)
     }
 
-    /// Has the socket take bytes, or take no more.
+    /// Makes the socket writable, or not.
     func setWritable(_ isWritable: Bool, of id: SessionID, on engine: isolated Engine) {
         connections.value[id]?.channel.isWritable = isWritable
         connections.value[id]?.channel.pipeline.fireChannelWritabilityChanged()
     }
 
-    /// Has the socket take nothing, or take all that it did not take before.
+    /// Makes the socket take nothing, or take everything that it did not take before.
     func setStuck(_ isStuck: Bool, of id: SessionID, on engine: isolated Engine) throws {
         guard let connection = connections.value[id] else { return }
         if isStuck {
@@ -257,7 +257,7 @@ final class EngineBench: Sendable {
         }
     }
 
-    /// Does `action` once, from within the next flush of the client's channel, as a socket that fails does.
+    /// Calls `action` once, from within the next flush of the client's channel, as a failing socket would.
     func atNextFlush(of id: SessionID, on engine: isolated Engine, _ action: @escaping @Sendable () -> Void) {
         connections.value[id]?.wire.flushed = action
     }
@@ -267,7 +267,7 @@ final class EngineBench: Sendable {
         try await turn { engine in receive(text, from: id, on: engine) }
     }
 
-    /// What the client has been sent since the last call, unparsed.
+    /// The output to the client since the last call, unparsed.
     func output(of id: SessionID) async throws -> String {
         let connections = connections
         return try await group.next().submit {

@@ -11,7 +11,7 @@ struct KeptLog: LogHandler {
     var metadata: Logger.Metadata = [:]
     var logLevel = Logger.Level.info
 
-    /// What has been logged.
+    /// The messages logged so far.
     var messages: [String] { lines.messages.withLock { $0 } }
 
     subscript(metadataKey key: String) -> Logger.Metadata.Value? {

@@ -1,6 +1,6 @@
 import NIOCore
 
-/// The isolation of an event loop, in which what belongs to the loop is made.
+/// The isolation of an event loop, in which objects that belong to the loop are created.
 actor LoopIsolation {
     private nonisolated let eventLoop: any EventLoop
     nonisolated var unownedExecutor: UnownedSerialExecutor { eventLoop.executor.asUnownedSerialExecutor() }

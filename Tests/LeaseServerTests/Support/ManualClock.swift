@@ -2,13 +2,13 @@ import LeaseCore
 import LeaseStore
 import Synchronization
 
-/// A clock that stands still until it is moved; both of its clocks move together.
+/// A clock that stands still until it is moved; its boot clock and its wall clock move together.
 ///
-/// It is decades ahead of the machine's, so that no timer of the machine fires at its instants.
+/// It is decades ahead of the machine's clock, so that no timer of the machine fires at its instants.
 final class ManualClock: LeaseClock {
     private let nanoseconds: Atomic<Int64>
 
-    /// A boot of its own: nothing carries over from the machine's.
+    /// Differs from the machine's boot id: no state carries over from the machine's boot.
     let bootIdentity = "manual"
 
     init(seconds: Int64 = 1_000_000_000) {

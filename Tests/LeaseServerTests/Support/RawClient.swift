@@ -7,17 +7,17 @@ import Testing
 
 @testable import LeaseServer
 
-/// A client that sends what it is told, byte for byte.
+/// A client that sends exactly the bytes it is given.
 ///
-/// Its calls block a thread of its own, and give up after a deadline that no healthy server comes near.
+/// Its calls block a separate thread, and give up after a deadline that a healthy server never gets near.
 final class RawClient: Sendable {
     private let descriptor: Int32
     private let queue = DispatchQueue(label: "client")
     private let input: Input
 
-    /// What has been read; touched on the queue alone.
+    /// What has been read; used only on the queue.
     private final class Input: @unchecked Sendable {
-        // Sound: the client's serial queue is the only one that touches it.
+        // Sound: only the client's serial queue uses it.
         var buffer = ByteBuffer()
         var parser = RESPReplyParser()
     }
@@ -58,7 +58,7 @@ final class RawClient: Sendable {
         }
     }
 
-    /// Sends what the socket takes without waiting, and tells how many bytes that were.
+    /// Sends what the socket takes without waiting, and returns the number of bytes.
     func offer(_ text: String) async throws -> Int {
         try await onQueue { [descriptor] in
             let bytes = Array(text.utf8)
@@ -90,7 +90,7 @@ final class RawClient: Sendable {
         return try await reply()
     }
 
-    /// All that comes until the server closes.
+    /// All input until the server closes.
     func rest() async throws -> String {
         try await onQueue { [descriptor, input] in
             while try Self.receive(descriptor, into: &input.buffer) {}
@@ -104,7 +104,7 @@ final class RawClient: Sendable {
         shutdown(descriptor, Int32(SHUT_WR))
     }
 
-    /// Another descriptor of the connection, as a process that inherits it has; the caller closes it.
+    /// Another descriptor of the connection, as an inheriting process has it; the caller closes it.
     func inherited() -> Int32 {
         fcntl(descriptor, F_DUPFD_CLOEXEC, 3)
     }
@@ -132,13 +132,13 @@ extension RESPValue {
     }
 }
 
-/// Waits until `condition` holds, which the server brings about by itself; fails the test after a long while.
+/// Waits until `condition` holds, which the server makes true by itself; fails the test after a long time.
 func eventually(
     _ what: Comment,
     sourceLocation: SourceLocation = #_sourceLocation,
     _ condition: () async throws -> Bool
 ) async throws {
-    // On a busy machine this task may itself not run for long, so that time alone does not say that it has waited.
+    // On a busy machine this task may itself not run for long, so elapsed time alone does not show that it has waited.
     let deadline = ContinuousClock.now.advanced(by: .seconds(60))
     var tries = 0
     while ContinuousClock.now < deadline || tries < 500 {

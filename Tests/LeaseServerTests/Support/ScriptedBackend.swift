@@ -4,12 +4,12 @@ import Testing
 @testable import LeaseServer
 @testable import LeaseStore
 
-/// A store that does as the test says and writes down what it is asked.
+/// A store that does what the test says, and records the calls.
 ///
-/// It grants every lease, and fails commits, folds and pings as long as it is told to. Reads wait until the test lets
-/// them go on.
+/// It grants every lease, and fails commits, folds and pings while told to. Reads wait until the test lets them
+/// continue.
 final class ScriptedBackend: LeaseBackend {
-    /// What the engine has done; `replied` is put in by the test's own connections.
+    /// The engine's calls; `replied` is added by the test's connections.
     enum Call: Equatable {
         case perform(String)
         case token
@@ -32,31 +32,31 @@ final class ScriptedBackend: LeaseBackend {
     /// When tenures end, in order.
     var ends: [BootInstant] = []
     private var endsBeforeBatch: [BootInstant] = []
-    /// What the next commit is to announce.
+    /// What the next commit announces.
     var announcing: [Announcement] = []
     private var announced: [Announcement] = []
     var isWatched = false
-    /// What is decided and not committed.
+    /// The number of decisions that are not committed.
     private(set) var batch = 0
     private var lastNumber: Int64 = 100
 
     private(set) var lastDurableSequence: Int64 = 0
     private(set) var foldedThrough: Int64 = 0
-    /// The most that a fold carries over, below what it is asked for.
+    /// The most rows that one fold folds, if that is less than it is asked for.
     var foldStep = Int64.max
 
     typealias Read = @Sendable (Result<StoreListing, any Error>) -> Void
     private(set) var queries: [StoreQuery] = []
     private(set) var listLimits: [ListLimits] = []
-    /// The pages of leases that were asked for.
+    /// The pages of leases that were requested.
     var pages: [LeasePage] {
         queries.compactMap { if case .leases(let page) = $0 { page } else { nil } }
     }
-    /// The conditions that requests on values came with.
+    /// The conditions that came with requests on values.
     private(set) var guards: [LeaseGuard?] = []
     /// Whether a request with a condition is refused.
     var isGuardOver = false
-    /// What is in the store: only whether something is.
+    /// The keys in the store; only their presence matters.
     private var values: [Key: [UInt8]] = [:]
     private(set) var reads: [Read] = []
 
@@ -179,7 +179,7 @@ final class ScriptedBackend: LeaseBackend {
         return foldBacklog > 0
     }
 
-    /// Adds rows to the journal as if turns before had written them.
+    /// Adds rows to the journal, as if earlier turns had written them.
     func addBacklog(_ count: Int64) {
         lastDurableSequence += count
     }

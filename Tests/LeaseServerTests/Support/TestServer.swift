@@ -5,7 +5,7 @@ import ServiceLifecycle
 
 @testable import LeaseServer
 
-/// The whole server in this process: store, engine and socket in a folder of their own.
+/// The whole server in this process: store, engine and socket in a temporary folder.
 struct TestServer: Sendable {
     let server: LeaseServer
     let configuration: ServerConfiguration
@@ -15,7 +15,7 @@ struct TestServer: Sendable {
     var engine: Engine { server.engine }
     var path: String { configuration.socketPath }
 
-    /// Runs `body` with a server that answers, and stops the server.
+    /// Runs `body` with a server that is ready, and stops the server.
     static func with(
         _ configure: (inout ServerConfiguration) -> Void = { _ in },
         clock: (any LeaseClock)? = nil,
@@ -56,7 +56,7 @@ struct TestServer: Sendable {
         try RawClient(path: path)
     }
 
-    /// Has the server stop as at a TERM.
+    /// Makes the server stop as on SIGTERM.
     func stop() async {
         await group.triggerGracefulShutdown()
     }

@@ -7,7 +7,7 @@ import Testing
 @testable import LeaseServer
 
 @Suite struct DeadlineTimerTests {
-    /// Runs `body` with a timer, on its loop, and gives it the stream of what fires.
+    /// Runs `body` with a timer, on its loop, and passes it the stream of firings.
     private func withTimer(
         _ body: (NIOLoopBound<DeadlineTimer>, any EventLoop, inout AsyncStream<Void>.Iterator) async throws -> Void
     ) async throws {
@@ -67,7 +67,7 @@ import Testing
         }
     }
 
-    /// What is put off costs no system call: the timer fires when it was to fire first, and is armed anew then.
+    /// Moving a deadline back costs no system call: the timer fires at the earlier time, and is armed anew then.
     @Test func timerThatIsPutOffFiresTwice() async throws {
         let soon = try now().advanced(by: .milliseconds(20))
         try await withTimer { timer, loop, fired in

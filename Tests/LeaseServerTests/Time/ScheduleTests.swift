@@ -9,7 +9,7 @@ import Testing
 
     private func after(_ duration: Duration) -> BootInstant { start.advanced(by: duration) }
 
-    /// All combinations of what a wake-up may be for.
+    /// All combinations of the reasons for a wake-up.
     @Test(arguments: 0..<8)
     func wakeUpIsTheEarliestOfWhatIsThereAndNoneOfNothing(mix: Int) {
         var schedule = Schedule()
@@ -97,7 +97,7 @@ import Testing
         #expect(!schedule.isFoldDue(now: end.advanced(by: .nanoseconds(-1)), backlog: backlog))
         #expect(schedule.nextWakeUp(earliestDue: nil) == end)
         #expect(schedule.isFoldDue(now: end, backlog: backlog))
-        // The sync of what it wrote counts, too.
+        // The sync of what the fold wrote counts, too.
         schedule.pauseFolding(now: start, after: .milliseconds(1), backlog: 0, leases: 0)
         #expect(!schedule.isFoldDue(now: end, backlog: backlog))
         #expect(schedule.isFoldDue(now: after(.milliseconds(3) * Schedule.foldPause), backlog: backlog))

@@ -33,7 +33,7 @@ import Testing
         #expect(fences(grants.commitRefused()).isEmpty)
     }
 
-    /// Whether the turn's answers are told is known only behind its commit.
+    /// Whether the turn's replies are sent is known only after its commit.
     @Test(arguments: [true, false]) func whatFailsWhileTheTurnTellsOfItWaitsForTheCommit(_ succeeds: Bool) throws {
         var grants = UnheardGrants()
         let a = try grant("a", 1)

@@ -36,7 +36,7 @@ import Testing
         try bench.ask(.put(key, [1, 0, 0xFF]))
         try bench.acquire(key)
         try bench.ledger.commit()
-        // Neither folded nor in the file: all of it is in the log.
+        // Neither folded nor in the file: everything is in the WAL.
         try bench.ask(.put(key, [2]))
         try LeaseStore.backup(of: bench.folder.store, to: file)
         try bench.ledger.commit()
@@ -53,7 +53,7 @@ import Testing
         #expect(mode == "delete")
     }
 
-    /// Each step of the copy meets a commit; without a snapshot SQLite would begin again each time.
+    /// A commit comes at each step of the copy; without a snapshot SQLite would start the copy again each time.
     @Test func aStoreThatIsWrittenAllTheTimeIsCopiedAsOfOneCommit() throws {
         let keys = try (0..<3000).map { try Key("key \($0)") }
         func write(_ round: UInt8) throws {
@@ -65,7 +65,7 @@ import Testing
         var copied = 0
         try LeaseStore.backup(of: bench.folder.store, to: file) { pages, total in
             steps += 1
-            // Never back to the beginning.
+            // The copy never starts again.
             #expect(pages > copied && pages <= total)
             copied = pages
             #expect(throws: Never.self) { try write(UInt8(steps)) }
@@ -97,7 +97,7 @@ import Testing
         #expect(try names() == ["backup"])
     }
 
-    /// Made while the copy was under way.
+    /// The file appears while the copy is under way.
     @Test func aFileThatComesInBetweenIsNotReplaced() throws {
         #expect(
             code {
@@ -133,7 +133,7 @@ import Testing
         #expect(code { try LeaseStore.backup(of: bench.folder.store, to: second, replacing: true) } == .exists)
     }
 
-    /// SQLite would take what lies there for the backup's own log, with whatever it holds.
+    /// SQLite would take that file for the backup's own WAL or journal, whatever it contains.
     @Test(arguments: ["-wal", "-journal"]) func noBackupIsMadeOrRestoredBesideALog(suffix: String) throws {
         try Data("a log".utf8).write(to: URL(fileURLWithPath: file + suffix))
         #expect(code { try LeaseStore.backup(of: bench.folder.store, to: file, replacing: true) } == .exists)
@@ -148,21 +148,21 @@ import Testing
         _ = try LeaseStore.restore(file, to: restored)
     }
 
-    /// Whether SQLite has a lock on the file of a descriptor, also one of this process (F_OFD_GETLK of fcntl(2)).
+    /// Whether SQLite has a lock on a descriptor's file, even if this process holds it (F_OFD_GETLK of fcntl(2)).
     private func isLocked(_ descriptor: Int32) -> Bool {
-        // Glibc's module leaves F_OFD_GETLK out.
+        // Glibc's module lacks F_OFD_GETLK.
         let getOpenFileLock: Int32 = 36
         var lock = flock(l_type: Int16(F_WRLCK), l_whence: Int16(SEEK_SET), l_start: 0, l_len: 0, l_pid: 0)
         #expect(fcntl(descriptor, getOpenFileLock, &lock) == 0)
         return lock.l_type != Int16(F_UNLCK)
     }
 
-    /// Any close of the file in this process gives SQLite's locks back.
+    /// Any close of the file in this process releases SQLite's locks.
     @Test func noCloseOfAnotherDescriptorTakesTheLocksOfAnOpenStoreOrOfACopy() throws {
         let store = bench.folder.store
         let second = bench.folder.path + "/second"
         #expect(link(store, second) == 0)
-        // To close it gives the locks back, so that it stays open to the end.
+        // Closing it would release the locks, so it stays open to the end.
         let descriptor = open(store, O_RDWR | O_CLOEXEC)
         defer { close(descriptor) }
         #expect(isLocked(descriptor))

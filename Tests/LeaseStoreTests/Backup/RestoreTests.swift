@@ -7,7 +7,8 @@ import Testing
 
 @testable import LeaseStore
 
-/// `LeaseStore.restore(_:to:)`: the backup's state, with what time and tokens ask for, or the store that was there.
+/// `LeaseStore.restore(_:to:)`: afterwards the store has the backup's state, with times and tokens adjusted, or is
+/// unchanged.
 @Suite struct RestoreTests {
     private let bench: StoreBench
     private let folder: StoreFolder
@@ -35,7 +36,7 @@ import Testing
         }
     }
 
-    /// Opens the store that is there, looks, and closes it.
+    /// Opens the store at the path, calls `body`, and closes the store.
     private func look<Value>(_ body: (Ledger) throws -> Value) throws -> Value {
         let ledger = try Ledger(path: folder.store, configuration: LedgerConfiguration(), clock: clock)
         defer { ledger.abandon() }
@@ -50,7 +51,7 @@ import Testing
         try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted()
     }
 
-    /// A store in this folder with a value and a token of its own, left as `leaving` says.
+    /// Makes a store in this folder with a different value and token, and closes it as `leaving` says.
     private func makeOld(_ leaving: (Ledger) throws -> Void) throws {
         let ledger = try Ledger(path: folder.store, configuration: LedgerConfiguration(), clock: clock)
         _ = try ledger.perform(.put(key, Array("old".utf8)), if: nil, by: StoreBench.root, now: clock.now()).get()
@@ -107,7 +108,7 @@ import Testing
         try look { ledger in
             let tenure = try #require(ledger.leases[LeaseName(key)])
             #expect(tenure.fence == token && tenure.holder == bench.ledger.leases[LeaseName(key)]?.holder)
-            // A reboot takes what is left from the wall clock.
+            // As after a reboot, the remaining time comes from the wall clock.
             #expect(tenure.remaining(at: clock.now().boot) == .seconds(40))
             #expect(try ledger.issueToken(now: clock.now()) > report.lastToken)
             #expect(try value(ledger) == .value([]))
@@ -118,7 +119,7 @@ import Testing
         }
     }
 
-    /// A backup is kept for long: it is of the release that made it.
+    /// Backups are kept for long, so they may come from an earlier release.
     @Test func aBackupOfAnEarlierReleaseComesBack() throws {
         try bench.ask(.put(key, [1]))
         let token = try bench.acquire(key, ttl: TTL(.seconds(60)))
@@ -242,12 +243,12 @@ import Testing
         let old = try Ledger(path: replaced, configuration: LedgerConfiguration(), clock: clock)
         defer { old.abandon() }
         #expect(try value(old) == .value(Array("old".utf8)))
-        // Once more in the same second.
+        // Repeated in the same second.
         #expect(try restore().replaced == replaced + "-2")
     }
 
-    /// The log of a killed daemon lies beside the file, and the disk does not take what it holds: SQLite would replay
-    /// it into the restored file.
+    /// A killed daemon's WAL is beside the store and cannot be checkpointed; SQLite would replay it into the restored
+    /// file.
     @Test func aLogThatCannotBeCarriedOverGoesWithItsStore() throws {
         let live = try StoreFolder()
         let ledger = try Ledger(path: live.store, configuration: LedgerConfiguration(), clock: clock)
@@ -313,7 +314,7 @@ import Testing
         #expect(try names() == ["store.db.lock"])
     }
 
-    /// One page after the other of the backup is overwritten: none of these becomes a store.
+    /// The backup's pages are overwritten one at a time; none of the results becomes a store.
     @Test func aDamagedBackupChangesNothing() throws {
         for number in 0..<200 {
             let key = try Key("key \(number)")
@@ -331,7 +332,7 @@ import Testing
         #expect(pages > 10)
         for page in 0..<pages {
             var bytes = whole
-            // The head of a page says what it is and where its cells are.
+            // The head of a page gives its type and the place of its cells.
             let start = page * StoreImage.pageSize
             bytes.replaceSubrange(start..<start + 16, with: [UInt8](repeating: 0x5A, count: 16))
             try Data(bytes).write(to: URL(fileURLWithPath: backup))
@@ -362,7 +363,7 @@ import Testing
 
     // MARK: - A full disk
 
-    /// Every write and every sync of the restore fails once: whatever comes of it, a whole store is there.
+    /// Every write and every sync of the restore fails once; whatever the outcome, a whole store is there.
     @Test func aFailingDiskLeavesTheOldStoreOrTheRestoredOne() throws {
         try bench.ask(.put(key, Array("new".utf8)))
         try bench.acquire(key)
@@ -393,7 +394,7 @@ import Testing
     }
 }
 
-/// Fails the operation at one place of their order, as a full disk does.
+/// Fails one operation, chosen by its number, as a full disk does.
 private final class Countdown: Sendable {
     private let left: Mutex<Int>
 

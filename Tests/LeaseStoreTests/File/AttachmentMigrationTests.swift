@@ -4,7 +4,7 @@ import Testing
 
 @testable import LeaseStore
 
-/// A store of a release that knew of no bound and tied tenures, opened by this one.
+/// A store of a release without bound and tied tenures, opened by this one.
 @Suite struct AttachmentMigrationTests {
     private let folder: StoreFolder
     private let clock = ManualClock()
@@ -13,7 +13,7 @@ import Testing
         folder = try StoreFolder()
     }
 
-    /// Makes the older file: one lease in the tables, and one granted and renewed in the journal behind them.
+    /// Makes the older file: one lease in the tables, and one granted and renewed in the journal after them.
     private func makeOlderStore() throws {
         let now = clock.now()
         let end = now.advanced(by: .seconds(60))

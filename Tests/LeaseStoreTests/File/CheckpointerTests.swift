@@ -6,7 +6,7 @@ import Testing
 @testable import LeaseStore
 
 @Suite(.timeLimit(.minutes(5))) struct CheckpointerTests {
-    /// Pages that each commit writes: a few, or more at once than the writer copies itself between two commits.
+    /// Pages that each commit writes: few, or more than the writer itself copies between two commits.
     @Test(arguments: [1, 3, 40])
     func theLogStaysBoundedUnderCommitsThatNeverPause(pages: Int) throws {
         let folder = try StoreFolder()
@@ -20,7 +20,7 @@ import Testing
             checkpointer.observe(database)
             try database.execute(sql: "CREATE TABLE pages (bytes BLOB)")
         }
-        // A checkpoint beside the writer ends only when one more commit has been made.
+        // A checkpoint beside the writer ends only after one more commit.
         let nextCommit = DispatchSemaphore(value: 0)
         disk.fail { operation in
             if operation.call == .sync, operation.file == "store.db", checkpointer.isRunning {
@@ -46,7 +46,7 @@ import Testing
         nextCommit.signal()
         checkpointer.settle()
         disk.fail(nil)
-        // Four times the threshold, and a commit or two beyond.
+        // Four times the threshold, plus a commit or two.
         #expect(largest / (StoreImage.pageSize + StoreImage.frameHeader) <= 400 + 2 * (pages + 4))
         let count = try pool.read { try Int.fetchOne($0, sql: "SELECT count(*) FROM pages") }
         #expect(count == commits)

@@ -14,7 +14,7 @@ import Testing
         try body(ledger, folder)
     }
 
-    /// Whether the writer's connection is reading, between two commits.
+    /// Whether the writer's connection has a read transaction between two commits.
     private func isReading(_ ledger: Ledger) -> Bool {
         ledger.file.pool.writeWithoutTransaction { sqlite3_txn_state($0.sqliteConnection, "main") == SQLITE_TXN_READ }
     }
@@ -48,7 +48,7 @@ import Testing
         }
     }
 
-    /// A mark that stays holds up every checkpoint, and the log grows without end.
+    /// A read mark that stays would hold up every checkpoint, and the WAL would grow without limit.
     @Test func theLogOfAWriterThatNeverPausesBeginsAnew() throws {
         try withLedger { ledger, folder in
             let caller = Caller(uid: 1, gid: 1, pid: 1, isAdministrator: true)
@@ -63,13 +63,13 @@ import Testing
             }
             let attributes = try FileManager.default.attributesOfItem(atPath: folder.store + "-wal")
             let frames = ((attributes[.size] as? NSNumber)?.intValue ?? .max) / page
-            // Four times the length from which it is carried over, and a commit or two beyond.
+            // Four times the length from which the WAL is checkpointed, plus a commit or two.
             #expect(frames <= 16_000 + 3 * pages)
             #expect(frames >= 4000)
         }
     }
 
-    /// SQLite gets over an error once nobody reads any more.
+    /// SQLite recovers from the error once there is no reader.
     @Test func aRefusedCommitLeavesAWriterThatGoesOn() throws {
         let folder = try StoreFolder()
         let disk = FaultyDisk(folder: folder.path)

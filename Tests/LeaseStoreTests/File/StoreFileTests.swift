@@ -7,7 +7,7 @@ import Testing
 
 @testable import LeaseStore
 
-/// Openings: those that are refused leave every byte as it was, name the path and say what to do.
+/// Refused openings leave every byte as it was, name the path and say what to do.
 @Suite struct StoreFileTests {
     private let folder: StoreFolder
     private let clock = ManualClock()
@@ -22,7 +22,7 @@ import Testing
         return try Ledger(path: path ?? folder.store, configuration: configuration, clock: clock)
     }
 
-    /// Makes a store with some leases, in the file alone, without a log.
+    /// Makes a store with some leases, all in the file, without a WAL.
     private func makeStore(seed: UInt64 = 1) throws -> LedgerState {
         let ledger = try open()
         var workload = try Workload(seed: seed)
@@ -35,7 +35,7 @@ import Testing
         return state
     }
 
-    /// Empties the file of a store whose log has something; returns what both held before.
+    /// Empties the file of a store whose WAL has content; returns what both held before.
     private func emptyStoreBesideItsLog() throws -> StoreImage {
         let ledger = try open()
         _ = try ledger.issueToken(now: clock.now())
@@ -58,7 +58,7 @@ import Testing
     private func expectRefusal(_ code: StoreError.Code, _ words: String, keyHash: KeyHash = .xxh64) throws {
         let before = try folder.bytes(of: folder.store)
         for _ in 0..<2 {
-            // Twice: a refused opening gives its lock back.
+            // Twice, since a refused opening must release its lock.
             let refusal = refusal(keyHash: keyHash)
             #expect(refusal?.code == code, "\(refusal.debugDescription)")
             #expect(refusal?.message.contains(folder.store) == true)
@@ -69,7 +69,7 @@ import Testing
 
     // MARK: - Names
 
-    /// SQLite takes `file:` for a URI and `:memory:` for no file, unless the path is absolute.
+    /// Unless the path is absolute, SQLite takes `file:` for a URI, and `:memory:` for a database without a file.
     @Test func aPathIsAbsoluteAndWithoutLinksBeforeAnythingIsOpened() throws {
         for name in ["file:store.db?mode=memory", ":memory:", "store.db"] {
             #expect(resolvedPath(name) == FileManager.default.currentDirectoryPath + "/" + name)
@@ -85,7 +85,7 @@ import Testing
         ledger.abandon()
     }
 
-    /// The log lies beside the file, and not beside the link.
+    /// The WAL is beside the file, not beside the link.
     @Test func throughALinkTooAnEmptyFileWithALogIsDamaged() throws {
         let image = try emptyStoreBesideItsLog()
         let elsewhere = try StoreFolder()
@@ -161,7 +161,7 @@ import Testing
         let image = try emptyStoreBesideItsLog()
         try expectRefusal(.damaged, "restore a backup")
         #expect(try folder.image().log == image.log)
-        // And so is one that is missing.
+        // A missing file is refused, too.
         try FileManager.default.removeItem(atPath: folder.store)
         #expect { try open() } throws: { ($0 as? StoreError)?.code == .damaged }
         #expect(!FileManager.default.fileExists(atPath: folder.store))
@@ -282,7 +282,7 @@ import Testing
         try ledger.close()
     }
 
-    /// A link or another name has another lock file beside it.
+    /// A link or another name has a different lock file beside it.
     @Test(arguments: [true, false])
     func aStoreThatIsOpenIsRefusedByEveryNameThatItHas(isSymbolic: Bool) throws {
         let ledger = try open()
@@ -298,7 +298,7 @@ import Testing
         #expect(refusal?.code == .locked)
         // A link leads to the same lock file.
         #expect(refusal?.message.contains(isSymbolic ? "in use by the process" : "by another name") == true)
-        // What is closed may be opened by either.
+        // After the close, either may open it.
         try ledger.close()
         let again = try Ledger(path: other, configuration: LedgerConfiguration(), clock: ManualClock())
         #expect(self.refusal()?.code == .locked)
@@ -309,7 +309,7 @@ import Testing
     @Test func anOpeningWhileAnotherProcessHasTheLockNamesItsPID() throws {
         let other = Process()
         other.executableURL = URL(fileURLWithPath: "/usr/bin/flock")
-        // It tells that it has the lock, and keeps it until its input ends.
+        // The process reports that it has the lock, and keeps it until its input ends.
         other.arguments = [folder.store + ".lock", "sh", "-c", "echo 4711 > '\(folder.store).lock'; echo; cat"]
         let (input, output) = (Pipe(), Pipe())
         other.standardInput = input
@@ -332,7 +332,7 @@ import Testing
         second.abandon()
         let third = try open()
         third.abandon()
-        // All three are still there, and only the file is gone from them.
+        // All three are still there; only the file is gone from them.
         withExtendedLifetime((first, second, third)) {}
     }
 
@@ -379,7 +379,7 @@ import Testing
             for table in tables {
                 #expect(!table.contains("AUTOINCREMENT"))
                 #expect(table.contains("STRICT"))
-                // A value may be large, and is not read on the way to another key.
+                // A value may be large, and is not read during a search for another key.
                 let hasRows = table.contains("lease_journal") || table.contains("large_values")
                 #expect(table.contains("WITHOUT ROWID") != hasRows)
             }

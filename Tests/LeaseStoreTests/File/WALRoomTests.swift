@@ -36,7 +36,7 @@ import Testing
         return (attributes?[.size] as? NSNumber)?.intValue ?? 0
     }
 
-    /// The index's next region comes before its frames: later a full disk could not be told.
+    /// The index's next region is made before its frames are written; later a full disk could not be reported.
     @Test func theIndexHasARegionMoreThanItsFramesNeed() throws {
         defer { end() }
         try commitTokens(Int(WALRoom.fewestFrames))
@@ -78,7 +78,7 @@ import Testing
     @Test func aFullDiskGetsTheRoomBack() throws {
         defer { end() }
         let refused = Mutex(0)
-        // There is room for some of the zeros.
+        // There is space for some of the zeros.
         disk.fail { operation in
             guard operation.call == .write, operation.offset > 4 << 20 else { return nil }
             refused.withLock { $0 += 1 }

@@ -77,7 +77,7 @@ import Testing
             try fold(ledger)
         }
         #expect(calls.withLock { $0 } == [name.bytes])
-        // Ended and granted again: another tracker, whether both are folded together or one after the other.
+        // Ended and granted again: a new tracker, whether both are folded together or one after the other.
         try revoke(name, ledger)
         try acquire(name, ledger)
         try fold(ledger)

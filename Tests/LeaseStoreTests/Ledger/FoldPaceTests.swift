@@ -2,7 +2,7 @@ import Testing
 
 @testable import LeaseStore
 
-/// How long slices of folding are.
+/// The length of slices of folding.
 @Suite struct FoldPaceTests {
     private let slow = FoldPace.target + .microseconds(1)
     private let quick = FoldPace.target / 2 - .microseconds(1)

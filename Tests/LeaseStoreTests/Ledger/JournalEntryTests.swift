@@ -4,7 +4,7 @@ import Testing
 
 @testable import LeaseStore
 
-/// What is read of a row is what was written, whichever statement wrote it, and whatever row came before it.
+/// A row reads back as it was written, whichever statement wrote it, and whatever row preceded it.
 @Suite struct JournalEntryTests {
     private static let at = WallInstant(microseconds: 1_700_000_000_000_000)
     private static let moment = Moment(boot: BootInstant(nanoseconds: 5_000_000_000), wall: at)
@@ -82,7 +82,7 @@ import Testing
             try? file.close()
         }
         let contents = try Self.contents()
-        // Each behind each: what a statement was last run with must not show in its next row.
+        // Each after each: the values that a statement was last run with must not show in its next row.
         let pairs = contents.flatMap { first in contents.flatMap { [first, $0] } }
         let entries = pairs.enumerated().map {
             JournalEntry(sequence: Int64($0.offset) + 1, at: Self.at, content: $0.element)

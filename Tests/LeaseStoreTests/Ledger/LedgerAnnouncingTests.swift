@@ -4,7 +4,7 @@ import Testing
 
 @testable import LeaseStore
 
-/// What whoever watches is told of a batch, and when.
+/// What watchers are told of a batch, and when.
 @Suite struct LedgerAnnouncingTests {
     private let bench: StoreBench
     private let (a, b): (Key, Key)
@@ -15,7 +15,7 @@ import Testing
         bench.ledger.isWatched = true
     }
 
-    /// What is told since the last call, as `lease event` words.
+    /// The announcements since the last call, as `lease event` words.
     private func told() -> [String] {
         bench.ledger.takeAnnouncements().map { announcement in
             switch announcement.event {
@@ -134,7 +134,7 @@ import Testing
         try bench.acquire(b)
         try bench.ledger.commit()
         #expect(told() == ["b acquired"])
-        // What is not taken while watching ends is not kept for the next who watches.
+        // Announcements not taken when watching ends are not kept for the next watcher.
         try ask(.revoke(after: nil, reason: .empty), on: a)
         try bench.ledger.commit()
         bench.ledger.isWatched = false

@@ -4,7 +4,7 @@ import Testing
 
 @testable import LeaseStore
 
-/// Cuts: the files as a SIGKILL leaves them, at every place where it can come, opened again.
+/// The files as a SIGKILL leaves them, at every point where it can come, opened again.
 @Suite struct LedgerCrashTests {
     @Test(arguments: [1, 2, 3] as [UInt64])
     func everyCommitAndFoldLeavesTheSameState(seed: UInt64) throws {
@@ -40,7 +40,7 @@ import Testing
         for step in 0..<60 {
             try workload.batch(on: ledger, clock: clock)
             if step % 12 == 11 {
-                // Everybody is late: who is not tied ends, and who is becomes overdue.
+                // Every deadline has passed: tenures that are not tied end, and tied ones become overdue.
                 clock.advance(by: .seconds(45))
                 #expect(!ledger.expire(now: clock.now(), limit: 100))
             }
@@ -73,7 +73,7 @@ import Testing
             let rebooted = ManualClock(wall: clock.now().wall)
             rebooted.reboot()
             let state = LedgerState(ledger)
-            // A tie that the manager says it kept cannot be one of this boot's.
+            // A tie that the service manager claims to have kept cannot be from this boot.
             let found = try LedgerState(openingIn: copy, clock: rebooted, keptTies: state.ties)
             #expect(found == state.started(at: rebooted.now(), isSameBoot: false), "seed \(seed), step \(step)")
             ended += state.leases.count - found.leases.count
@@ -165,7 +165,7 @@ import Testing
             _ = try ledger.perform(.revoke(after: nil, reason: .empty), on: name, by: caller, now: clock.now()).get()
             try ledger.commit()
             while try ledger.fold(limit: 100) {}
-            // Nothing in any table but the numbers in meta: the next row still takes the next place.
+            // Nothing in any table but the numbers in meta: the next row still takes the next number.
             try copy.write(folder.image())
             let emptied = try LedgerState(openingIn: copy, clock: clock, configuration: configuration)
             #expect(emptied == LedgerState(ledger))

@@ -5,7 +5,7 @@ import Testing
 
 @testable import LeaseStore
 
-/// A disk that is full, that fails to write, that fails to sync: at every operation of a commit and of a fold.
+/// A disk that is full, fails to write or fails to sync, at every operation of a commit and of a fold.
 @Suite struct LedgerFailureTests {
     private let folder: StoreFolder
     private let copy: StoreFolder
@@ -23,7 +23,7 @@ import Testing
         try Ledger(path: folder.store, configuration: LedgerConfiguration(), clock: clock)
     }
 
-    /// Makes the operation `number` of this kind fail from now on, counted from 0, with `code`.
+    /// Makes the operation `number` of this kind, counted from 0, fail from now on with `code`.
     private func fail(_ call: FaultyDisk.Operation.Call, number: Int, with code: ResultCode) {
         let counter = Counter()
         disk.fail { operation in
@@ -75,7 +75,7 @@ import Testing
                 #expect((0...1001).map { ledger.leases.counts[$0] } == users)
                 #expect(!ledger.hasBatch)
                 #expect(try stateAfterKill() == before.started(at: clock.now()), "round \(round), write \(number)")
-                // The same batch again, one write further.
+                // The same batch again, failing one write later.
                 workload.generator = generator
                 clock.advance(by: clock.now().boot.duration(to: now.boot))
                 number += 1
@@ -103,7 +103,7 @@ import Testing
         defer { disk.detach() }
         let ledger = try open()
         defer { ledger.abandon() }
-        // A reader keeps the log from beginning anew, so that its index must grow (at frame 4063).
+        // A reader keeps the WAL from restarting, so its index must grow (at frame 4063).
         let reader = try ledger.file.pool.makeSnapshot()
         defer { try? reader.close() }
         try ledger.file.pool.write { database in
@@ -112,7 +112,7 @@ import Testing
         }
         #expect((4000..<4062).contains(try folder.image().frames))
         let before = LedgerState(ledger)
-        // One commit takes it there, so that there is no room in the index before (WALIndexRoom).
+        // One large commit reaches that frame, so there was no room in the index before (WALIndexRoom).
         for _ in 0..<20_000 {
             _ = try ledger.issueToken(now: clock.now())
         }
@@ -120,7 +120,7 @@ import Testing
         let outcome = self.outcome { () throws(CommitFailure) in try ledger.commit() }
         disk.fail(nil)
         #expect(outcome != "done")
-        // SQLite extends the index after the sync: the row is there after a crash.
+        // SQLite extends the index after the sync, so the row is there after a crash.
         let found = try stateAfterKill()
         #expect(found == before || outcome.hasPrefix("unknown"))
     }
@@ -234,7 +234,7 @@ import Testing
                 fail(call, number: number, with: call == .write ? .SQLITE_FULL : .SQLITE_IOERR_FSYNC)
                 let isOpened = (try? open()).map { $0.abandon() } != nil
                 disk.fail(nil)
-                // The lock, the connections and what the file holds: nothing stands in the way of the next try.
+                // The lock, the connections and the file's content: nothing prevents the next attempt.
                 let again = try open()
                 #expect(LedgerState(again) == expected, "\(call) \(number)")
                 again.abandon()

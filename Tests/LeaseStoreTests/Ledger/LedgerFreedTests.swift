@@ -4,7 +4,7 @@ import Testing
 
 @testable import LeaseStore
 
-/// Which leases have become free: what whoever has waiters on them grants from.
+/// Which leases have become free: the engine grants these to its waiters.
 @Suite struct LedgerFreedTests {
     private let folder: StoreFolder
     private let clock = ManualClock()
@@ -104,7 +104,7 @@ import Testing
             #expect(ledger.takeFreed().map(\.name) == [])
             #expect(ledger.tenure(of: name) == before)
         }
-        // What was refused can be done again, and is told again.
+        // What was refused can be repeated, and is reported again.
         try ask(.lose(fence: before.fence), on: name, ledger)
         #expect(ledger.takeFreed().map(\.name) == [name])
         try ledger.commit()

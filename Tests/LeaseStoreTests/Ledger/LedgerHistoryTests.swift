@@ -59,7 +59,7 @@ import Testing
         while try ledger.fold(limit: limit) {}
         #expect(try column("seq", ledger) == [7, 8, 9, 10])
         #expect(ledger.historyCount == 4)
-        // What is not folded is never history.
+        // Rows that are not folded never count as history.
         for number in 10..<20 {
             try acquire("\(number)", ledger)
         }
@@ -83,7 +83,7 @@ import Testing
         let ledger = try open(age: .seconds(60))
         defer { ledger.abandon() }
         for number in 0..<5 {
-            // The first is of a year ahead, and so is the last.
+            // The clock is a year ahead for the first, and for the last.
             let ahead = number == 0 || number == 4
             if ahead { clock.stepWall(by: .seconds(366 * 86_400)) }
             try acquire("\(number)", ledger)

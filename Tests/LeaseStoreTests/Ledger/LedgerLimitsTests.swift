@@ -22,7 +22,7 @@ import Testing
         Caller(uid: uid, gid: uid, pid: 1, isAdministrator: false)
     }
 
-    /// What an acquisition of 10 s is answered: `nil` if it was granted.
+    /// The refusal of an acquisition of 10 s, or `nil` if it was granted.
     private func refusal(_ name: String, _ caller: Caller, _ ledger: Ledger) throws -> LeaseError.Code? {
         let acquire = LeaseRequest.acquire(ttl: try TTL(.seconds(10)), owner: .empty, request: nil)
         let answer = ledger.perform(acquire, on: try LeaseName(name), by: caller, now: clock.now())
@@ -75,7 +75,7 @@ import Testing
         #expect(try refusal("a", user(1), ledger) == nil)
         #expect(try refusal("b", user(2), ledger) == nil)
         clock.advance(by: .seconds(10))
-        // By its own user, and by another who has none; not by one who still has one.
+        // Allowed to its own user, and to another user who has none, but not to one who still has one.
         #expect(try refusal("a", user(1), ledger) == nil)
         #expect(try refusal("b", user(1), ledger) == .busy)
         #expect(try refusal("b", user(3), ledger) == nil)
@@ -130,7 +130,7 @@ import Testing
 }
 
 extension LedgerState {
-    /// What a SIGKILL of the store in `folder` leaves.
+    /// Opens a copy of what a SIGKILL of the store in `folder` leaves.
     fileprivate init(copying folder: StoreFolder, clock: ManualClock) throws {
         let copy = try StoreFolder()
         try copy.write(folder.image())

@@ -5,7 +5,7 @@ import Testing
 
 @testable import LeaseStore
 
-/// Power losses: of what was not synced any part may be there, in any order; what was answered must be.
+/// Power losses: any part of what was not synced may survive, in any order; what was answered must survive.
 @Suite struct LedgerPowerLossTests {
     @Test(arguments: [21, 22] as [UInt64])
     func everyCommittedBatchSurvivesAPowerLossAtAnyInstant(seed: UInt64) throws {
@@ -29,7 +29,7 @@ import Testing
                 _ = try ledger.fold(limit: 9)
             }
             if step % 10 == 9 {
-                // The log is carried over and begun anew.
+                // The WAL is checkpointed and restarted.
                 try ledger.file.pool.writeWithoutTransaction {
                     ledger.file.snapshot.end()
                     _ = try $0.checkpoint(.passive)
@@ -44,7 +44,7 @@ import Testing
             try copy.write(StoreImage(database: files["store.db"] ?? [], log: files["store.db-wal"]))
             let found = try LedgerState(openingIn: copy, clock: clock)
             let answered = committed.lastIndex { $0.operations <= instant } ?? 0
-            // The batch that was under way may be there too: whole, or not at all.
+            // The batch that was under way may have survived, too: whole, or not at all.
             let allowed = committed[answered...].prefix(2).map { $0.state.started(at: clock.now()) }
             #expect(allowed.contains(found), "seed \(seed), power loss after operation \(instant)")
         }

@@ -15,7 +15,7 @@ import Testing
         name = try LeaseName("job")
     }
 
-    /// Opens the store, does something, and leaves it as a SIGKILL would.
+    /// Opens the store, calls `body`, and leaves the store as a SIGKILL would.
     @discardableResult
     private func run<Result>(keptTies: Set<Token> = [], _ body: (Ledger) throws -> Result) throws -> Result {
         let ledger = try Ledger(
@@ -64,7 +64,7 @@ import Testing
     }
 
     @Test func aStartReadsEveryLeaseHoweverManyOrSaysThatOneIsDamaged() throws {
-        // More than are handed over at once, and a part of that.
+        // More than are handed over at once, and not a multiple of that.
         let count = 2 * 4096 + 100
         let ttl = try TTL(.seconds(3600))
         let ledger = try Ledger(path: folder.store, configuration: LedgerConfiguration(), clock: clock)
@@ -148,7 +148,7 @@ import Testing
         let found = try run { ledger in try #require(ledger.leases[name]) }
         #expect(found.fence == fence && found.attachment == .nothing)
         #expect(found.remaining(at: clock.now().boot) == .seconds(10))
-        // It ties again within its time, and holds.
+        // It is tied again within its time, and continues.
         try run { _ = try ask(.tie(token: fence), $0) }
         #expect(try run(keptTies: [fence]) { $0.leases[name]?.attachment } == .tied)
         clock.advance(by: .seconds(300))
@@ -159,9 +159,9 @@ import Testing
             #expect(ledger.leases[name]?.isOverdueNoted == true)
             #expect(ledger.tiedLeases == [fence: name])
         }
-        // That it was told is not forgotten: nothing is due.
+        // The restart remembers that the tenure was announced as overdue: nothing is due.
         try run(keptTies: [fence]) { #expect($0.earliestDue() == nil) }
-        // Without its tie it is over: the one extension since it was tied was used.
+        // Without its tie it ends: the one extension since it was tied was used.
         #expect(try run { try ask(.holder, $0) } == .tenure(nil))
     }
 
@@ -222,7 +222,7 @@ import Testing
                 try Int64.fetchAll(database, sql: "SELECT detail FROM lease_journal WHERE event = 5")
             }
             #expect(causes == [TenureEnd.Cause.lost.rawValue])
-            // It is durable, and nobody is told of it as of an end of this boot.
+            // It is durable, and is not reported as freed, as an end in this boot would be.
             #expect(ledger.takeFreed().map(\.name) == [])
         }
         #expect(try run { try ask(.holder, $0) } == .tenure(nil))
@@ -247,7 +247,7 @@ import Testing
         clock.reboot()
         clock.stepWall(by: .seconds(12))
         #expect(try left() == .seconds(18))
-        // It is this boot's clock from now on.
+        // From now on this boot's clock counts.
         clock.advance(by: .seconds(3))
         #expect(try left() == .seconds(15))
     }
@@ -265,7 +265,7 @@ import Testing
         try acquire(ttl: 30)
         clock.reboot()
         clock.stepWall(by: .seconds(86_400 * 365 * 300))
-        // Nothing is left, and a reboot is no restart: no grace.
+        // No time is left, and a reboot is not a restart: no grace.
         #expect(try run { try ask(.holder, $0) } == .tenure(nil))
     }
 
@@ -289,7 +289,7 @@ import Testing
         }
     }
 
-    /// Who may put off a revocation is known after a restart, whether it was folded or not.
+    /// A restart remembers who may postpone a revocation, whether it was folded or not.
     @Test(arguments: [false, true]) func theRevokerIsKept(isFolded: Bool) throws {
         let folder = try StoreFolder()
         let clock = ManualClock()

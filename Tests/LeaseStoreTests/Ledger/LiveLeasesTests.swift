@@ -54,7 +54,7 @@ import Testing
                 #expect(leases.put(tenure, for: name) == previous)
                 model[name] = tenure
             }
-            // Not at every step, so that left-overs gather.
+            // Not at every step, so that stale entries accumulate.
             if generator.oneIn(3) {
                 let earliest = leases.earliestDue()
                 #expect(earliest?.instant == model.values.compactMap(\.due).min(), "seed \(seed), step \(step)")
@@ -75,12 +75,12 @@ import Testing
         var leases = LiveLeases()
         let names = try (0..<10).map { try LeaseName([UInt8($0)]) }
         for round in 0..<20_000 {
-            // Granted and ended again and again, nobody asks for the earliest end.
+            // Grants and ends alternate, and nobody asks for the earliest end.
             leases.put(tenure(end: Int64(round), uid: 1), for: names[round % 10])
             if round % 3 == 0 {
                 leases.put(nil, for: names[(round / 3) % 10])
             }
-            // Ever nearer ends, too.
+            // Ends that come ever earlier, too.
             leases.put(tenure(end: Int64(1_000_000 - round), uid: 1), for: names[0])
         }
         #expect(leases.heapCount <= 2 * leases.count + 1024)

@@ -4,7 +4,7 @@ import Testing
 
 @testable import LeaseStore
 
-/// Tenures whose end is in the journal, and that no slice of folding writes any more.
+/// Tenures whose end is in the journal, so that no slice of folding writes them any more.
 @Suite struct PastTenureTests {
     private let folder: StoreFolder
     private let clock = ManualClock()
@@ -56,7 +56,7 @@ import Testing
         try release("a", ledger)
         try acquire("a", ledger)
         try release("a", ledger)
-        // Slices that end within its tenures, too.
+        // Even if slices end within its tenures.
         for names in [[], [], ["b"], ["b"], ["b"], ["b"]] {
             _ = try ledger.fold(limit: 1)
             #expect(try table(ledger) == names)
@@ -73,7 +73,7 @@ import Testing
         }
         let before = changes(ledger)
         while try ledger.fold(limit: 300) {}
-        // Of each of four slices: how far the tables are, and the last token.
+        // Two changes for each of four slices: how far the tables are, and the last token.
         #expect(changes(ledger) - before == 8)
     }
 
@@ -98,7 +98,7 @@ import Testing
         try renew("a", ledger)
         _ = try ledger.fold(limit: 1)
         #expect(try table(ledger) == ["a"])
-        // By now it is past: the rest of its rows must know that the table has it.
+        // It has ended by now: the rest of its rows must know that the table has it.
         try release("a", ledger)
         while try ledger.fold(limit: 1) {}
         #expect(try table(ledger) == [])
@@ -193,7 +193,7 @@ import Testing
                         do {
                             try take(step, &ledger, in: folder)
                         } catch let error as LeaseError where error.code == .revoked {
-                            // Who is being revoked is not renewed.
+                            // A tenure that is being revoked cannot be renewed.
                         }
                     }
                     if let tenure = ledger.leases[try LeaseName("a")] {

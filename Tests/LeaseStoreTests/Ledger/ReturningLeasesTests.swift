@@ -3,7 +3,7 @@ import Testing
 
 @testable import LeaseStore
 
-/// Which leases a start looks at again: whatever a restart may change, and few others.
+/// Which leases a start looks at again: all that a restart may change, and few others.
 @Suite struct ReturningLeasesTests {
     private let start = BootInstant(nanoseconds: 0)
     private let name: LeaseName
@@ -40,7 +40,7 @@ import Testing
         #expect(noted(try tenure(lasting: .seconds(86_400), attachment)) == [name])
     }
 
-    /// The moment at which a restart gives time is later than the one at which reading began.
+    /// The restart gives time at a moment later than the one at which reading began.
     @Test func whatARestartMayGiveTimeToIsLookedAtHoweverLongReadingTook() throws {
         for reading in stride(from: 0, through: 120, by: 1).map({ Duration.seconds($0) }) {
             for left in [Duration.zero, .seconds(5), reading + .seconds(10) - .nanoseconds(1)] {

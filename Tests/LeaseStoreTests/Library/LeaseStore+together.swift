@@ -3,8 +3,8 @@ import LeaseStore
 
 /// Calls that are certain to meet in one turn.
 ///
-/// A task that is made on the actor inherits it, so all of these are queued on the store's executor before the first of
-/// them runs, and the turn that it opens ends behind the last.
+/// A task created on the actor inherits its isolation, so all of these are queued on the store's executor before the
+/// first one runs, and the turn that it opens ends after the last.
 extension LeaseStore {
     func acquireTogether(_ names: [LeaseName]) -> [Task<Token, any Error>] {
         names.map { name in Task { try await self.acquire(name, ttl: .max) } }

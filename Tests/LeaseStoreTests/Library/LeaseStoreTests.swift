@@ -89,7 +89,7 @@ import Testing
         while await store.heldReads.isEmpty { await Task.yield() }
         goOn.signal()
         #expect(try await value.value == [59])
-        // The reader's snapshot ends just behind its answer; a later read tries again.
+        // The reader's snapshot ends just after its answer; a later read tries again.
         while await store.isWALOverlong { _ = try await store.get(key) }
         try await store.close()
     }
@@ -243,7 +243,7 @@ import Testing
         }
         #expect(try await page([], after: nil, count: -1).isEmpty)
 
-        // Paging goes on behind a name that is gone.
+        // Paging continues after a name that is gone.
         let gone = try LeaseName([0x61, 0xFF])
         #expect(try await store.revoke(gone))
         #expect(try await page([0x61], after: gone.bytes, count: 1) == [[0x61, 0xFF, 0]])
@@ -324,7 +324,7 @@ import Testing
         defer { disk.detach() }
         let store = try await open()
         let name = try LeaseName("job")
-        // The first sync is that of the turn's commit; what is written after it is the fold's.
+        // The first sync is that of the turn's commit; later writes are the fold's.
         let fault = FaultAfterSync()
         disk.fail { fault.code(for: $0) }
         let (acquiring, listing) = await store.acquireAndListTogether(name)
@@ -381,7 +381,7 @@ private final class FaultAfterSync: Sendable {
     }
 }
 
-/// Who holds what, as the callers know it.
+/// The holders, as the callers know them.
 private final class Tally: Sendable {
     let holders = Mutex<[LeaseName: Int]>([:])
     let issued = Mutex<[Token]>([])
@@ -393,7 +393,7 @@ extension LeaseStore {
 
     fileprivate var isWALOverlong: Bool { ledger?.isWALOverlong ?? false }
 
-    /// Begins a read that ends when `body` does.
+    /// Begins a read that ends when `body` returns.
     fileprivate func beginRead(of key: Key, until body: @escaping @Sendable () -> Void) {
         begin(Read(query: .value(key)) { _ in body() })
     }

@@ -63,7 +63,7 @@ import Testing
         try await store.close()
     }
 
-    /// Alone in its turn, and between two calls that write in the same transaction.
+    /// Alone in its turn, or between two calls that write in the same transaction.
     @Test(arguments: [false, true]) func anUpdateThatThrowsLeavesNothing(isBetweenOthers: Bool) async throws {
         let store = try await open()
         let ended = try LeaseName("ended")
@@ -87,7 +87,7 @@ import Testing
         #expect(try await store.tenure(of: name) == nil)
         let others = isBetweenOthers ? [after, before] : []
         #expect(try await store.listKeys().map(\.key) == others + [key])
-        // A tenure that was found past its end has ended all the same.
+        // A tenure that was found past its end has still ended.
         let copy = try StoreFolder()
         try copy.write(folder.image())
         let found = try LedgerState(openingIn: copy, clock: clock)
@@ -113,7 +113,7 @@ import Testing
 }
 
 extension LeaseStore {
-    /// An update that is certain to meet two puts in one turn; they have been answered when this returns.
+    /// An update that is certain to meet two puts in one turn; both have been answered when this returns.
     fileprivate func updateTogether(
         _ keys: (before: Key, after: Key)?,
         _ body: @escaping @Sendable (inout StoreTransaction) throws -> Void

@@ -97,7 +97,7 @@ import Testing
             }
             try await group.waitForAll()
         }
-        // What was acquired and not released ends by itself.
+        // Leases that were acquired and not released end by themselves.
         clock.advance(by: TTL.min.duration)
         for key in keys {
             #expect(try await store.tracker(of: key) == nil)
@@ -119,7 +119,7 @@ import Testing
             case 0: try await store.put([UInt8(task)], for: key)
             case 1: try await store.append(child, to: key)
             case 2:
-                // Who comes too late for the lease goes without.
+                // A caller that comes too late for the lease continues without it.
                 let token = try? await store.acquire(LeaseName(key), ttl: .min)
                 if let token, generator.oneIn(2) { try await store.release(LeaseName(key), token: token) }
             case 3: _ = try await store.export([key])

@@ -4,7 +4,7 @@ import Testing
 
 @testable import LeaseStore
 
-/// Lists show one commit, across all kinds, however far the journal is folded.
+/// A list shows one commit, across all kinds, however much of the journal is folded.
 @Suite struct JournalTailTests {
     private let bench: StoreBench
     private let key: Key
@@ -22,7 +22,7 @@ import Testing
         }
     }
 
-    /// Value and lease change hands together: no list may show the one of this commit and the other of another.
+    /// A value and a lease change hands together: a list must not show them as of different commits.
     @Test func valuesAndLeasesOfAListAreOfOneCommit() async throws {
         var token: Token?
         for round in 0..<24 {

@@ -5,7 +5,7 @@ import Testing
 
 @testable import LeaseStore
 
-/// Large values are in nobody's way: what is looked up is found without reading what lies beside it.
+/// Large values do not slow down searches: a key is found without reading the values beside it.
 @Suite struct LargeValueTests {
     private let bench: StoreBench
 
@@ -38,7 +38,7 @@ import Testing
                 guard case .value = try reader.answer(to: .value(Key(key))) else { throw UnexpectedListing() }
             }
         }
-        // The schema's pages, the index's, and the 257 of the one value that is there.
+        // The pages of the schema and the index, and the 257 of the one value that is there.
         #expect(pages < 300)
     }
 

@@ -3,7 +3,7 @@ import LeaseCore
 
 @testable import LeaseStore
 
-/// A ledger in a folder of its own, with the requests and looks that tests of the store need.
+/// A ledger in a temporary folder, with the requests and reads that tests of the store need.
 final class StoreBench {
     static let root = Caller(uid: 0, gid: 0, pid: 1, isAdministrator: true)
     static let user = Caller(uid: 1000, gid: 1000, pid: 100, isAdministrator: false)
@@ -15,7 +15,7 @@ final class StoreBench {
     init(in folder: StoreFolder? = nil, configuration: LedgerConfiguration = LedgerConfiguration()) throws {
         self.folder = try folder ?? StoreFolder()
         var configuration = configuration
-        // With a limit the children of what is removed are counted.
+        // With a limit, the children of removed keys are counted.
         configuration.maximumRemovedChildren = min(configuration.maximumRemovedChildren, 1_000_000)
         ledger = try Ledger(path: self.folder.store, configuration: configuration, clock: clock)
     }
@@ -52,7 +52,7 @@ final class StoreBench {
         return token
     }
 
-    /// Ends what is past, commits and folds, as whoever lists does.
+    /// Ends what is due, commits and folds, as before a list.
     func settle() throws {
         _ = ledger.expire(now: clock.now(), limit: .max)
         try ledger.commit()
@@ -71,14 +71,14 @@ final class StoreBench {
         return try read { try $0.entries(of: keys, at: now) }
     }
 
-    /// All keys with what they have, settled.
+    /// All keys with their kinds, settled.
     func everything() throws -> [String: [KeyKind]] {
         try settle()
         let keys = try read { try $0.trackedKeys(prefix: [], after: nil, count: .max) }
         return Dictionary(uniqueKeysWithValues: keys.map { ($0.key.description, $0.kinds) })
     }
 
-    /// Lets the process die and starts it again.
+    /// Makes the process die and start again.
     func restart() throws {
         let configuration = ledger.configuration
         ledger.abandon()

@@ -19,12 +19,12 @@ import Testing
         keys = try (0..<400).map { try Key("key \($0)") }
     }
 
-    /// More than the cache of this suite's store holds, so that it begins to write before the commit.
+    /// More than the cache of this suite's store holds, so SQLite begins to write before the commit.
     private var large: [StoreEntry] {
         keys.map { StoreEntry(key: $0, value: [UInt8](repeating: 7, count: 10_000), children: [$0]) }
     }
 
-    /// Makes the write `number` and all after it fail, counted from 0.
+    /// Makes the write `number`, counted from 0, and all later ones fail.
     private func failWrites(from number: Int) {
         let counter = WriteCounter()
         disk.fail { operation in
@@ -66,10 +66,10 @@ import Testing
             #expect(LedgerState(bench.ledger) == state && !bench.ledger.hasBatch, "write \(number)")
             #expect(try bench.everything() == before, "write \(number)")
             #expect(try bench.ask(.get(keys[0])) == .value([1]), "write \(number)")
-            // In steps that are shorter than the part at the commit.
+            // In steps that are shorter than the part written at the commit.
             number += number / 4 + 1
         }
-        // Both in the middle of the import and at its commit.
+        // Some fail in the middle of the import, and some at its commit.
         #expect(early > 0 && late > 0, "\(early), \(late)")
         #expect(try bench.everything().count == keys.count)
     }
@@ -86,7 +86,7 @@ import Testing
         failWrites(from: 0)
         #expect(bench.refusal(.importEntries(large)) == .ioError)
         disk.fail(nil)
-        // The disk is well again, and still nothing of this batch can be promised.
+        // The disk works again, but nothing of this batch can be promised.
         #expect(bench.refusal(.put(small, [2])) == .ioError)
         #expect(bench.refusal(.get(small)) == .ioError)
         #expect(bench.ledger.hasBatch)

@@ -47,7 +47,7 @@ import Testing
         try other.ask(.importEntries(entries))
         try other.settle()
         #expect(try other.entries(of: odd + [nothing]) == entries)
-        // Again, over itself: the children that are there are no error, and the fence is the same.
+        // Again, over itself: existing children are not an error, and the fence is the same.
         try other.ask(.importEntries(entries))
         try other.settle()
         #expect(try other.entries(of: odd + [nothing]) == entries)
@@ -55,7 +55,7 @@ import Testing
         #expect(try other.entries(of: odd + [nothing]) == entries)
     }
 
-    /// What an import brings in counts as what is granted does.
+    /// Imported leases count against the limits as granted ones do.
     @Test func whoAdministersSomeLeasesImportsUpToTheLimitsOfUsers() throws {
         let rule = AccessRule(.allow, .user(1000), [.admin, .write], prefix: Array("job".utf8), label: "rule 1")
         let access = Access([rule], uid: 1000)
@@ -82,7 +82,7 @@ import Testing
             return error.code
         }
         let administrator = Caller(uid: 0, gid: 0, pid: 1, isAdministrator: true)
-        // The user has one already.
+        // The user already has one.
         #expect(try refusal(of: [1000, 1000, 1], by: scoped) == nil)
         #expect(try refusal(of: [1000, 1000, 1000], by: scoped) == .busy)
         #expect(try refusal(of: [1000, 1000, 1, 1], by: scoped) == .busy, "the reserve")
@@ -98,7 +98,7 @@ import Testing
         #expect(end == bench.clock.now().wall.advanced(by: .seconds(60)))
     }
 
-    /// The two clocks are read one after the other: the wall clock is ahead by a little less, or more, each time.
+    /// The two clocks are read one after the other, so the wall clock is ahead by slightly less, or more, each time.
     @Test(arguments: [-3, -1, 0, 1, 3]) func whatIsImportedAndExportedEndsAtTheSameMillisecond(noise: Int) throws {
         let entry = StoreEntry(key: odd[0], lease: try lease(5, after: .milliseconds(60_000)))
         try bench.ask(.importEntries([entry]))
@@ -108,7 +108,8 @@ import Testing
         #expect(try bench.entries(of: [odd[0]])[0].lease?.expiresAt == entry.lease?.expiresAt)
     }
 
-    /// A tenure that is past its end, and not noted as such yet, is its old user's; what replaces it is the new one's.
+    /// A tenure that is past its end, but not yet recorded as ended, counts for its old user; its replacement counts
+    /// for the new one.
     @Test func whatReplacesAnothersTenureCountsForItsNewUser() throws {
         let rule = AccessRule(.allow, .user(1000), [.admin, .write], prefix: [], label: "rule 1")
         let scoped = Caller(uid: 1000, gid: 1, pid: 1, isAdministrator: false, access: Access([rule], uid: 1000))
@@ -149,7 +150,7 @@ import Testing
         try bench.ask(.importEntries([StoreEntry(key: odd[0], value: [])]))
         try bench.settle()
         #expect(try bench.entries(of: [odd[0]]) == [StoreEntry(key: odd[0], value: [], children: [odd[1], odd[2]])])
-        // An entry with nothing makes no key.
+        // An entry with no content makes no key.
         try bench.ask(.importEntries([StoreEntry(key: odd[3])]))
         #expect(try bench.everything().count == 1)
     }
@@ -165,7 +166,7 @@ import Testing
             (StoreEntry(key: odd[0], lease: try lease(held.rawValue + 1, after: .seconds(30))), .conflict),
             (StoreEntry(key: odd[2], lease: try lease(1 << 52 + 1, after: .seconds(30))), .invalidRequest),
             (StoreEntry(key: odd[2], lease: try lease(5, after: .seconds(30), fence: 6)), .invalidRequest),
-            // In the way of this one is what the same import brings.
+            // This one conflicts with another entry of the same import.
             (StoreEntry(key: odd[3], lease: try lease(7, after: .seconds(30))), .conflict),
         ]
         for (entry, code) in refused {

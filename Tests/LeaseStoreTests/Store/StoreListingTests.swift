@@ -130,7 +130,7 @@ import Testing
             let listing = try await withCheckedThrowingContinuation { continuation in
                 let query = StoreQuery.keys(prefix: [], after: nil, count: .max)
                 ledger.read(query, limits: .none) { continuation.resume(with: $0) }
-                // While the list is read, or before it is.
+                // While the list is read, or before.
                 #expect(throws: Never.self) { try put([second], in: ledger) }
             }
             guard case .trackedKeys(let keys) = listing else { throw UnexpectedListing() }
@@ -248,7 +248,7 @@ import Testing
 
 struct UnexpectedListing: Error {}
 
-/// Counts the instructions of SQLite's virtual machine, which rise with each row that is looked at.
+/// Counts the instructions of SQLite's virtual machine, which grow with each row that is looked at.
 private final class StepCounter {
     private var steps = 0
 

@@ -2,7 +2,7 @@ import LeaseCore
 
 @testable import LeaseStore
 
-/// What a store amounts to, in plain dictionaries: the oracle of the random tests.
+/// The content of a store in plain dictionaries: the oracle of the random tests.
 struct StoreModel: Equatable {
     struct Lease: Equatable {
         var fence: Token
@@ -14,7 +14,7 @@ struct StoreModel: Equatable {
     var children: [Key: Set<Key>] = [:]
     var leases: [Key: Lease] = [:]
 
-    /// What the request is to be answered; the model follows.
+    /// The expected reply to the request; updates the model.
     mutating func perform(
         _ request: StoreRequest,
         if guard: LeaseGuard?,

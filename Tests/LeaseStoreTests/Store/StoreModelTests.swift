@@ -6,10 +6,10 @@ import Testing
 
 @testable import LeaseStore
 
-/// Random histories against a model in plain dictionaries, looked at through every list, over crashes and refused
+/// Random histories compared with a model in plain dictionaries, through every list, across crashes and refused
 /// commits.
 ///
-/// `LEASED_SEED=n swift test --filter StoreModelTests` plays one again.
+/// `LEASED_SEED=n swift test --filter StoreModelTests` replays one.
 @Suite struct StoreModelTests {
     private static let seeds: [UInt64] =
         ProcessInfo.processInfo.environment["LEASED_SEED"].flatMap(UInt64.init).map { [$0] }
@@ -24,14 +24,14 @@ import Testing
         copy = try StoreFolder()
     }
 
-    /// The function's name has its hashes on both sides of 2^63, with some keys sharing one.
+    /// Named for its hashes on both sides of 2^63, with some keys sharing one.
     private static let keyHash = KeyHash(name: "test") { key in
         XXH64.hash(key) % 7 < 2 ? 1 << 63 : XXH64.hash(key)
     }
 
     private func configuration() -> LedgerConfiguration {
         var configuration = LedgerConfiguration()
-        // With a limit the children of what is removed are counted.
+        // With a limit, the children of removed keys are counted.
         configuration.maximumRemovedChildren = 1_000_000
         configuration.keyHash = Self.keyHash
         return configuration
@@ -65,7 +65,7 @@ import Testing
         }
     }
 
-    /// Ends what is past, as whoever lists does, and looks at everything, with as much folded as chance has it.
+    /// Ends what is due, as before a list, and compares everything, with a random part of the journal folded.
     private func expectLists(of ledger: Ledger, _ workload: inout StoreWorkload, _ place: Comment) throws {
         let now = clock.now()
         _ = ledger.expire(now: now, limit: .max)
@@ -98,7 +98,7 @@ import Testing
         }
     }
 
-    /// Pages of random bounds.
+    /// Pages with random bounds.
     private func expectPages(of ledger: Ledger, _ workload: inout StoreWorkload, _ place: Comment) throws {
         let model = workload.model
         for _ in 0..<8 {
@@ -126,7 +126,7 @@ import Testing
         }
     }
 
-    /// What a restart leaves as it was: values and children.
+    /// What a restart does not change: values and children.
     private func expectTables(of ledger: Ledger, _ model: StoreModel, _ place: Comment) throws {
         let (values, children) = try ledger.file.pool.read { database in
             let sql = """
@@ -135,7 +135,7 @@ import Testing
                 """
             let values = try Row.fetchAll(database, sql: sql)
                 .map { (try Key(Array($0["key"] as Data)), Array($0["value"] as Data)) }
-            // Each large value is named by one key, and no other is there.
+            // Each large value belongs to one key, and there are no others.
             let large = try Int64.fetchAll(database, sql: "SELECT id FROM large_values ORDER BY id")
             let named = "SELECT large FROM simple_entries WHERE large IS NOT NULL ORDER BY large"
             #expect(try Int64.fetchAll(database, sql: named) == large, place)

@@ -130,7 +130,7 @@ import Testing
         #expect(bench.refusal(.put(key, [2]), if: held) == nil)
         bench.clock.advance(by: .nanoseconds(1))
         #expect(bench.refusal(.put(key, [3]), if: held) == .expired)
-        // The refusal shows the end, which is durable with it.
+        // The refusal reveals the end, so the end becomes durable with it.
         try bench.ledger.commit()
         #expect(bench.ledger.leases[name] == nil)
         #expect(try bench.ask(.get(key)) == .value([2]))
@@ -173,12 +173,12 @@ import Testing
         #expect(bench.refusal(.removeKeys([other, key]), by: StoreBench.user) == .denied)
         #expect(try bench.ask(.get(other)) == .value([1]))
         bench.clock.advance(by: .seconds(1))
-        // Its time has come: there is no lease, and nothing but the other key to remove.
+        // Its time is over: there is no lease, and nothing but the other key to remove.
         #expect(try bench.ask(.removeKeys([other, key]), by: StoreBench.user) == .removed(keys: 1, children: 0))
         #expect(try bench.everything().isEmpty)
     }
 
-    /// Nothing else is done meanwhile, so that it has an end.
+    /// Nothing else is done during a removal, so its size has a limit.
     @Test func keysWithTooManyChildrenAreNotRemovedAtOnce() throws {
         var configuration = LedgerConfiguration()
         configuration.maximumRemovedChildren = 5
@@ -197,7 +197,7 @@ import Testing
 
     // MARK: - The file's size
 
-    /// What SQLite would not take of one would refuse everything of the turn.
+    /// A value that SQLite does not accept would make everything in the turn fail.
     @Test func aValueThatIsTooLongIsRefusedAloneInItsTurn() throws {
         var configuration = LedgerConfiguration()
         configuration.maximumValueBytes = 10
@@ -236,7 +236,7 @@ import Testing
 }
 
 @Suite struct StoreGrowthTests {
-    /// The file's size is not asked for with each value; at its limit it is.
+    /// The file's size is not read for each value, but at the limit it is.
     @Test(arguments: [20_000, 700_000], [1, 40])
     func aFileStopsGrowingAtItsLimit(bytes: Int, putsOfABatch: Int) throws {
         var configuration = LedgerConfiguration()
@@ -255,7 +255,7 @@ import Testing
         let size = bench.ledger.figures.usedBytes
         #expect(size >= configuration.maximumFileBytes)
         #expect(size < configuration.maximumFileBytes + Int64(bytes) + 64 * 4096)
-        // A limit that is raised is in force at once, and one that is lowered, too.
+        // A limit that is raised or lowered is in force at once.
         configuration.maximumFileBytes = 32 << 20
         bench.ledger.apply(configuration)
         #expect(bench.refusal(.put(try Key("one more"), [1])) == nil)

@@ -4,7 +4,7 @@ import Testing
 
 @testable import LeaseStore
 
-/// A random history of values, prefixes, imports and leases on a few keys, asked of a ledger and of a model.
+/// A random history of values, prefixes, imports and leases on a few keys, executed by a ledger and by a model.
 struct StoreWorkload {
     private static let callers = [
         Caller(uid: 0, gid: 0, pid: 1, isAdministrator: true),
@@ -21,7 +21,7 @@ struct StoreWorkload {
         self.seed = seed
         generator = SeededGenerator(seed: seed)
         keys = try (0..<count).map { index in
-            // Odd bytes, shared beginnings, and one of the greatest length.
+            // Bytes that are not UTF-8, shared beginnings, and one name of the greatest length.
             let ends: [[UInt8]] = [
                 [], [0], [0xFF], [0xFF, 0xFF], [0xC3, 0x28], [UInt8](repeating: 0xFF, count: 1023),
             ]
@@ -29,7 +29,7 @@ struct StoreWorkload {
         }
     }
 
-    /// Asks one thing of both and compares the answers.
+    /// Asks both the same and compares the answers.
     mutating func ask(_ ledger: Ledger, clock: ManualClock) throws {
         step += 1
         let now = clock.now()

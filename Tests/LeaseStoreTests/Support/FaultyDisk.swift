@@ -2,15 +2,15 @@ import GRDBSQLite
 import Glibc
 import Synchronization
 
-/// A disk that a test can make full, make fail, and cut the power of: all that SQLite writes into one folder goes
-/// through here.
+/// A disk that a test can make full, make fail, and cut the power of: everything that SQLite writes into one folder
+/// passes through it.
 ///
-/// SQLite asks its file system layer (sqlite.org/vfs.html) for every write and sync. This one stands before the
-/// system's own and passes everything on, but for files in a watched folder it asks the folder's disk first. It keeps a
-/// log of what was written and what was synced, and from it tells what a power loss at any instant may leave:
-/// everything up to each file's last sync, and of the writes after it any part.
+/// SQLite asks its file system layer (sqlite.org/vfs.html) for every write and sync. This layer is placed before the
+/// system's and passes everything on, but for files in a watched folder it asks the folder's disk first. It keeps a log
+/// of the writes and syncs, and computes from it what a power loss at any instant may leave: everything up to each
+/// file's last sync, and any part of the writes after it.
 final class FaultyDisk: Sendable {
-    /// What SQLite asks of a file.
+    /// An operation that SQLite performs on a file.
     struct Operation {
         enum Call { case write, truncate, sync, growSharedMemory }
         let call: Call
@@ -36,17 +36,17 @@ final class FaultyDisk: Sendable {
         DiskLayer.watch(folder + "/", self)
     }
 
-    /// Leaves the folder alone from now on; files that are open stay watched.
+    /// Stops watching the folder; files that are open stay watched.
     func detach() {
         DiskLayer.watch(folder + "/", nil)
     }
 
-    /// Asks `fault` about each operation from now on; an SQLite code makes it fail with that.
+    /// Asks `fault` about each operation from now on; the operation fails with the SQLite code that it returns.
     func fail(_ fault: (@Sendable (Operation) -> Int32?)?) {
         state.withLock { $0.fault = fault }
     }
 
-    /// Takes what the files hold now for safe, and keeps a log of what is done to them from now on.
+    /// Regards the files' present content as safe, and records the operations from now on.
     func record(over baseline: [String: [UInt8]]) {
         state.withLock {
             $0.baseline = baseline
@@ -58,9 +58,9 @@ final class FaultyDisk: Sendable {
     /// How many operations have been recorded.
     var operations: Int { state.withLock { $0.log.count } }
 
-    /// What a power loss after so many operations leaves in the files.
+    /// What a power loss after `count` operations leaves in the files.
     ///
-    /// - Parameter survives: Asked of each sector of 512 bytes that was written after its file's last sync.
+    /// - Parameter survives: Asked about each sector of 512 bytes that was written after its file's last sync.
     func image(after count: Int, where survives: () -> Bool) -> [String: [UInt8]] {
         let (baseline, log) = state.withLock { ($0.baseline, $0.log.prefix(count)) }
         var safe = baseline
@@ -104,7 +104,7 @@ final class FaultyDisk: Sendable {
         bytes.replaceSubrange(operation.offset..<end, with: operation.bytes)
     }
 
-    /// Tells whether an operation is to fail, and notes it if it is not.
+    /// Whether an operation must fail; recorded if not.
     fileprivate func begin(_ operation: Operation) -> Int32? {
         let fault = state.withLock { $0.fault }
         // Outside the lock: a fault may also make the operation wait.
@@ -122,7 +122,7 @@ final class FaultyDisk: Sendable {
     }
 }
 
-/// The layer that stands before the system's own.
+/// The layer that is placed before the system's.
 private enum DiskLayer {
     private struct OpenFile {
         let disk: FaultyDisk
@@ -131,7 +131,7 @@ private enum DiskLayer {
     }
 
     private struct Registry: @unchecked Sendable {
-        // The pointers are to tables that SQLite and this file never change once they are made.
+        // The pointers are to tables that SQLite and this file never change after creation.
         var disks: [String: FaultyDisk] = [:]
         var files: [UnsafeMutablePointer<sqlite3_file>: OpenFile] = [:]
         var methods: [UnsafePointer<sqlite3_io_methods>: UnsafePointer<sqlite3_io_methods>] = [:]
@@ -187,7 +187,7 @@ private enum DiskLayer {
         }
     }
 
-    /// The system's table of methods with those that change a file led through its disk.
+    /// The system's table of methods, in which those that change a file go through its disk.
     private static func watching(_ methods: UnsafePointer<sqlite3_io_methods>) -> UnsafePointer<sqlite3_io_methods> {
         let watched = UnsafeMutablePointer<sqlite3_io_methods>.allocate(capacity: 1)
         watched.initialize(to: methods.pointee)
@@ -196,7 +196,7 @@ private enum DiskLayer {
             let content = Array(UnsafeRawBufferPointer(start: bytes, count: Int(count)))
             let write = FaultyDisk.Operation(call: .write, file: entry.name, offset: Int(offset), bytes: content)
             if let code = entry.disk.begin(write) {
-                // What fails has been done in part.
+                // A write that fails has been done in part.
                 _ = entry.methods.pointee.xWrite(file, bytes, count / 2, offset)
                 return code
             }

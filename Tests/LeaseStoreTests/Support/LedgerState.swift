@@ -2,10 +2,10 @@ import LeaseCore
 
 @testable import LeaseStore
 
-/// What a tenure hangs on; the test library has a type of that name, too.
+/// What a tenure is attached to; the test library also has a type of this name.
 typealias Attachment = LeaseCore.Attachment
 
-/// All that a ledger knows and must know again after a crash.
+/// Everything that a ledger knows and must know again after a crash.
 struct LedgerState: Equatable {
     var leases: [LeaseName: Tenure]
     var lastToken: Token?
@@ -17,7 +17,7 @@ struct LedgerState: Equatable {
         lastSequence = ledger.lastDurableSequence
     }
 
-    /// Opens the store in `folder`, looks, and leaves it as a SIGKILL would.
+    /// Opens the store in `folder`, reads the state, and leaves the store as a SIGKILL would.
     init(
         openingIn folder: StoreFolder,
         clock: ManualClock,
@@ -32,7 +32,7 @@ struct LedgerState: Equatable {
     /// The fences of the tied tenures.
     var ties: Set<Token> { Set(leases.values.filter { $0.attachment == .tied }.map(\.fence)) }
 
-    /// What the next start makes of it: one row of the journal for each tenure that moves, loses its tie or ends.
+    /// The state after the next start: one row of the journal for each tenure that moves, loses its tie or ends.
     func started(at now: Moment, isSameBoot: Bool = true, keptTies: Set<Token> = []) -> LedgerState {
         var state = self
         for (name, tenure) in leases {

@@ -3,7 +3,7 @@ import LeaseCore
 @testable import LeaseStore
 
 extension LiveLeases {
-    /// All of them, to be compared with a plain dictionary.
+    /// All of them, for comparison with a plain dictionary.
     var tenures: [LeaseName: Tenure] {
         Dictionary(uniqueKeysWithValues: all.map { ($0.name, $0.tenure) })
     }

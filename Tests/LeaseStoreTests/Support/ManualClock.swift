@@ -35,7 +35,7 @@ final class ManualClock: LeaseClock {
         state.withLock { $0.now = Moment(boot: $0.now.boot, wall: $0.now.wall.advanced(by: duration)) }
     }
 
-    /// Begins another boot, whose clock starts near zero; the wall clock goes on.
+    /// Begins another boot, whose clock starts near zero; the wall clock continues.
     func reboot(as identity: String = "boot 2") {
         state.withLock {
             $0.now = Moment(boot: BootInstant(nanoseconds: 5_000_000_000), wall: $0.now.wall)

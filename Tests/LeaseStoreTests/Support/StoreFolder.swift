@@ -2,7 +2,7 @@ import Foundation
 import LeaseCore
 import LeaseStore
 
-/// A folder of its own for a test's store, gone with the value.
+/// A temporary folder for a test's store, deleted with the value.
 final class StoreFolder {
     let path: String
 
@@ -20,9 +20,9 @@ final class StoreFolder {
     /// The store's file.
     var store: String { path + "/store.db" }
 
-    /// The bytes of the file and its log as another process, or a machine that starts again, finds them.
+    /// The bytes of the file and its WAL, as another process finds them, or a machine that starts again.
     ///
-    /// The index of the log (`-shm`) is no part of what survives, and is left out.
+    /// The WAL's index (`-shm`) does not survive, and is left out.
     func image() throws -> StoreImage {
         StoreImage(database: try bytes(of: store), log: try? bytes(of: store + "-wal"))
     }
@@ -43,9 +43,9 @@ final class StoreFolder {
     }
 }
 
-/// A store's file and its log, byte for byte.
+/// A store's file and its WAL, byte for byte.
 struct StoreImage: Equatable {
-    /// What a frame of the log has beside its page (sqlite.org/fileformat2.html, section 4.1).
+    /// The header of each frame in the WAL (sqlite.org/fileformat2.html, section 4.1).
     static let frameHeader = 24
     static let logHeader = 32
     static let pageSize = 4096
@@ -53,7 +53,7 @@ struct StoreImage: Equatable {
     var database: [UInt8]
     var log: [UInt8]?
 
-    /// How many frames the log has; behind them there may be room, which is zeros.
+    /// How many frames the WAL has; after them there may be reserved space, which is zeros.
     var frames: Int {
         guard let log else { return 0 }
         let places = max(log.count - Self.logHeader, 0) / (Self.frameHeader + Self.pageSize)
@@ -64,7 +64,7 @@ struct StoreImage: Equatable {
         } ?? places
     }
 
-    /// How many of them, from the first, end a transaction: their header tells the size of the file after it.
+    /// How many of its frames, from the first, end a transaction: their header has the size of the file after it.
     var commits: Int {
         guard let log else { return 0 }
         return (0..<frames).count { frame in
@@ -73,9 +73,9 @@ struct StoreImage: Equatable {
         }
     }
 
-    /// The image with so many frames of the log, and so many bytes of the next.
+    /// The image with this many frames of the WAL, and this many bytes of the next.
     ///
-    /// - Parameter room: how many zeros come behind that.
+    /// - Parameter room: The number of zeros that follow.
     func cut(after frames: Int, bytes: Int = 0, room: Int = 0) -> StoreImage {
         let length = Self.logHeader + frames * (Self.frameHeader + Self.pageSize) + bytes
         return StoreImage(database: database, log: log.map { $0.prefix(length) + Array(repeating: 0, count: room) })

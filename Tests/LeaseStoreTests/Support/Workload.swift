@@ -3,7 +3,7 @@ import TestSupport
 
 @testable import LeaseStore
 
-/// A random history: requests of three users on a few leases, among them those that are refused, and holders that die.
+/// A random history: requests of three users on a few leases, including some that are refused, and holders that die.
 struct Workload {
     private static let callers = [
         Caller(uid: 0, gid: 0, pid: 1, isAdministrator: true),
@@ -18,12 +18,12 @@ struct Workload {
     init(seed: UInt64, names count: Int = 12) throws {
         generator = SeededGenerator(seed: seed)
         names = try (0..<count).map { index in
-            // Some names are long and of odd bytes.
+            // Some names are long and not UTF-8.
             try LeaseName([UInt8(truncatingIfNeeded: index * 37)] + [UInt8](repeating: 0xFF, count: index % 3 * 450))
         }
     }
 
-    /// Asks up to four things of the ledger, without a commit.
+    /// Sends up to four requests to the ledger, without a commit.
     mutating func batch(on ledger: Ledger, clock: ManualClock) throws {
         for _ in 0..<Int.random(in: 1...4, using: &generator) {
             switch Int.random(in: 0..<20, using: &generator) {
@@ -44,7 +44,7 @@ struct Workload {
         let held = ledger.leases[name]
         let token = generator.oneIn(6) ? held?.fence : held?.token
         let request: LeaseRequest =
-            // What is free is mostly acquired, so that there is something to renew, tie and lose.
+            // A free lease is mostly acquired, so that there is something to renew, tie and lose.
             switch held == nil && !generator.oneIn(4) ? 0 : Int.random(in: 0..<13, using: &generator) {
             case 0...3:
                 .acquire(ttl: try ttl(), owner: try label(), request: try id(), binds: generator.oneIn(3))
@@ -64,7 +64,7 @@ struct Workload {
         _ = ledger.perform(request, on: name, by: caller, now: now)
     }
 
-    /// Brings in a tenure, mostly in the place of one that is in force.
+    /// Imports a tenure, mostly in place of one that is in force.
     private mutating func importLease(on ledger: Ledger, now: Moment) throws {
         let held = names.filter { ledger.leases[$0] != nil }
         guard let name = (generator.oneIn(4) ? names : held).randomElement(using: &generator) else { return }

@@ -1,8 +1,8 @@
 /*
- * Counts what one process asks of the system and of the heap, while it runs.
+ * Counts the calls of one process to the system and to the heap while it runs.
  *
  * Preloaded, it passes every call on and adds one to a counter in the file that COUNTS_FILE names; the file is mapped, so
- * that a test reads the counters at any moment. Each counter is an unsigned 64-bit number, in the order of `enum counter`.
+ * a test can read the counters at any moment. Each counter is an unsigned 64-bit number, in the order of `enum counter`.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -60,7 +60,7 @@ void *realloc(void *old, size_t size)
     return __libc_realloc(old, size);
 }
 
-/* The function behind ours, looked up once. */
+/* The function that ours replaces, looked up once. */
 #define NEXT(name) \
     static __typeof__(name) *next; \
     if (next == NULL) \
@@ -129,7 +129,7 @@ int epoll_wait(int file, struct epoll_event *events, int most, int timeout)
     return next(file, events, most, timeout);
 }
 
-/* Every argument that fcntl(2) takes is as long as a pointer, or shorter. */
+/* Every argument of fcntl(2) fits into a pointer. */
 int fcntl64(int file, int command, ...)
 {
     NEXT(fcntl64);

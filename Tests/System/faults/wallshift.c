@@ -1,9 +1,9 @@
 /*
  * Steps the wall clock of one process while it runs.
  *
- * Preloaded, it answers every question about CLOCK_REALTIME with the true time plus an offset, and leaves all other clocks
- * alone. The offset is a signed 64-bit number of nanoseconds at the start of the file that WALLSHIFT_FILE names; the file is
- * mapped, so that a test steps the clock by writing eight bytes, at any moment.
+ * Preloaded, it answers every query of CLOCK_REALTIME with the true time plus an offset, and leaves all other clocks
+ * alone. The offset is a signed 64-bit number of nanoseconds at the start of the file that WALLSHIFT_FILE names; the file
+ * is mapped, so a test can step the clock at any moment by writing eight bytes.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -31,7 +31,7 @@ __attribute__((constructor)) static void map_offset(void)
         offset = page;
 }
 
-/* The system call itself: dlsym could need locks that the caller holds. */
+/* The system call itself, since dlsym could need locks that the caller holds. */
 static int ask(clockid_t clock, struct timespec *time)
 {
     if (syscall(SYS_clock_gettime, clock, time) != 0)

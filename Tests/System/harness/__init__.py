@@ -1,1 +1,1 @@
-"""What the system tests are built from: processes, sockets and clocks, and nothing that knows how the daemon works."""
+"""The parts that the system tests are built from: processes, sockets and clocks. None knows how the daemon works."""

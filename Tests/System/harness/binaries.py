@@ -1,4 +1,4 @@
-"""Where the programs under test are: `$LEASED_BIN_DIR`, else where `swift build` puts them."""
+"""The programs under test: in `$LEASED_BIN_DIR`, or else where `swift build` puts them."""
 
 import functools
 import os
@@ -10,7 +10,8 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 
 @functools.cache
 def directory() -> Path:
-    """The folder of `leased` and `leasectl`. Fails loudly when nothing is built, so that no test passes by absence."""
+    """The folder of `leased` and `leasectl`. Fails if nothing is built, so that no test passes for lack of a program.
+    """
     named = os.environ.get("LEASED_BIN_DIR")
     if named:
         return Path(named).resolve()

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-#: How many times as long as on a machine that is at rest is waited for what is to come.
+#: Factor by which waits are longer than an idle machine needs.
 PATIENCE = 2.0
 
 
@@ -21,13 +21,13 @@ def now() -> float:
 
 
 def pass_instant(instant: float) -> None:
-    """Lets time itself pass until CLOCK_BOOTTIME is beyond `instant`. Not for waiting until something has happened."""
+    """Waits until CLOCK_BOOTTIME is beyond `instant`. Not for waiting for an event."""
     while (left := instant - now()) > 0:
         time.sleep(min(left, 0.05))
 
 
 def eventually(probe: Callable[[], T], within: float = 10.0, what: str = "the condition") -> T:
-    """Asks `probe` until its answer is true, and returns that answer; fails after `within` seconds and then some."""
+    """Calls `probe` until its result is true, and returns that; fails after PATIENCE times `within` seconds."""
     end = now() + within * PATIENCE
     while True:
         answer = probe()

@@ -1,4 +1,4 @@
-"""Clients that wait, hold, renew, bind, tie, cancel, hang up and die, and note what they are sure of."""
+"""Clients that wait, hold, renew, bind, tie, cancel, hang up and die, and note what they know for certain."""
 
 import contextlib
 import random
@@ -17,7 +17,7 @@ FOREVER = 1 << 62
 
 @dataclass
 class Wait:
-    """A request that waited: it was in the queue from `queued` on, if that is not 0, and at least until `left`."""
+    """A request that waited: it was in the queue from `queued` on, unless that is 0, and at least until `left`."""
 
     name: str
     owner: str
@@ -27,7 +27,7 @@ class Wait:
     left: int = FOREVER
     fence: int = 0
     reply: int = 0
-    #: When its connection was closed before it had an answer, by the wall clock in ms.
+    #: When its connection was closed before it had an answer, on the wall clock in ms.
     gave_up: int = 0
 
 
@@ -45,7 +45,7 @@ class Hold:
 
 @dataclass
 class Notes:
-    """What all clients noted, and when the daemon was killed."""
+    """The notes of all clients, and when the daemon was killed."""
 
     waits: list[Wait] = field(default_factory=list)
     holds: list[Hold] = field(default_factory=list)
@@ -59,7 +59,7 @@ class Notes:
 
 @dataclass
 class CrowdClient:
-    """One client with a plan of its own, on a thread of its own."""
+    """One client with a random plan, on a separate thread."""
 
     number: int
     daemon: Daemon
@@ -101,7 +101,7 @@ class CrowdClient:
         cancels = self.random.random() < 0.25
         limit = self.random.uniform(0.0, 0.6)
         self.notes.waits.append(wait)
-        # The answer to a command before it says that what came in the same write is in the queue.
+        # The reply to the preceding command shows that the command in the same write is in the queue.
         client.send_raw(
             encode("PING")
             + encode("ACQUIRE", wait.name, "1s", "WAIT", patience, "REQUEST", identifier, "OWNER", wait.owner, *words)
@@ -149,7 +149,7 @@ class CrowdClient:
                 self._over(hold)
                 client.call("RELEASE", hold.name, token)
         except ReplyError as error:
-            # A slow thread outlives its lease; what is certainly held is not EXPIRED.
+            # A slow thread may outlive its lease; a lease that is certainly held is never EXPIRED.
             if error.word != "EXPIRED" or certain_until(self.notes, hold) > now_ns():
                 raise
         finally:
@@ -165,12 +165,12 @@ class CrowdClient:
 
 
 def violations(notes: Notes) -> list[str]:
-    """What the notes show to be wrong."""
+    """The violations that the notes show."""
     return [*_overlaps(notes), *_falling_fences(notes), *_overtaken(notes)]
 
 
 def certain_until(notes: Notes, hold: Hold) -> int:
-    """The end of what is certain: a tie dies with the daemon, and a binding; a deadline does not."""
+    """The end of what is certain: ties and bindings end with the daemon, but deadlines do not."""
     if hold.style == "time":
         return hold.until
     deaths = [max(killed, hold.since) for killed, dead in notes.deaths if dead > hold.since]
@@ -204,7 +204,7 @@ def _falling_fences(notes: Notes) -> list[str]:
 
 
 def _overtaken(notes: Notes) -> list[str]:
-    """Who stood in the queue before another asked, and stood there still, is granted before it."""
+    """A client that was in the queue before another asked, and was still in it, is granted first."""
     found = []
     for late in notes.waits:
         if not late.fence:

@@ -1,4 +1,4 @@
-"""`leasectl` as a person or a script runs it, and jobs that tell the test where they are."""
+"""`leasectl` as a person or a script runs it, and jobs that report their progress to the test."""
 
 import itertools
 import json
@@ -17,7 +17,7 @@ _numbers = itertools.count(1)
 
 
 def alive(pid: int) -> bool:
-    """Whether a process runs; one that has ended and waits for its parent does not."""
+    """Whether a process runs; a zombie does not."""
     try:
         with open(f"/proc/{pid}/stat") as stat:
             return stat.read().rpartition(")")[2].split()[0] not in {"Z", "X"}
@@ -38,7 +38,7 @@ def signal_set(status: str, field_name: str) -> set[int]:
 
 @dataclass
 class Ctl:
-    """Runs `leasectl` against one daemon. `wrapper` goes before it: nohup, sh."""
+    """Runs `leasectl` against one daemon. `wrapper` is put in front: nohup, sh."""
 
     daemon: Daemon
     wrapper: list[str] = field(default_factory=list)
@@ -55,7 +55,7 @@ class Ctl:
         return {**inherited, **self.environment}
 
     def __call__(self, *arguments: str, **details: Any) -> "subprocess.CompletedProcess[str]":
-        """Runs to the end and returns status, stdout and stderr."""
+        """Runs it to its end and returns status, stdout and stderr."""
         details.setdefault("stdin", subprocess.DEVNULL)
         return subprocess.run(
             self.command(*arguments), env=self.environ(), capture_output=True, text=True, timeout=60, **details
@@ -76,31 +76,32 @@ class Ctl:
     def binary(
         self, *arguments: str, stdin: bytes | IO[bytes] = b"", **details: Any
     ) -> "subprocess.CompletedProcess[bytes]":
-        """Runs to the end, with bytes as its input (through a pipe, or from a file) and as its output."""
+        """Runs it to its end, with bytes as its input (through a pipe, or from a file) and as its output."""
         source: dict[str, Any] = {"input": stdin} if isinstance(stdin, bytes) else {"stdin": stdin}
         return subprocess.run(
             self.command(*arguments), env=self.environ(), capture_output=True, timeout=60, **source, **details
         )
 
     def json(self, *arguments: str) -> list[dict[str, Any]]:
-        """The objects, one a line, of a command with `--json`."""
+        """The objects, one per line, of a command with `--json`."""
         verb, *rest = arguments
         return [json.loads(line) for line in self.answer(verb, "--json", *rest).splitlines()]
 
 
 class Job:
-    """A shell script that says when it runs and then runs `body`, where `wait_for_go` waits for the test to say so."""
+    """A shell script that reports its start and then runs `body`, in which `wait_for_go` waits for the test."""
 
     def __init__(self, folder: Path, body: str = "wait_for_go") -> None:
         self.folder = folder / f"job{next(_numbers)}"
         self.folder.mkdir()
         os.mkfifo(self.folder / "go")
         self.script = self.folder / "script"
-        # `sh stubborn FOLDER NAME`: a process that tells its pid as NAME and outlives every signal that can be ignored.
+        # `sh stubborn FOLDER NAME`: a process that reports its pid as NAME and survives every signal that can be
+        # ignored.
         (self.folder / "stubborn").write_text(
             'cd "$1"; trap \'\' TERM HUP INT; echo $$ >"$2.new"; mv "$2.new" "$2"; while :; do sleep 1; done\n'
         )
-        # `sh keeper FOLDER NAME`: likewise, and one process alone, with no child that outlives it by a moment.
+        # `sh keeper FOLDER NAME`: the same, but a single process, without a child that outlives it for a moment.
         (self.folder / "keeper").write_text(
             'cd "$1"; trap \'\' TERM HUP INT; echo $$ >"$2.new"; mv "$2.new" "$2"; exec sleep 1000\n'
         )
@@ -113,7 +114,7 @@ class Job:
         self.command = ["sh", str(self.script)]
 
     def told(self, what: str, within: float = 20.0) -> str:
-        """Waits until the job has told `what`, and returns it."""
+        """Waits until the job has reported `what`, and returns it."""
         path = self.folder / what
         eventually(path.exists, within, f"the job to tell {what!r}")
         return path.read_text().strip()
@@ -122,11 +123,11 @@ class Job:
         return (self.folder / what).exists()
 
     def pid(self) -> int:
-        """Waits for the start of the job; its process."""
+        """Waits for the start of the job; returns its process."""
         return int(self.told("started"))
 
     def go(self) -> None:
-        """Lets the job go on."""
+        """Lets the job continue."""
         with open(self.folder / "go", "w") as fifo:
             fifo.write("\n")
 

@@ -1,4 +1,4 @@
-"""A live `leased` in a folder of its own: started, awaited, killed, started again."""
+"""A live `leased` in a temporary folder: started, awaited, killed, started again."""
 
 import itertools
 import os
@@ -20,7 +20,7 @@ from .resp import Connection
 READY_WITHIN = 30.0
 STOPPED_WITHIN = 30.0
 
-#: Deaths that are always a defect: nothing a client does may crash the daemon.
+#: Deaths that are always a defect: no client may crash the daemon.
 CRASHES = {-signal.SIGSEGV, -signal.SIGILL, -signal.SIGTRAP, -signal.SIGABRT, -signal.SIGBUS, -signal.SIGFPE}
 
 
@@ -71,7 +71,7 @@ class Daemon:
             )
 
     def await_ready(self) -> None:
-        """Waits for READY=1, and learns the daemon's own pid from its sender, whatever `prefix` is."""
+        """Waits for READY=1, and learns the daemon's pid from its sender, whatever `prefix` is."""
         assert self.process is not None
         assert self.notify is not None
         process = self.process
@@ -91,7 +91,7 @@ class Daemon:
         os.kill(self.pid, number)
 
     def pause(self) -> None:
-        """SIGSTOP, and waits until every thread has stopped; `signal(SIGCONT)` lets it go on."""
+        """SIGSTOP, and waits until every thread has stopped; `signal(SIGCONT)` continues it."""
         self.signal(signal.SIGSTOP)
 
         def stopped() -> bool:
@@ -120,7 +120,7 @@ class Daemon:
         assert status == 0, f"leased ended with {status} after TERM; it said:\n{self.log()}"
 
     def restart(self) -> None:
-        """SIGKILL, and a new start on the same store and socket."""
+        """SIGKILL, and a new start with the same store and socket."""
         self.kill()
         self.start()
 
@@ -128,7 +128,7 @@ class Daemon:
         return self.process is not None and self.process.poll() is None
 
     def discard(self) -> None:
-        """Ends whatever still runs; fails if the daemon has crashed by itself."""
+        """Ends the daemon if it still runs; fails if it has crashed."""
         status = None if self.process is None else self.process.poll()
         if self.process is not None and status is None:
             if self.pid and self.pid != self.process.pid:
@@ -147,7 +147,7 @@ class Daemon:
     # What can be seen of it
 
     def log(self) -> str:
-        """All of the last start's stderr."""
+        """The complete stderr of the last start."""
         return self._log.read_text(errors="replace") if self._log.exists() else ""
 
     def memory(self) -> int:
@@ -155,7 +155,7 @@ class Daemon:
         return self._bytes("VmRSS:")
 
     def most_memory(self) -> int:
-        """Resident bytes when they were most."""
+        """The peak of the resident bytes."""
         return self._bytes("VmHWM:")
 
     def _bytes(self, field: str) -> int:
@@ -187,7 +187,9 @@ def run_to_end(daemon: Daemon, within: float = STOPPED_WITHIN) -> int:
 
 
 def assert_refused(daemon: Daemon, *named: str, statuses: tuple[int, ...] = tuple(range(64, 79))) -> None:
-    """The daemon refuses to start: one of sysexits' codes, and a message that names what is wrong."""
+    """The daemon refuses to start: the exit status is one of `statuses` (sysexits), and the message names what is
+    wrong.
+    """
     status = run_to_end(daemon)
     assert status in statuses, f"exit status {status}, expected one of {statuses}; it said:\n{daemon.log()}"
     for text in named:

@@ -1,4 +1,4 @@
-"""Faults done to a daemon from outside: clocks, disks, system calls, single threads."""
+"""Faults that are injected into a daemon from outside: clocks, disks, system calls, single threads."""
 
 import ctypes
 import fcntl
@@ -17,7 +17,7 @@ HOUR = 3600
 
 
 def compile_fault(source: str, library: Path) -> None:
-    """Makes a library to be preloaded."""
+    """Builds a library for preloading."""
     compiler = ["gcc", "-Wall", "-Wextra", "-Werror", "-O1", "-shared", "-fPIC", "-o", str(library)]
     subprocess.run([*compiler, str(SOURCES / source), "-ldl"], check=True)
 
@@ -42,7 +42,7 @@ class WallClock:
 
 @dataclass(frozen=True)
 class Count:
-    """What a process has asked for, in calls."""
+    """The calls that a process has made."""
 
     allocations: int
     syncs: int
@@ -75,7 +75,7 @@ class Counter:
 
 @dataclass
 class Trace:
-    """strace on a running process and all its threads, with a fault injected, for as long as the context lasts."""
+    """strace on a running process and all its threads, with a fault injected, for the duration of the context."""
 
     pid: int
     calls: str
@@ -121,7 +121,7 @@ class Trace:
 
 @dataclass
 class MountNamespace:
-    """A mount namespace of its own, kept by a waiting shell; its mounts vanish with it, whatever happens."""
+    """A separate mount namespace, kept by a waiting shell; its mounts always vanish with it."""
 
     setup: str
     names: dict[str, str] = field(default_factory=dict)
@@ -156,11 +156,11 @@ class MountNamespace:
 
     @property
     def prefix(self) -> list[str]:
-        """What runs a command inside."""
+        """The words that run a command inside."""
         return ["nsenter", f"--mount=/proc/{self._shell.pid}/ns/mnt", "--wd=/"]
 
     def path(self, inside: Path) -> Path:
-        """How a path inside is reached from outside."""
+        """The path from outside of a path inside."""
         return Path(f"/proc/{self._shell.pid}/root{inside}")
 
     def run(self, script: str) -> None:
@@ -168,7 +168,7 @@ class MountNamespace:
 
 
 def cut_power(folder: Path) -> None:
-    """The file system loses its power: what was not synced never reaches the disk (ext4, without a log flush)."""
+    """Cuts the file system's power: what was not synced never reaches the disk (ext4, without a log flush)."""
     shutdown, without_log_flush = 0x8004587D, struct.pack("I", 2)
     descriptor = os.open(folder, os.O_RDONLY)
     try:
@@ -178,7 +178,7 @@ def cut_power(folder: Path) -> None:
 
 
 class FrozenThread:
-    """Stops one thread of another process where it is, and no other thread, for as long as the context lasts."""
+    """Stops one thread of another process, and no other thread, for the duration of the context."""
 
     _SEIZE, _INTERRUPT, _DETACH, _WALL = 0x4206, 0x4207, 17, 0x40000000
 

@@ -1,4 +1,4 @@
-"""Ties, and processes that hold a descriptor which they inherited."""
+"""Ties, and processes that hold an inherited descriptor."""
 
 import os
 import signal
@@ -10,7 +10,7 @@ from .resp import OK, Argument, Connection
 
 
 def tie(daemon: Daemon, name: Argument, token: int, half_close: bool = True) -> Connection:
-    """A new connection that is made a tie, and shut down for writing as a client does."""
+    """A new connection that is made a tie, and shut down for writing as clients do."""
     connection = daemon.connect()
     assert connection.call("TIE", name, token) == OK
     if half_close:
@@ -19,7 +19,7 @@ def tie(daemon: Daemon, name: Argument, token: int, half_close: bool = True) -> 
 
 
 class Keeper:
-    """A process that inherits the descriptor of a connection and does nothing but keep it."""
+    """A process that inherits the descriptor of a connection and only keeps it open."""
 
     def __init__(self, connection: Connection) -> None:
         descriptor = connection.socket.fileno()
@@ -36,7 +36,7 @@ class Keeper:
             self.kill()
 
     def end(self) -> None:
-        """Lets it end by itself."""
+        """Lets the process end by itself."""
         assert self.process.stdin is not None
         self.process.stdin.close()
         assert self.process.wait(10) == 0

@@ -1,14 +1,14 @@
 """A model of leases, queues, bindings and ties, written from the contract, for tests that go step by step.
 
-It knows no clock: time passes only when it is told that a deadline has. What it cannot know, the number of a fresh
-token, it asks of `issue`, which reads the reply of the connection that is granted.
+It has no clock: time passes only when it is told that a deadline has passed. It cannot know the number of a fresh
+token, and gets it from `issue`, which reads the reply of the connection that is granted.
 """
 
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-#: What an answer is: a token, `None` (no reply yet, since it waits), or a word: `OK` or an error's.
+#: An answer: a token, `None` (no reply yet, since the request waits), or a word: `OK` or an error's.
 Answer = int | str | None
 
 
@@ -25,7 +25,7 @@ class Wait:
 
 @dataclass
 class Tenure:
-    """A lease that is held. `attached` is how (`bound`, `tied`) and by which connection it is held."""
+    """A lease that is held. `attached` says how it is held (`bound`, `tied`) and by which connection."""
 
     fence: int
     owner: str
@@ -53,7 +53,7 @@ class LeaseModel:
     tenures: dict[str, Tenure] = field(default_factory=dict)
     queues: dict[str, list[Wait]] = field(default_factory=lambda: defaultdict(list))
     events: dict[str, list[tuple[str, int]]] = field(default_factory=lambda: defaultdict(list))
-    #: Connections whose place another has taken: they are granted nothing more.
+    #: Connections whose place another has taken: they are not granted any more.
     displaced: set[int] = field(default_factory=set)
 
     # Commands
@@ -126,7 +126,7 @@ class LeaseModel:
             self._end(name, "revoked")
         return 1
 
-    # What happens by itself
+    # Events
 
     def closed(self, connection: int) -> None:
         """A connection has closed: its waits end before anything is granted, then what was bound or tied to it."""
@@ -145,7 +145,7 @@ class LeaseModel:
             self._end(name, "expired")
 
     def restarted(self) -> None:
-        """The daemon has died and come back: queues, bindings and ties are over, tenures are not."""
+        """The daemon has died and come back: queues, bindings and ties have ended, but not tenures."""
         self.queues.clear()
         self.displaced.clear()
         for held in self.tenures.values():

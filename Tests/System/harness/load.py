@@ -1,4 +1,4 @@
-"""Clients that work on a few leases, record what they see, and outlive their daemon."""
+"""Clients that work on a few leases, record what they see, and survive the daemon's death."""
 
 import contextlib
 import random
@@ -12,7 +12,7 @@ from .clock import now_ns
 from .daemon import Daemon
 from .resp import ClosedError, Connection, ReplyError, pairs
 
-#: Name and TTL of each lease. One TTL a name, as the checker asks for.
+#: Name and TTL of each lease. One TTL per name, as the checker requires.
 LEASES = {"crash/a": "1s", "crash/b": "1500ms", "crash/c": "3s", "crash/d": "1s"}
 NANOSECONDS = {"1s": 1_000_000_000, "1500ms": 1_500_000_000, "3s": 3_000_000_000}
 
@@ -42,7 +42,7 @@ class Command:
 
 @dataclass
 class LoadClient:
-    """One client with a plan of its own, drawn from `random`; it holds at most one lease."""
+    """One client with a plan drawn from `random`; it holds at most one lease."""
 
     number: int
     daemon: Daemon
@@ -84,7 +84,7 @@ class LoadClient:
         return Command(verb, name, request=request if verb == "ACQUIRE" else "")
 
     def perform(self, command: Command) -> None:
-        """Sends one command, records what came of it, and remembers what it means."""
+        """Sends one command, records the outcome, and remembers what it means."""
         assert self._connection is not None
         send, reply = now_ns(), None
         try:
@@ -127,7 +127,7 @@ class LoadClient:
 
 @dataclass
 class Load:
-    """Several load clients on one daemon, as a context: they are stopped, and their failures raised, at its end."""
+    """Several load clients on one daemon, as a context: at its end they are stopped, and their failures raised."""
 
     daemon: Daemon
     seed: int
@@ -151,13 +151,13 @@ class Load:
             client.thread.join(30)
 
     def while_down(self, action: Callable[[], None]) -> None:
-        """Runs an action during which the daemon is away; nobody tries to connect meanwhile."""
+        """Runs an action during which the daemon is away; no client tries to connect meanwhile."""
         self._up.clear()
         action()
         self._up.set()
 
     def operations(self) -> list[Operation]:
-        """All that was recorded; raises what a client failed with."""
+        """All recorded operations; raises the failure of a client."""
         for client in self.clients:
             if client.failure is not None:
                 raise client.failure

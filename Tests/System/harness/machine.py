@@ -1,4 +1,4 @@
-"""A machine of a test's own: a real systemd as PID 1, in namespaces, over a throw-away copy of this one's disk."""
+"""A machine for one test: a real systemd as PID 1, in namespaces, over a throw-away copy of this machine's disk."""
 
 import contextlib
 import ctypes
@@ -26,7 +26,7 @@ Done = subprocess.CompletedProcess[str]
 
 @functools.cache
 def unavailable() -> str | None:
-    """Why no machine can be booted here, or nothing if one can."""
+    """Why no machine can be booted here, or `None` if one can."""
     if os.geteuid() != 0:
         return "needs root: it boots a systemd in namespaces"
     if not Path("/lib/systemd/systemd").exists():
@@ -48,7 +48,9 @@ def unavailable() -> str | None:
 
 
 def stage(folder: Path) -> Path:
-    """What the project installs, laid out as on a machine: programs, units, the user, the configuration's folder."""
+    """The files that the project installs, laid out as on a machine: programs, units, the user, the configuration's
+    folder.
+    """
     units = binaries.REPOSITORY / "systemd"
     for program, place in [("leased", "usr/sbin"), ("leasectl", "usr/bin")]:
         (folder / place).mkdir(parents=True, exist_ok=True)
@@ -60,7 +62,7 @@ def stage(folder: Path) -> Path:
     ]:
         shutil.copytree(units / source, folder / place)
     (folder / "etc/leased").mkdir(parents=True)
-    # Folders above keep the modes of any machine, whatever this process's umask is.
+    # The folders get the modes that they have on any machine, whatever this process's umask is.
     for path in folder.rglob("*"):
         path.chmod(0o755 if path.is_dir() or os.access(path, os.X_OK) else 0o644)
     folder.chmod(0o755)
@@ -90,7 +92,7 @@ def _cgroups(folder: Path) -> Iterator[Path]:
 
 
 class Machine:
-    """A booted machine with leased installed and nothing of it started."""
+    """A booted machine with leased installed but not started."""
 
     def __init__(self, folder: Path, staged: Path) -> None:
         self.folder, self._staged = folder, staged
@@ -129,12 +131,12 @@ class Machine:
         with open(f"/proc/{process.pid}/task/{process.pid}/children") as children:
             self.pid = int(children.read().split()[0])
         self.must("systemd-sysusers")
-        # A container's word against starting services, which a package's scripts would obey.
+        # A container's ban on starting services, which a package's scripts would obey.
         self.path("/usr/sbin/policy-rc.d").unlink(missing_ok=True)
         return self
 
     def discard(self) -> None:
-        """A machine whose power is cut. Its mounts end with its processes; its cgroups are removed."""
+        """Ends the machine as a power cut does. Its mounts end with its processes; its cgroups are removed."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
@@ -151,7 +153,7 @@ class Machine:
     # Its disk
 
     def path(self, inside: str) -> Path:
-        """A path of the machine, as it is reached from here."""
+        """The path from here of a path in the machine."""
         return Path(f"/proc/{self.pid}/root") / inside.lstrip("/")
 
     def write(self, inside: str, text: str) -> None:
@@ -160,12 +162,12 @@ class Machine:
         self.path(inside).write_text(text)
 
     def drop_in(self, unit: str, text: str) -> None:
-        """Changes a unit as an administrator does, and has it read."""
+        """Changes a unit as an administrator does, and reloads the manager."""
         self.write(f"/etc/systemd/system/{unit}.d/test.conf", text)
         self.reload_units()
 
     def unit(self, name: str, text: str) -> None:
-        """Adds a unit, and has it read."""
+        """Adds a unit, and reloads the manager."""
         self.write(f"/etc/systemd/system/{name}", text)
         self.reload_units()
 
@@ -175,7 +177,7 @@ class Machine:
     # Its processes
 
     def command(self, *words: str, user: str | None = None, groups: str | None = None) -> list[str]:
-        """What runs `words` in the machine, as root or as another user."""
+        """The command that runs `words` in the machine, as root or as another user."""
         enter = ["nsenter", f"--target={self.pid}", "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup"]
         clean = ["env", "--ignore-environment", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8", "HOME=/tmp"]
         become: list[str] = []
@@ -185,13 +187,13 @@ class Machine:
         return [*enter, "--", *clean, *become, *words]
 
     def run(self, *words: str, user: str | None = None, groups: str | None = None, **details: Any) -> Done:
-        """Runs to the end, and returns status and output."""
+        """Runs it to its end, and returns status and output."""
         details.setdefault("timeout", 60)
         command = self.command(*words, user=user, groups=groups)
         return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, cwd="/", **details)
 
     def must(self, *words: str, **details: Any) -> str:
-        """The output of what must succeed."""
+        """The output of a command that must succeed."""
         done = self.run(*words, **details)
         assert done.returncode == 0, f"{words}: status {done.returncode}: {done.stdout}{done.stderr}"
         return done.stdout.strip()
@@ -214,14 +216,14 @@ class Machine:
         eventually(lambda: self.state(unit) == state, within, f"{unit} to be {state} (it is {self.state(unit)})")
 
     def main_pid(self, unit: str = "leased.service") -> int:
-        """The main process of a unit, by its number in the machine; 0 if there is none."""
+        """The main process of a unit, by its number in the machine; 0 if it has none."""
         return int(self.show(unit, "MainPID"))
 
     def signal(self, number: signal.Signals, unit: str = "leased.service") -> None:
         self.must("kill", f"-{number.value}", str(self.main_pid(unit)))
 
     def journal(self, unit: str = "leased.service") -> str:
-        """All that a unit, and the manager about it, has written."""
+        """Everything that a unit, and the manager about it, has logged."""
         self.run("journalctl", "--sync")
         return self.must("journalctl", f"--unit={unit}", "--output=cat", "--no-pager", "--quiet")
 
@@ -232,8 +234,9 @@ class Machine:
 
 
 class Caller(threading.Thread):
-    """Connects, asks and goes, again and again. A connection that ends unanswered is tried again; one that is refused,
-    or finds no socket, is a failure."""
+    """Repeatedly connects, asks and disconnects. A connection that ends without an answer is tried again; one that is
+    refused, or finds no socket, is a failure.
+    """
 
     def __init__(self, machine: Machine) -> None:
         super().__init__(daemon=True)

@@ -1,4 +1,4 @@
-"""A correct daemon in virtual time, and clients who lose replies: right histories for the checker's tests."""
+"""A correct daemon in virtual time, and clients that lose replies: correct histories for the checker's tests."""
 
 import heapq
 import random
@@ -25,7 +25,7 @@ class Held:
 
 @dataclass
 class Attempt:
-    """A command on its way; `decided` with a reply, or dropped with its daemon."""
+    """A command under way; `decided` with a reply, or dropped with its daemon."""
 
     client: int
     send: int
@@ -79,7 +79,7 @@ class Model:
                     if not held.graced:
                         held.deadline = max(held.deadline, ready + min(TTL[self.name_of(held)], GRACE))
                         held.graced = True
-                # Whatever is under way, decided or not, gets no reply; its client comes back after the restart.
+                # Commands under way, decided or not, get no reply; their clients come back after the restart.
                 lost = {id(a): a for _, _, k, a in queue if a is not None}
                 queue.clear()
                 for gone in lost.values():

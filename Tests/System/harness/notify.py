@@ -24,7 +24,7 @@ class Message:
 
 @dataclass
 class NotifyListener:
-    """Collects notifications on a thread of its own, since a datagram queue that nobody reads blocks its sender."""
+    """Collects notifications on a separate thread, since a datagram queue that nobody reads blocks its sender."""
 
     path: Path
     messages: list[Message] = field(default_factory=list)
@@ -59,14 +59,14 @@ class NotifyListener:
                 self._arrived.notify_all()
 
     def pause(self) -> None:
-        """Reads one more message at the most, until `resume`: whoever sends more than the queue holds has to wait."""
+        """Reads at most one more message until `resume`: a sender that fills the queue must wait."""
         self._reads.clear()
 
     def resume(self) -> None:
         self._reads.set()
 
     def close(self) -> None:
-        """Ends the thread by an empty datagram and removes the socket."""
+        """Ends the thread with an empty datagram and removes the socket."""
         self.resume()
         with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as last:
             last.sendto(b"", str(self.path))
@@ -81,7 +81,8 @@ class NotifyListener:
         after: int = 0,
         give_up: Callable[[], bool] = lambda: False,
     ) -> Message | None:
-        """The first message from the `after`-th on that is `wanted`; none after `within` s, or once `give_up`."""
+        """The first `wanted` message from number `after` on; `None` after `within` seconds, or once `give_up` is true.
+        """
         end, seen = now() + within, after
         with self._arrived:
             while True:

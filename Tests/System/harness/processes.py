@@ -1,4 +1,4 @@
-"""What /proc tells of a process whose threads come and go."""
+"""What /proc says about a process whose threads come and go."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ def of_threads(pid: int, file: str) -> dict[int, str]:
 
 
 def of_program(program: Path) -> list[int]:
-    """The processes that execute a file, as far as they stay for as long as they are looked at."""
+    """The processes that execute a file, without those that end meanwhile."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:

@@ -1,7 +1,7 @@
-"""A small RESP 2 and 3 client of our own, so that what is on the wire is seen exactly as it is sent.
+"""A small RESP 2 and 3 client, so that the bytes on the wire are seen exactly as they are sent.
 
 Replies become: `Simple` (`+`), `bytes` (`$`), `int` (`:`), `ReplyError` (`-`), `list` (`*`), `dict` (`%`), `Push` (`>`)
-and `None` (every null). Nothing is converted further: a test that asks for an integer must have got an integer.
+and `None` (every null). Nothing else is converted: a test that expects an integer must have received an integer.
 """
 
 import select
@@ -41,7 +41,7 @@ class Push(list[Reply]):
 
 
 class ClosedError(Exception):
-    """The peer closed the connection, in order or with a reset, where a reply was expected."""
+    """The peer closed the connection, by an orderly close or a reset, where a reply was expected."""
 
 
 def encode(*arguments: Argument) -> bytes:
@@ -51,7 +51,7 @@ def encode(*arguments: Argument) -> bytes:
 
 
 def pairs(reply: Reply) -> dict[str, Reply]:
-    """A map reply of either protocol, by its keys as text: RESP2 sends it flat."""
+    """A map reply of either protocol, with its keys as text: RESP2 sends it flat."""
     if isinstance(reply, list):
         assert len(reply) % 2 == 0, f"a flat map has an odd number of elements: {reply!r}"
         reply = dict(zip(reply[::2], reply[1::2], strict=True))
@@ -68,7 +68,7 @@ class Connection:
     ) -> None:
         if connected is None:
             connected = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            # A blocking connect waits its turn when the listener's queue is full; a non-blocking one would fail.
+            # A blocking connect waits when the listener's queue is full; a non-blocking one would fail.
             connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", int(timeout) + 1, 0))
             try:
                 connected.connect(path)
@@ -159,11 +159,11 @@ class Connection:
         raise AssertionError(f"not a reply of RESP as the contract uses it: {line!r}")
 
     def pending(self, within: float = 0.0) -> bool:
-        """Whether something has arrived that was not received yet: bytes, or the end."""
+        """Whether anything has arrived that was not received yet: bytes, or the end."""
         return bool(self._buffer) or bool(select.select([self.socket], [], [], within)[0])
 
     def rest(self) -> list[Reply]:
-        """All that still comes, up to the end, which must come."""
+        """All remaining input up to the end, which must come."""
         replies = []
         try:
             while True:

@@ -1,11 +1,11 @@
-"""Seeds of random tests: printed by each, and replayed by `LEASED_SEED=… pytest …`."""
+"""Seeds of random tests: each test prints its seed, and `LEASED_SEED=… pytest …` replays it."""
 
 import os
 import random
 
 
 def seed() -> int:
-    """`$LEASED_SEED`, else a new one. Printed, so that a failure's report shows it."""
+    """`$LEASED_SEED`, or else a new seed. It is printed, so that a failure's report shows it."""
     named = os.environ.get("LEASED_SEED")
     chosen = int(named) if named else random.SystemRandom().randrange(2**32)
     print(f"replay with LEASED_SEED={chosen}")

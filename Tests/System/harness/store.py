@@ -1,4 +1,4 @@
-"""The store commands as a test speaks of them: entries, trackers, pages."""
+"""The store commands in the tests' terms: entries, trackers, pages."""
 
 import random
 from collections.abc import Callable, Iterable, Iterator
@@ -11,13 +11,13 @@ RING = 1 << 64
 
 
 def raw(argument: Argument) -> bytes:
-    """An argument as it goes over the wire."""
+    """An argument as it is sent."""
     return argument if isinstance(argument, bytes) else str(argument).encode()
 
 
 @dataclass
 class EntryLease:
-    """`LEASE token expires_at_ms [FENCE f] [TTL ms] [UID u] [OWNER label]`; `None` is not said."""
+    """`LEASE token expires_at_ms [FENCE f] [TTL ms] [UID u] [OWNER label]`; fields that are `None` are left out."""
 
     token: int
     expires_at_ms: int
@@ -58,7 +58,7 @@ class Entry:
 
 
 def parse(reply: Reply) -> Entry:
-    """An entry from the flat array that `EXPORT` answers; fails on anything that the contract does not say."""
+    """Parses an entry from the flat array that `EXPORT` returns; fails on anything that is not in the contract."""
     assert isinstance(reply, list), f"an entry is an array: {reply!r}"
     words = [raw(word) for word in reply]
     assert words[0] == b"KEY"
@@ -90,12 +90,12 @@ def export(client: Connection, *keys: Argument) -> list[Entry]:
 
 
 def load(client: Connection, entries: Iterable[Entry]) -> None:
-    """`IMPORT` of all the entries in one command, which must succeed."""
+    """`IMPORT` of all entries in one command, which must succeed."""
     assert client.call("IMPORT", *[word for entry in entries for word in entry.words()]) == OK
 
 
 def tracker(client: Connection, key: Argument) -> tuple[int, list[bytes]] | None:
-    """`KEYS TRACKER`: the hash and the kinds, or none."""
+    """`KEYS TRACKER`: the hash and the kinds, or `None`."""
     reply = client.call("KEYS", "TRACKER", key)
     if reply is None:
         return None
@@ -104,14 +104,14 @@ def tracker(client: Connection, key: Argument) -> tuple[int, list[bytes]] | None
 
 
 def kinds(client: Connection, key: Argument) -> list[bytes]:
-    """The kinds that a key has; none has no tracker."""
+    """The kinds that a key has; empty if it has no tracker."""
     found = tracker(client, key)
     assert found is None or found[1], "a tracker without a kind"
     return [] if found is None else found[1]
 
 
 def listed(client: Connection, *arguments: Argument) -> dict[bytes, list[bytes]]:
-    """`KEYS LIST`: the kinds by key, in the order in which they came."""
+    """`KEYS LIST`: the kinds by key, in the order of the reply."""
     return {key: kinds for key, *kinds in client.call("KEYS", "LIST", *arguments)}
 
 
@@ -122,7 +122,7 @@ def ranged(client: Connection, low: int, high: int, *arguments: Argument) -> lis
 
 
 def pages(page: Callable[..., list[bytes]], size: int) -> Iterator[list[bytes]]:
-    """All pages of at most `size` elements of what `page` lists, each after the last element of the one before."""
+    """All pages of at most `size` elements that `page` returns, each after the last element of the previous one."""
     after: list[Argument] = []
     seen: set[bytes] = set()
     while found := page(*after, "COUNT", size):
@@ -134,7 +134,7 @@ def pages(page: Callable[..., list[bytes]], size: int) -> Iterator[list[bytes]]:
 
 
 def within(hash_: int, low: int, high: int) -> bool:
-    """Whether a hash lies in the ring interval (low, high]; equal ends are the whole ring."""
+    """Whether a hash is in the ring interval (low, high]; equal ends mean the whole ring."""
     return low < hash_ <= high if low < high else hash_ > low or hash_ <= high
 
 

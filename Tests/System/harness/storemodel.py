@@ -1,4 +1,4 @@
-"""The store as the contract defines it, in a few dictionaries; nothing of how the daemon keeps it."""
+"""The store as the contract defines it, in a few dictionaries, without any knowledge of the daemon's storage."""
 
 import random
 from collections import defaultdict
@@ -10,7 +10,7 @@ from .store import KINDS, within
 
 @dataclass
 class Refusal:
-    """An error that the contract asks for."""
+    """An error that the contract requires."""
 
     word: str
 
@@ -36,7 +36,7 @@ class StoreModel:
         return sorted({*self.values, *(key for key, children in self.children.items() if children), *self.leases})
 
     def entry(self, key: bytes) -> list[bytes]:
-        """What `EXPORT` answers of a key, up to its lease."""
+        """What `EXPORT` returns for a key, up to its lease."""
         words = [b"KEY", key]
         if key in self.values:
             words += [b"SIMPLE", self.values[key]]
@@ -50,7 +50,7 @@ class StoreModel:
     # Commands
 
     def expect(self, words: list[Argument]) -> Reply | Refusal:
-        """What a command must answer; does it."""
+        """Executes a command, and returns the required answer."""
         if len(words) > 3 and words[-3] == "IF":
             lease, token = words[-2:]
             assert isinstance(lease, bytes)
@@ -128,7 +128,9 @@ class StoreModel:
     # Plans
 
     def choose(self, source: random.Random, keys: list[bytes], children: list[bytes]) -> list[Argument]:
-        """A command that is worth its answer just now: what is there is named more often than what is not."""
+        """A command whose answer is interesting in the present state: existing things are named more often than absent
+        ones.
+        """
         key, child = source.choice(keys), source.choice(children)
         if self.children.get(key) and source.random() < 0.4:
             child = source.choice(sorted(self.children[key]))
@@ -173,6 +175,6 @@ class StoreModel:
         return ["IF", lease, source.choice([*tokens, *tokens, tokens[0] - 1 or 1, tokens[1] + 1])]
 
     def point(self, source: random.Random) -> int:
-        """A point of the ring: of a key, beside it, an end, or any."""
+        """A point of the ring: a key's, one beside it, an end, or any."""
         near = source.choice([*self.hashes.values(), 0]) + source.choice([0, 0, 1, -1])
         return source.choice([near % (1 << 64), 0, (1 << 63) - 1, 1 << 63, (1 << 64) - 1, source.getrandbits(64)])

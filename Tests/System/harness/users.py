@@ -1,4 +1,4 @@
-"""Connections whose peer credential is another user's."""
+"""Connections that have another user's peer credentials."""
 
 import os
 import socket
@@ -13,7 +13,7 @@ STRANGER = 65534
 
 
 def admit_everyone(path: Path) -> None:
-    """Lets every user reach this socket, which the daemon made for its own user and group."""
+    """Lets every user connect to this socket, which the daemon made for its own user and group."""
     os.chmod(path, 0o666)
     for folder in path.parents:
         if folder.stat().st_uid == os.geteuid() and folder != Path("/"):
@@ -22,8 +22,9 @@ def admit_everyone(path: Path) -> None:
 
 @dataclass
 class ConnectionAs:
-    """Context manager: a connection made by `uid`. The process that connected lives as long as the connection does,
-    since the daemon may look at it."""
+    """Context manager: a connection made by `uid`. The process that connected lives as long as the connection, since
+    the daemon may inspect it.
+    """
 
     path: str
     uid: int = STRANGER
@@ -35,7 +36,7 @@ class ConnectionAs:
         if self._child == 0:
             status = 1
             try:
-                # Nothing else is inherited: a copy of another connection would keep what is bound or tied to it.
+                # Nothing else is inherited: a copy of another connection would keep alive what is bound or tied to it.
                 os.closerange(3, theirs.fileno())
                 os.closerange(theirs.fileno() + 1, 1 << 20)
                 os.setgroups([])

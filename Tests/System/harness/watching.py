@@ -1,4 +1,4 @@
-"""A subscriber that understands what it is told."""
+"""A subscriber that parses its messages."""
 
 import json
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ def parse(frame: Reply) -> Event:
 
 
 class Watcher:
-    """A connection of its own that is subscribed to patterns, or with `exact` to names."""
+    """A separate connection that is subscribed to patterns, or with `exact` to names."""
 
     def __init__(self, daemon: Daemon, *wanted: Argument, exact: bool = False, protocol: int = 3) -> None:
         self.connection = daemon.connect(protocol, timeout=20)
@@ -61,14 +61,14 @@ class Watcher:
         return self._early.pop(0) if self._early else parse(self.connection.receive())
 
     def until(self, kind: str) -> list[Event]:
-        """The events up to the next of this kind, which is the last."""
+        """The events up to and including the next of this kind."""
         seen = [self.next()]
         while seen[-1].kind != kind:
             seen.append(self.next())
         return seen
 
     def sofar(self) -> list[Event]:
-        """The events of all that the daemon has answered up to now: they come before the answer to a PING."""
+        """The events of everything that the daemon has answered so far: they precede the answer to a PING."""
         self.connection.send("PING", "mark")
         seen, self._early = self._early, []
         while True:

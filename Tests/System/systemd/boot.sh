@@ -1,30 +1,30 @@
 #!/bin/bash
-# boot.sh WORK STAGE GROUP: becomes PID 1 of a machine of its own, a real systemd.
+# boot.sh WORK STAGE GROUP: becomes PID 1 of an isolated machine, a real systemd.
 #
-# To be run by root as the first process of new mount, PID, UTS, IPC and network namespaces, in the cgroup GROUP that is
-# to be the machine's root; `harness/machine.py` does. WORK is an empty folder. The machine's disk is this machine's `/`
-# with what STAGE holds laid over it; what is written goes to memory and is gone with the machine. WORK/out is /out in
-# the machine; READY=1 comes to /out/notify when it has booted.
+# Must be run by root as the first process of new mount, PID, UTS, IPC and network namespaces, in the cgroup GROUP that
+# becomes the machine's root; `harness/machine.py` does this. WORK is an empty folder. The machine's disk is this
+# machine's `/` overlaid with the content of STAGE; writes go to memory and are lost with the machine. WORK/out is /out
+# in the machine; READY=1 is sent to /out/notify once it has booted.
 set -euo pipefail
 work=$1 stage=$2
 if [[ ${4-} != grouped ]]; then
-    # From within the group: a cgroup namespace takes the group of whoever makes it for its root.
+    # From within the group, since a cgroup namespace takes its creator's group as its root.
     exec unshare --cgroup "$0" "$1" "$2" "$3" grouped
 fi
 
-# The disk: the host's as it is, without its own units and its own identity.
+# The disk: the host's, without its units and its identity.
 mount -t tmpfs -o mode=755 tmpfs "$work/memory"
 mkdir "$work"/memory/{upper,scratch,root}
 root=$work/memory/root
 cp --archive "$stage/." "$work/memory/upper/"
 mount -t overlay overlay -o "lowerdir=/,upperdir=$work/memory/upper,workdir=$work/memory/scratch" "$root"
 find "$root/etc/systemd/system" "$root/etc/systemd/user" -mindepth 1 -delete
-# A store of this machine is none of the copy's.
+# The copy must not have this machine's store.
 rm -rf "$root/var/lib/leased"
 tr -d - < /proc/sys/kernel/random/uuid > "$root/etc/machine-id"
 echo machine > "$root/etc/hostname"
 : > "$root/etc/fstab"
-# What a machine without hardware, seats and network has no use for.
+# Services that a machine without hardware, seats and network does not need.
 for name in binfmt firstboot logind networkd pstore resolved sysctl timesyncd update-utmp; do
     ln -s /dev/null "$root/etc/systemd/system/systemd-$name.service"
 done
@@ -35,7 +35,7 @@ After=basic.target
 AllowIsolate=yes
 END
 
-# The kernel's file systems, as container managers give them: to be read, but for the machine's own part.
+# The kernel's file systems, as container managers provide them: read-only, except for the machine's own part.
 mount -t proc -o nosuid,nodev,noexec proc "$root/proc"
 for path in bus irq sys sysrq-trigger; do
     [[ -e $root/proc/$path ]] || continue
@@ -63,7 +63,7 @@ mkdir -p "$root/out"
 mount --bind "$work/out" "$root/out"
 ip link set lo up
 
-# Into it. The mounts are shared with those that units make, as on any booted machine.
+# Enter the new root. Mounts are shared with those that units make, as on any booted machine.
 cd "$root"
 mkdir .before
 pivot_root . .before
@@ -71,7 +71,7 @@ umount --lazy /.before
 rmdir /.before
 mount --make-rshared /
 hostname machine
-# What would reach the host: its clock, its modules, its log.
+# Without the capabilities that would reach the host: its clock, its modules, its log.
 exec env --ignore-environment PATH=/usr/sbin:/usr/bin:/sbin:/bin container=leased-test NOTIFY_SOCKET=/out/notify \
     setpriv --bounding-set=-sys_time,-sys_module,-sys_rawio,-mac_admin,-syslog \
     /lib/systemd/systemd --unit=test.target < /dev/null > /dev/null 2>&1

@@ -1,7 +1,8 @@
 """The Debian package on a booted machine: installed, used, upgraded under a job with a lease, removed, purged.
 
-The programs in it are those under test, debug or release. What only a release has, no dependency but three, is tested
-on the package that `make deb` has built."""
+It contains the programs under test, debug or release. What is true only of a release, that it has just three
+dependencies, is tested on the package that `make deb` has built.
+"""
 
 import os
 import re
@@ -69,7 +70,7 @@ def dpkg(machine: Machine, *words: str) -> None:
 
 def install(machine: Machine, version: str) -> None:
     (package,) = machine.path("/out").glob(f"leased_{version}_*.deb")
-    # Not the triggers of other packages: to index all man pages of this machine takes long.
+    # Not the triggers of other packages: indexing all man pages of this machine takes long.
     dpkg(machine, "--no-triggers", "--install", f"/out/{package.name}")
 
 
@@ -80,7 +81,7 @@ def test_a_package_is_installed_used_upgraded_removed_and_purged(bare: Machine) 
     machine = bare
     install(machine, VERSIONS[0])
 
-    # Installed: it runs, and will at the next start of the machine.
+    # Installed: it runs now, and will at the machine's next start.
     assert machine.state("leased.service") == machine.state("leased.socket") == "active"
     assert machine.must("systemctl", "is-enabled", "leased.socket", "leased.service").split() == ["enabled"] * 2
     with machine.connect() as client:
@@ -102,7 +103,7 @@ def test_a_package_is_installed_used_upgraded_removed_and_purged(bare: Machine) 
         assert before is not None
         kept = client.call("ACQUIRE", "kept", "1h")
 
-    # Upgraded: nobody is refused, the job runs on under its lease, the configuration is the administrator's.
+    # Upgraded: nobody is refused, the job continues under its lease, and the administrator's configuration is kept.
     machine.write(CONFIGURATION, "limits:\n  longest-ttl: 1h\n")
     caller = Caller(machine)
     caller.start()
@@ -124,7 +125,7 @@ def test_a_package_is_installed_used_upgraded_removed_and_purged(bare: Machine) 
     with machine.connect() as client:
         eventually(lambda: client.holder("job") is None, 20, "the release")
 
-    # Removed: it is stopped, and what it knew stays.
+    # Removed: it is stopped, and its data stays.
     dpkg(machine, "--remove", "leased")
     assert not machine.path(SOCKET).exists()
     assert not machine.path("/usr/sbin/leased").exists()
@@ -132,12 +133,12 @@ def test_a_package_is_installed_used_upgraded_removed_and_purged(bare: Machine) 
     assert machine.path(STORE).exists()
     assert machine.path(CONFIGURATION).exists()
 
-    # And installed again it goes on from there.
+    # Installed again, it continues from there.
     install(machine, VERSIONS[1])
     with machine.connect() as client:
         assert client.call("CHECK", "kept", kept) > 0
 
-    # Purged: nothing is left but the user.
+    # Purged: nothing remains but the user.
     dpkg(machine, "--purge", "leased")
     left = [path for path in ["/var/lib/leased", "/etc/leased", SOCKET] if machine.path(path).exists()]
     assert left == []
@@ -161,7 +162,7 @@ def test_what_an_administrator_has_disabled_stays_so_over_an_upgrade(bare: Machi
 
 @pytest.fixture(scope="session")
 def released() -> Path:
-    """The package that `make deb` has built, or that LEASED_DEB names."""
+    """The package that `make deb` has built, or the one in LEASED_DEB."""
     if named := os.environ.get("LEASED_DEB"):
         return Path(named)
     built = sorted((binaries.REPOSITORY / ".build").glob("leased_*.deb"))

@@ -106,7 +106,7 @@ def test_no_client_is_refused_over_restarts_and_leases_stay(machine: Machine) ->
     callers = [Caller(machine) for _ in range(4)]
     with machine.connect() as client:
         tokens = {f"lease/{i}": client.call("ACQUIRE", f"lease/{i}", "1h") for i in range(50)}
-        # The deadline of each lies between these, by the clock of both.
+        # The deadline of each lies between these two, on the clock that both share.
         ends: dict[str, tuple[float, float]] = {}
         for name in tokens:
             before = now()
@@ -167,7 +167,7 @@ CONFIGURATION = "/etc/leased/leased.yaml"
 
 
 def is_refused(client: Connection, ttl: str) -> bool:
-    """Whether a lease of that length is over the limit; the same connection all the time."""
+    """Whether a lease of that length is over the limit; always on the same connection."""
     try:
         token = client.call("ACQUIRE", "probe", ttl)
     except ReplyError:
@@ -188,7 +188,7 @@ def test_a_reload_changes_limits_and_log_level_and_drops_nobody(machine: Machine
         eventually(lambda: is_refused(client, "2h"), 20, "the new limit")
         assert not is_refused(client, "1h")
         eventually(lambda: "configuration reloaded" in machine.journal(), 20, "a line of the new log level")
-        # READY=1 ends the reload; without it the unit would stay in it.
+        # READY=1 ends the reload; without it the unit would stay in that state.
         machine.becomes("leased.service", "active")
         assert client.call("PING") == PONG
     assert machine.main_pid() == pid
@@ -213,12 +213,12 @@ def test_what_the_units_settings_overrule_is_told(machine: Machine) -> None:
 
     for text, values in told.items():
         assert [values in line for line in lines(text)] == [True], machine.journal()
-    # A reload says so again, and promises nothing of a restart that would do nothing.
+    # A reload repeats this, and does not announce a restart that would change nothing.
     machine.must("systemctl", "reload", "leased.service")
     eventually(lambda: lines("configuration reloaded"), 20, "the reload")
     eventually(lambda: all(len(lines(text)) == 2 for text in told), 20, "the same lines")
     assert not lines("take effect at the next start")
-    # What fits is not spoken of.
+    # Nothing is said about limits that fit.
     machine.write(CONFIGURATION, "limits:\n  connections: 10000\n")
     machine.must("systemctl", "restart", "leased.service")
     assert all(len(lines(text)) == 2 for text in told)
@@ -246,7 +246,7 @@ def test_a_wrong_configuration_is_not_taken_over_by_a_reload(machine: Machine, t
         assert is_refused(client, "2h")
         assert not is_refused(client, "1h")
         machine.becomes("leased.service", "active")
-        # Mended, it is taken over.
+        # Once repaired, it is applied.
         machine.write(CONFIGURATION, "limits:\n  longest-ttl: 3h\n")
         machine.must("systemctl", "reload", "leased.service")
         eventually(lambda: not is_refused(client, "2h"), 20, "the mended configuration")
@@ -267,7 +267,7 @@ def test_an_unreadable_configuration_is_not_taken_over_by_a_reload(machine: Mach
 
 
 def survives_the_watchdog(machine: Machine, stop: signal.Signals) -> None:
-    """Clients of a daemon that hangs: those that wait are not refused, and their leases are what they were."""
+    """Clients of a daemon that hangs: those that wait are not refused, and their leases are unchanged."""
     start(machine)
     pid = machine.main_pid()
     with machine.connect(timeout=60) as client:

@@ -1,4 +1,4 @@
-"""What leased.service is given wrongly: clear words in the journal, the right exit code, nothing lost."""
+"""Wrong set-ups of leased.service: clear words in the journal, the right exit code, nothing lost."""
 
 import threading
 
@@ -30,7 +30,7 @@ def test_a_wrong_configuration_stops_the_start_and_no_client_is_refused(machine:
     refuses(machine, 78, "longest-ttl", "banana", CONFIGURATION)
     assert machine.state("leased.service") == "failed"
 
-    # A client that waits has the daemon tried again and again, not so often that systemd gives the socket up.
+    # A waiting client makes systemd try the daemon again and again, but not so often that it gives up the socket.
     answers: list[object] = []
 
     def wait() -> None:
@@ -56,7 +56,8 @@ def test_a_wrong_configuration_stops_the_start_and_no_client_is_refused(machine:
 
 
 def test_a_failing_start_is_throttled(machine: Machine) -> None:
-    """Without the pause between, systemd's limit of 20 starts in 2 s would end the socket, and with it every client."""
+    """Without the pause in between, systemd's limit of 20 starts in 2 s would end the socket, and every client's wait.
+    """
     machine.write(CONFIGURATION, "log-level: loud\n")
     machine.must("systemctl", "start", "leased.socket")
     with machine.connect(timeout=5) as client:
@@ -79,7 +80,7 @@ def test_a_failing_start_is_throttled(machine: Machine) -> None:
 def test_a_socket_that_cannot_be_served_is_named(machine: Machine, listen: str, named: str) -> None:
     machine.unit("leased.socket", f"[Socket]\n{listen}\n")
     refuses(machine, 78, named)
-    # Mended, it starts.
+    # Once repaired, it starts.
     machine.unit("leased.socket", f"[Socket]\nListenStream={SOCKET}\n")
     machine.must("systemctl", "stop", "leased.socket")
     machine.must("systemctl", "start", "leased.service")
@@ -88,12 +89,12 @@ def test_a_socket_that_cannot_be_served_is_named(machine: Machine, listen: str, 
 
 
 def test_without_a_socket_a_missing_folder_is_named(machine: Machine) -> None:
-    """The unit without its socket unit: the daemon makes its own socket, where it may."""
+    """The unit without its socket unit: the daemon makes the socket itself, if it may."""
     text = (REPOSITORY / "systemd/system/leased.service").read_text()
     alone = "\n".join(line for line in text.splitlines() if "leased.socket" not in line)
     machine.unit("alone.service", alone)
     refuses(machine, 77, "/run/leased", unit="alone.service")
-    # With a folder of its own it can.
+    # With a runtime folder it can.
     machine.drop_in("alone.service", "[Service]\nRuntimeDirectory=leased\n")
     machine.must("systemctl", "start", "alone.service")
     with machine.connect() as client:

@@ -1,4 +1,4 @@
-"""Leases for units: lease@.service, leader@.service and its target, ties over a restart, and the examples."""
+"""Leases for units: lease@.service, leader@.service and its target, ties across a restart, and the examples."""
 
 import shutil
 import signal
@@ -19,7 +19,7 @@ SERVICE = "[Service]\nExecStart=/bin/sleep infinity\n"
 
 @pytest.fixture(autouse=True)
 def daemon_runs(machine: Machine) -> None:
-    """On each machine the daemon runs."""
+    """The daemon runs on each machine."""
     machine.must("systemctl", "start", "leased.service")
 
 
@@ -124,13 +124,13 @@ def test_a_unit_runs_on_the_leader_alone_and_again_after_a_loss(machine: Machine
         states = [machine.state(unit) for unit in ["leader@shop.service", "leader@shop.target", "shop.service"]]
         assert states == ["activating", "inactive", "inactive"]
 
-        # The other leader goes; this one leads.
+        # The other leader stops; this one leads.
         assert client.call("RELEASE", "leader/shop", other) == OK
         machine.becomes("shop.service", "active")
         assert machine.state("leader@shop.target") == "active"
         first, worker = fence(client, "leader/shop"), machine.main_pid("shop.service")
 
-        # The leadership is lost and won again, with a greater fence, and by another run of the service.
+        # The leadership is lost and won again, with a greater fence, by another run of the service.
         assert client.call("REVOKE", "leader/shop") == 1
         eventually(lambda: machine.main_pid("shop.service") not in {0, worker}, 60, "another run")
         assert fence(client, "leader/shop") > first
@@ -278,7 +278,7 @@ def test_example_of_a_pair_one_works(machine: Machine) -> None:
 
 
 def test_example_a_job_writes_and_gives_its_lease_back_at_a_shutdown(machine: Machine) -> None:
-    # It has more to do at its end than a daemon has that nobody waits for.
+    # Its stop takes longer than that of a daemon with no clients.
     program(
         machine,
         "worker",
@@ -292,7 +292,7 @@ def test_example_a_job_writes_and_gives_its_lease_back_at_a_shutdown(machine: Ma
     with machine.connect() as client:
         eventually(lambda: machine.path("/tmp/worker").exists(), 20, "one to work")
         eventually(lambda: client.holder("pair")["waiters"] == 1, 20, "the other to wait")  # type: ignore[index]
-    # The daemon's stop is asked for while theirs are under way, as at a shutdown.
+    # The daemon's stop is requested while theirs are under way, as at a shutdown.
     units = ["pair@1.service", "pair@2.service", "lease@shop.service"]
     machine.must("systemctl", "stop", *units, "leased.socket", "leased.service")
     assert [(machine.state(unit), machine.show(unit, "Result")) for unit in units] == [("inactive", "success")] * 3

@@ -1,4 +1,4 @@
-"""The units as files: what systemd itself finds wrong with them, and how much they leave open."""
+"""The units as files: the faults that systemd itself finds in them, and how much they leave exposed."""
 
 import re
 import shutil
@@ -30,7 +30,7 @@ def test_systemd_finds_no_fault_in_the_units(machine: Machine) -> None:
 
 @pytest.mark.machine
 def test_systemd_finds_no_fault_in_the_examples(machine: Machine) -> None:
-    """A drop-in is checked with a unit that it changes."""
+    """A drop-in is checked together with a unit that it changes."""
     examples = UNITS / "examples"
     programs = ["nightly", "worker", "reindex", "vacuum", "report", "shop", "archive"]
     for program in programs:
@@ -54,7 +54,7 @@ def test_systemd_finds_no_fault_in_the_examples(machine: Machine) -> None:
 def test_a_service_leaves_at_most_an_exposure_of_one(service: str, tmp_path: Path) -> None:
     if shutil.which("systemd-analyze") is None:
         pytest.skip("needs systemd-analyze")
-    # Only the path's last part must be a unit's name.
+    # Only the last part of the path must be a unit's name.
     copy = Path(shutil.copy(UNITS / "system" / service, tmp_path))
     judged = subprocess.run(
         ["systemd-analyze", "security", "--offline=true", "--threshold=10", "--no-pager", str(copy)],
@@ -68,7 +68,7 @@ def test_a_service_leaves_at_most_an_exposure_of_one(service: str, tmp_path: Pat
 
 
 def settings(path: Path) -> list[str]:
-    """The lines of a unit that say something."""
+    """The lines of a unit that are settings or headers."""
     return [line for line in path.read_text().splitlines() if line and not line.startswith("#")]
 
 
@@ -92,7 +92,7 @@ def test_what_would_break_the_service_is_not_there(service: str) -> None:
 
 
 def test_the_watchdog_leaves_time_for_two_slow_commits() -> None:
-    """Past twice `commit-timeout` the daemon starves the watchdog by itself; before that the manager must wait."""
+    """Past twice `commit-timeout` the daemon itself stops feeding the watchdog; until then the manager must wait."""
     lines = settings(UNITS / "system" / "leased.service")
     watchdog = next(line for line in lines if line.startswith("WatchdogSec="))
     configuration = (UNITS / "leased.yaml").read_text()

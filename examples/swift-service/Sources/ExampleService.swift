@@ -4,7 +4,7 @@ import Logging
 import ServiceLifecycle
 import UnixSignals
 
-/// A service of which several run and one works.
+/// A service that runs as several processes, of which one works.
 @main
 struct ExampleService {
     static func main() async throws {

@@ -9,10 +9,10 @@ struct Scheduler: Service {
     let lease: LeaseName
     let logger: Logger
 
-    /// Campaigns until the service is to stop.
+    /// Campaigns until the service stops.
     ///
-    /// It fails if the daemon cannot be reached at first; then the service manager starts it again. Later it waits for a
-    /// daemon that is away.
+    /// It fails if the daemon cannot be reached at first; then the service manager starts it again. Later it waits for
+    /// a daemon that is away.
     func run() async throws {
         logger.info("waiting to lead")
         do {
@@ -22,13 +22,13 @@ struct Scheduler: Service {
                 }
             }
         } catch _ where Task.isShuttingDownGracefully {
-            // The end of a campaign that was cancelled: the lease is given back.
+            // A cancelled campaign ends here: the lease has been released.
             logger.info("stopped")
         }
         await client.close()
     }
 
-    /// What the leader does, round by round, until it is cancelled: the leadership is lost, or the service is to stop.
+    /// The leader's work, round by round, until it is cancelled: the leadership is lost, or the service must stop.
     private func lead(_ term: HeldLease) async throws {
         logger.info("leading", metadata: ["fence": "\(term.fence)"])
         defer { logger.info("leading no more", metadata: ["fence": "\(term.fence)"]) }
@@ -40,17 +40,17 @@ struct Scheduler: Service {
         }
     }
 
-    /// A round of the work: here it notes how far it has come.
+    /// One round of the work: here it records its progress.
     ///
-    /// A round that began in time may end too late, if the process was stopped, say. So what is written to compares the
-    /// fence, as the daemon's store does.
+    /// A round that began in time may end too late, for example if the process was stopped. So the store that it writes
+    /// to compares the fence, as the daemon's store does.
     private func work(_ round: Int, fence: Token) async {
         do {
             let holding = LeaseGuard(lease: lease, token: fence)
             try await client.put(Key("scheduler/round"), Array("\(round)".utf8), if: holding)
         } catch {
-            // The daemon is away, and the next round may succeed; or the lease is lost, and then this task is cancelled as
-            // soon as the client has heard of it.
+            // Either the daemon is away, and the next round may succeed; or the lease is lost, and this task is
+            // cancelled as soon as the client knows.
             logger.warning("not written", metadata: ["round": "\(round)", "error": "\(error)"])
         }
     }

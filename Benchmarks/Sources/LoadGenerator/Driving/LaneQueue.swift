@@ -1,4 +1,4 @@
-/// Which lanes' answers are awaited, in the order of their commands.
+/// The lanes that await an answer, in the order of their commands.
 package struct LaneQueue {
     private var entries: [(operation: Operation, lane: Int)]
     private var begin = 0

@@ -1,15 +1,15 @@
-/// How much is to be driven, and for how long.
+/// The load to drive, and for how long.
 package struct LoadPlan: Sendable {
     package enum Limit: Hashable, Sendable {
-        /// Nanoseconds that are not counted, then those that are.
+        /// Nanoseconds that are not counted, then nanoseconds that are.
         case time(warmUp: UInt64, measured: UInt64)
-        /// Cycles in all, each of them counted.
+        /// Cycles in all; every cycle counts.
         case count(Int)
     }
 
     package let workload: Workload
     package let clients: Int
-    /// Commands that each client keeps under way.
+    /// Commands that each client keeps in flight.
     package let pipeline: Int
     /// Clients that share a connection, where a peer's protocol allows it.
     package let clientsPerConnection: Int

@@ -1,14 +1,14 @@
 /// Drives the lanes of all connections to one peer from one thread, and measures.
 ///
-/// A lane is one command under way: a client has one, or as many as its pipeline is deep. An answer makes its lane's next
-/// command, and all that one read answered leaves in one write. So a client with a pipeline keeps it full, and a peer that
-/// answers in groups is asked in groups.
+/// A lane is one command in flight: a client has one, or as many as its pipeline is deep. An answer triggers its lane's
+/// next command, and the commands triggered by one read leave in one write. So a client with a pipeline keeps it full,
+/// and a peer that answers in groups gets its commands in groups.
 ///
 ///     epoll ─▶ receive ─▶ answer of a lane ─▶ record ─▶ next command ─┐
 ///       ▲                        └──────────── for each ◀─────────────┤
 ///       └─────────────────────── flush ◀──────────────────────────────┘
 package final class LoadRun<Connection: PeerConnection> {
-    /// No peer may be silent for longer.
+    /// The longest silence of a peer, in nanoseconds.
     private let patience: UInt64 = 30_000_000_000
 
     private let plan: LoadPlan
@@ -41,7 +41,7 @@ package final class LoadRun<Connection: PeerConnection> {
         case ending
     }
 
-    /// - Parameter processes: The peer's processes, whose processor time is measured; `nil` for none.
+    /// - Parameter processes: The peer's processes, whose processor time is measured; `nil` if there are none.
     package init(plan: LoadPlan, connections: [Connection], names: NameChooser, processes: ProcessTree?) {
         self.plan = plan
         self.connections = connections
@@ -55,7 +55,7 @@ package final class LoadRun<Connection: PeerConnection> {
 
     /// Runs the plan.
     ///
-    /// At the end no lane holds anything, unless the workload is one that keeps what it acquires.
+    /// At the end no lane holds anything, unless the workload keeps what it acquires.
     package func run() throws -> Figures {
         var poller = try Poller(descriptors: connections.map(\.descriptor))
         let began = MonotonicClock.now

@@ -8,7 +8,7 @@ package struct LockNames: Hashable, Sendable {
         self.prefix = prefix
     }
 
-    /// The bytes of each name.
+    /// The length of each name in bytes.
     var length: Int { prefix.utf8.count + Self.digits }
 
     func text(_ number: Int) -> String {

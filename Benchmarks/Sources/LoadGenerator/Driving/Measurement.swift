@@ -3,7 +3,7 @@ package struct Measurement: Sendable {
     package let peer: PeerKind
     /// The peer's Unix socket.
     ///
-    /// For PostgreSQL the folder of its socket, for flock that of the locked files.
+    /// For PostgreSQL the folder of its socket, for flock the folder of the locked files.
     package let path: String
     package let plan: LoadPlan
     package let names: LockNames
@@ -35,7 +35,7 @@ package struct Measurement: Sendable {
         self.processes = processes
     }
 
-    /// - Throws: `LoadError`: nothing was measured.
+    /// - Throws: `LoadError`; nothing was measured then.
     package func run() throws -> Figures {
         switch peer {
         case .leased:

@@ -1,7 +1,7 @@
-/// Chooses the names of locks: at random those that are free, or one after the other.
+/// Chooses free lock names, either at random or in ascending order.
 ///
-/// One generator drives all clients, so that it knows which names are in use: a cycle is never refused because of another
-/// one, and the figures of all peers are of the same work. That a name is never granted twice is checked on the way.
+/// One generator drives all clients, so it knows which names are in use: a cycle is never refused because of another
+/// one, and the figures of all peers are for the same work. It also checks that a name is never granted twice.
 package struct NameChooser {
     package enum Order: Hashable, Sendable {
         case random

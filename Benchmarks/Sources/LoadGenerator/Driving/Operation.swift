@@ -1,14 +1,14 @@
 /// One command to a peer.
 ///
-/// What each peer sends for it is in its connection.
+/// Each peer's connection defines what is sent for it.
 package enum Operation: String, Sendable, CaseIterable {
     /// Takes the lease if nobody holds it.
     case acquire
-    /// Gives back what the same lane acquired.
+    /// Releases what the same lane acquired.
     case release
-    /// Prolongs what the same lane acquired.
+    /// Renews what the same lane acquired.
     case renew
-    /// Asks whether what the same lane acquired is still held.
+    /// Asks whether the lane still holds what it acquired.
     case check
     /// Writes a value.
     case put

@@ -1,17 +1,17 @@
 /// One connection to a peer, shared by a number of lanes.
 ///
-/// Each lane has at most one command under way. A connection never blocks in `receive`. It is used by one thread.
+/// Each lane has at most one command in flight. `receive` never blocks. A connection is used by one thread.
 package protocol PeerConnection: AnyObject {
-    /// What epoll watches.
+    /// The descriptor that epoll watches.
     var descriptor: Int32 { get }
 
-    /// Gets a command ready to be sent by the next `flush`.
+    /// Prepares a command, which the next `flush` sends.
     func enqueue(_ operation: Operation, lane: Int, name: Int) throws
 
-    /// Sends what is ready, with as few system calls as the peer's protocol allows.
+    /// Sends the prepared commands, with as few system calls as the peer's protocol allows.
     func flush() throws
 
-    /// Takes in what has come, once; tells for each whole answer the lane that it is for.
+    /// Reads once what has arrived; reports the lane of each complete answer.
     ///
     /// - Throws: `LoadError` if the peer refused a command or hung up.
     func receive(_ answered: (_ lane: Int) throws -> Void) throws

@@ -1,7 +1,7 @@
 import CLinux
 import Glibc
 
-/// epoll(7) over descriptors that are known by their places in a list.
+/// epoll(7) over descriptors that are identified by their index in a list.
 struct Poller: ~Copyable {
     private let descriptor: Int32
     private var ready: [UInt32]
@@ -21,7 +21,7 @@ struct Poller: ~Copyable {
         close(descriptor)
     }
 
-    /// Waits until some can be read, or the time is up; tells their places.
+    /// Waits until some are readable, or the time is over; reports their indexes.
     mutating func wait(milliseconds: Int32, _ readable: (_ index: Int) throws -> Void) throws {
         let count = clinux_epoll_wait(descriptor, &ready, Int32(ready.count), milliseconds)
         guard count >= 0 || errno == EINTR else { throw LoadError("epoll cannot wait: \(lastSystemError())") }

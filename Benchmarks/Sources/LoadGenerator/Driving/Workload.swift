@@ -1,10 +1,10 @@
-/// What each lane does: `before` once, then `cycle` over and over, at the end `after` once.
+/// What each lane does: `before` once, then `cycle` repeatedly, and at the end `after` once.
 ///
 ///     before ─▶ cycle[0] ─▶ cycle[1] … ─┬─▶ after
 ///                  ▲                    │
 ///                  └────────────────────┘
 ///
-/// With a `before`, a lane keeps its name; without, each cycle takes another one.
+/// With a `before`, a lane keeps its name; without, each cycle takes a new one.
 package struct Workload: Hashable, Sendable {
     package let name: String
     package let before: Operation?
@@ -20,6 +20,6 @@ package struct Workload: Hashable, Sendable {
     /// Leases that are acquired and kept.
     package static let holding = Workload(name: "holding", before: nil, cycle: [.acquire], after: nil)
 
-    /// Those that go on until their time is over.
+    /// The workloads that run until the time is over.
     package static let endless = [cycles, renewals, checks, puts, gets]
 }

@@ -1,7 +1,7 @@
 /// A connection to etcd 3: gRPC over HTTP/2 on a Unix socket.
 ///
-/// Acquire is a transaction that creates the key if it is absent, release a delete. No etcd lease is attached, which
-/// spares etcd the work of keeping it.
+/// Acquire is a transaction that creates the key if it is absent, and release is a delete. No etcd lease is attached,
+/// which spares etcd the work of maintaining it.
 final class EtcdConnection: PeerConnection {
     private let socket: UnixSocket
     private let session: HTTP2Session

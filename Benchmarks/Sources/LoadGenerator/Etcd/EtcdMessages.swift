@@ -27,7 +27,7 @@ package enum EtcdMessages {
         return framed(request)
     }
 
-    /// Did the transaction create the key, or the delete remove it? In both answers that is field 2.
+    /// Whether the transaction created the key, or the delete removed it; field 2 in both answers.
     package static func isDone(_ answer: [UInt8]) throws -> Bool {
         guard answer.count >= 5, answer[0] == 0 else { throw LoadError("etcd's answer is not a plain gRPC message") }
         return try ProtobufReader.number(2, in: answer[5...]) == 1

@@ -7,7 +7,7 @@ final class HTTP2Headers {
     private let fields: UnsafeMutableBufferPointer<nghttp2_nv>
     private var texts: [UnsafeMutableBufferPointer<UInt8>] = []
 
-    /// - Parameter method: As in `etcdserverpb.KV/Txn`.
+    /// - Parameter method: For example `etcdserverpb.KV/Txn`.
     init(callOf method: String) {
         let headers = [
             (":method", "POST"),

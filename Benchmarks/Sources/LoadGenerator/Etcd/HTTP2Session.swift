@@ -2,13 +2,13 @@ import CNGHTTP2
 
 /// The client's side of an HTTP/2 connection, over libnghttp2, for gRPC's unary calls.
 ///
-/// It does no I/O. Each call is of a lane; a lane has at most one.
+/// It does no I/O. Each call belongs to a lane; a lane has at most one.
 final class HTTP2Session {
-    /// A call that has ended, with what came.
+    /// A call that has ended, with its answer.
     struct Ended {
         let lane: Int
         let answer: [UInt8]
-        /// Why it failed; `nil` if it did not.
+        /// Why the call failed; `nil` if it did not.
         let failure: String?
     }
 
@@ -47,9 +47,9 @@ final class HTTP2Session {
             HTTP2Session.from(user).closed(stream, code: code)
             return 0
         }
-        // The session is passed unretained: it is ended in `deinit`, before its callbacks could find nobody.
+        // Passed unretained: `deinit` ends the session, so its callbacks never use a released object.
         try check(nghttp2_session_client_new(&session, callbacks, Unmanaged.passUnretained(self).toOpaque()))
-        // Answers are small and read at once, so that flow control need never stop them.
+        // Answers are small and read at once, so flow control need never stop them.
         var window = nghttp2_settings_entry(
             settings_id: Int32(NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE.rawValue),
             value: 1 << 20
@@ -64,7 +64,7 @@ final class HTTP2Session {
 
     /// Begins a call.
     ///
-    /// What is to be sent for it is in `takeOutput`.
+    /// `takeOutput` returns the bytes to send for it.
     func call(_ headers: HTTP2Headers, request: [UInt8], lane: Int) throws {
         calls[lane] = Call(request: request)
         var provider = nghttp2_data_provider()
@@ -76,7 +76,7 @@ final class HTTP2Session {
         try check(stream)
     }
 
-    /// Hands over the bytes that the connection wants to send.
+    /// Moves the bytes that the connection wants to send to `output`.
     func takeOutput(_ output: OutputBuffer) throws {
         while true {
             var bytes: UnsafePointer<UInt8>?
@@ -87,7 +87,7 @@ final class HTTP2Session {
         }
     }
 
-    /// Takes in bytes that have come; tells the calls that ended by them.
+    /// Processes bytes that have arrived; returns the calls that they end.
     func takeInput(_ bytes: UnsafeRawBufferPointer) throws -> [Ended] {
         let taken = nghttp2_session_mem_recv(
             session,

@@ -1,8 +1,8 @@
-/// Finds a number in a message of Protocol Buffers.
+/// Finds a number in a Protocol Buffers message.
 package enum ProtobufReader {
-    /// The value of the field, or 0 if the message does not have it, which is how a 0 is written.
+    /// The value of the field, or 0 if the message does not have it, since a 0 is left out.
     ///
-    /// - Throws: `LoadError` for what is no message.
+    /// - Throws: `LoadError` if the bytes are not a message.
     package static func number(_ field: UInt64, in message: ArraySlice<UInt8>) throws -> UInt64 {
         var rest = message
         var found: UInt64 = 0

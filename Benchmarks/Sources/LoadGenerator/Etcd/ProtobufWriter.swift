@@ -1,10 +1,10 @@
-/// Writes Protocol Buffers, as much of them as etcd's requests need: https://protobuf.dev/programming-guides/encoding/.
+/// Writes the part of Protocol Buffers that etcd's requests need: https://protobuf.dev/programming-guides/encoding/.
 package struct ProtobufWriter: Hashable, Sendable {
     package private(set) var bytes: [UInt8] = []
 
     package init() {}
 
-    /// A number of type `int64`, `bool` or `enum`; also when it is 0, which matters within a `oneof`.
+    /// A number of type `int64`, `bool` or `enum`; written even if it is 0, which matters within a `oneof`.
     package mutating func append(_ field: UInt64, number: UInt64) {
         append(varint: field << 3)
         append(varint: number)

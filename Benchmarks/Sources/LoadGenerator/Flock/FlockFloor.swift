@@ -3,7 +3,7 @@ import Glibc
 
 /// The floor: flock(2) on files in a folder, by this process itself.
 ///
-/// Nothing is durable, and nobody is asked.
+/// Nothing is durable, and no other process takes part.
 struct FlockFloor {
     private let folder: String
     private let names: LockNames
@@ -13,9 +13,9 @@ struct FlockFloor {
         self.names = names
     }
 
-    /// Opens, locks, unlocks and closes a file of a random name, over and over.
+    /// Repeatedly opens, locks, unlocks and closes a file with a random name.
     ///
-    /// What the peer takes is what this process takes.
+    /// The peer's processor time is that of this process.
     func run(_ plan: LoadPlan, names chooser: NameChooser) throws -> Figures {
         guard plan.workload == .cycles, plan.clients == 1, plan.pipeline == 1 else {
             throw LoadError("flock is measured with cycles of one client only")

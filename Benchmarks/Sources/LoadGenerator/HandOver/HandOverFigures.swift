@@ -1,4 +1,4 @@
-/// What a measurement of hand-overs came to.
+/// The results of a measurement of hand-overs.
 package struct HandOverFigures: Codable, Hashable, Sendable {
     package let waiters: Int
     package let seconds: Double

@@ -1,18 +1,18 @@
 import Glibc
 import Histogram
 
-/// One lease that goes round: each client waits for it, gets it, releases it and waits again.
+/// One lease that is passed round: each client waits for it, gets it, releases it and waits again.
 ///
-/// A release and the next wait leave in one write, so that everybody but the holder is in line all the time, and each grant
-/// is a hand-over. It is timed from before the release is sent until the next holder's grant has been read, on the one clock
-/// of the one thread that does both.
+/// A release and the next wait leave in one write, so everybody but the holder is always in line, and each grant is a
+/// hand-over. It is timed from before the release is sent until the next holder's grant has been read, by one thread
+/// and one clock.
 package struct HandOverRun {
     private let path: String
     private let waiters: Int
     private let processes: ProcessTree?
 
     private let name = "hand-over:\(getpid())"
-    /// Within this time after the end everybody has had the lease.
+    /// Within this time after the end, in nanoseconds, everybody has had the lease.
     private let patience: UInt64 = 60_000_000_000
 
     /// - Parameter waiters: Clients in line while one holds the lease; 1 or more.
@@ -23,7 +23,7 @@ package struct HandOverRun {
         self.processes = processes
     }
 
-    /// - Parameters: Nanoseconds that are not counted, and those that are.
+    /// - Parameters: Nanoseconds that are not counted, and nanoseconds that are.
     package func run(warmUp: UInt64, measured: UInt64) throws -> HandOverFigures {
         let clients = try (0...waiters).map { _ in try Client(path: path) }
         defer {
@@ -41,7 +41,7 @@ package struct HandOverRun {
         let window = (begins: began + warmUp, ends: began + warmUp + measured)
         var stage = Stage.warmingUp
         var releasedAt: UInt64?
-        // Replies that are still to come once nobody waits any more: each client's grant and its release's.
+        // Replies that are still to come when nobody waits any more: the grant and the release of each client.
         var awaited = 2 * clients.count
         while awaited > 0 {
             try poller.wait(milliseconds: 100) { index in

@@ -1,4 +1,4 @@
-/// What one measurement came to: what `leased-load` prints, as JSON.
+/// The results of one measurement, which `leased-load` prints as JSON.
 package struct Figures: Codable, Hashable, Sendable {
     package let workload: String
     package let clients: Int
@@ -9,14 +9,14 @@ package struct Figures: Codable, Hashable, Sendable {
     package let cyclesPerSecond: Double
     /// From the send of a cycle's first command to the answer of its last.
     package let latency: Latency
-    /// Of each command of the cycle alone.
+    /// The latency of each command of the cycle.
     package let commands: [String: Latency]
     /// User and system time of all the peer's processes.
     ///
-    /// Absent where the peer has none.
+    /// Absent if the peer has none.
     package let peerMicrosecondsPerCycle: Double?
-    /// That of the generator itself.
+    /// The generator's user and system time.
     package let ownMicrosecondsPerCycle: Double
-    /// The part of the time that the generator was busy: near 1, it is the generator that is measured.
+    /// The part of the time that the generator was busy: near 1, the figures measure the generator.
     package let ownBusy: Double
 }

@@ -9,7 +9,7 @@ package struct Latency: Codable, Hashable, Sendable {
     package let p999: Double
     package let max: Double
 
-    /// Sums up a histogram of nanoseconds.
+    /// Summarizes a histogram of nanoseconds.
     package init(_ histogram: Histogram<UInt64>) {
         func microseconds(_ nanoseconds: UInt64) -> Double { Double(nanoseconds) / 1000 }
         mean = histogram.mean / 1000

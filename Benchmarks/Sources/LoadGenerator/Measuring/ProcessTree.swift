@@ -1,6 +1,6 @@
 import Glibc
 
-/// A process with all its descendants, as PostgreSQL's are.
+/// A process with all its descendants; PostgreSQL has several.
 package struct ProcessTree: Sendable {
     package let root: Int32
 
@@ -10,8 +10,8 @@ package struct ProcessTree: Sendable {
 
     /// User and system time of all of them, in nanoseconds.
     ///
-    /// Of two readings the difference is what the tree took between them. A child that began and ended in between is in
-    /// it, by its parent's account.
+    /// The difference between two readings is what the tree used between them. It includes a child that began and ended
+    /// in between, through its parent's account.
     package func processorTime() throws -> UInt64 {
         let stats = try Self.allProcesses()
         guard stats[root] != nil else { throw LoadError("the peer's process \(root) has ended") }
@@ -25,15 +25,16 @@ package struct ProcessTree: Sendable {
         while let process = waiting.popLast() {
             waiting += children[process] ?? []
             guard let stat = stats[process] else { continue }
-            // The process's own account is in whole ticks of 10 ms, which leaves out much where there are hundreds of
-            // processes. That of its threads is exact, but without those that have ended.
+            // The process's account is in whole ticks of 10 ms, which misses much if there are hundreds of processes.
+            // The account of its threads is exact, but without threads that have ended.
             total += max(stat.ticks * nanosecondsPerTick, Self.timeOfThreads(of: process))
             total += stat.ticksOfEndedChildren * nanosecondsPerTick
         }
         return total
     }
 
-    /// What the threads that live have run, by proc(5), `/proc/PID/task/TID/schedstat`; 0 if the kernel does not tell.
+    /// The run time of the living threads, from `/proc/PID/task/TID/schedstat` (proc(5)); 0 if the kernel does not
+    /// tell.
     private static func timeOfThreads(of process: Int32) -> UInt64 {
         var total: UInt64 = 0
         forEachNumber(in: "/proc/\(process)/task") { thread in
@@ -46,7 +47,7 @@ package struct ProcessTree: Sendable {
     private static func allProcesses() throws -> [Int32: ProcessStat] {
         var stats: [Int32: ProcessStat] = [:]
         let isRead = forEachNumber(in: "/proc") { process in
-            // One that ends meanwhile has no line any more, and that is none of our business.
+            // A process that ends meanwhile has no line any more, and is left out.
             guard let line = firstBlock(of: "/proc/\(process)/stat"), let stat = ProcessStat(line) else { return }
             stats[process] = stat
         }
@@ -54,7 +55,7 @@ package struct ProcessTree: Sendable {
         return stats
     }
 
-    /// Calls for each entry of the folder whose name is a number; returns whether it could be read.
+    /// Calls `body` for each entry of the folder whose name is a number; returns whether the folder could be read.
     @discardableResult
     private static func forEachNumber(in path: String, _ body: (Int32) -> Void) -> Bool {
         guard let folder = opendir(path) else { return false }

@@ -1,6 +1,6 @@
 import Histogram
 
-/// Collects times while a measurement runs, and makes its figures.
+/// Collects times during a measurement, and computes its figures.
 struct Recorder {
     private typealias Times = Histogram<UInt64>
 
@@ -65,7 +65,7 @@ struct Recorder {
         )
     }
 
-    /// Up to a minute, to three digits.
+    /// Up to a minute, with three significant digits.
     private static func emptyTimes() -> Times {
         Times(highestTrackableValue: 60_000_000_000, numberOfSignificantValueDigits: .three)
     }

@@ -1,9 +1,9 @@
 import CPostgreSQL
 import Glibc
 
-/// A connection to PostgreSQL: a row for each lock, statements prepared once, each command a transaction of its own.
+/// A connection to PostgreSQL: a row for each lock, statements prepared once, each command in a separate transaction.
 ///
-/// It is in libpq's pipeline mode throughout, with a synchronisation behind each command: the result of a statement comes
+/// It always uses libpq's pipeline mode, with a synchronisation after each command: the result of a statement comes
 /// before its commit, the end of the synchronisation after it, and only that counts as the answer.
 final class PostgreSQLConnection: PeerConnection {
     private static let acquisition = """
@@ -17,12 +17,12 @@ final class PostgreSQLConnection: PeerConnection {
     private let holder: String
     private var tokens: [String]
     private var awaited: LaneQueue
-    /// The statement of the first command that is awaited has said that it did its work.
+    /// Whether the statement of the first awaited command has reported that it did its work.
     private var isDone = false
 
     var descriptor: Int32 { PQsocket(connection) }
 
-    /// - Parameter folder: That of the server's socket.
+    /// - Parameter folder: The folder of the server's socket.
     init(folder: String, lanes: Int, names: LockNames, client: Int) throws {
         self.names = names
         holder = "client \(client)"

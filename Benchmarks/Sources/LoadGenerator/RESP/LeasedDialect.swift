@@ -17,7 +17,7 @@ package struct LeasedDialect: RESPDialect {
 
     package let preparation: [[String]] = []
 
-    /// - Parameter ttl: The leases', with its unit.
+    /// - Parameter ttl: The TTL of the leases, with its unit.
     package init(names: LockNames, lanes: Int, ttl: String) {
         self.names = Array(names.prefix.utf8)
         tokens = Array(repeating: 0, count: lanes)

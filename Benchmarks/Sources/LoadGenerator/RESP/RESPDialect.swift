@@ -1,4 +1,4 @@
-/// What a peer that speaks RESP is told, and what its replies mean.
+/// The commands for a peer that speaks RESP, and the meaning of its replies.
 package protocol RESPDialect {
     /// Commands whose replies are awaited before the work begins.
     var preparation: [[String]] { get }
@@ -10,7 +10,7 @@ package protocol RESPDialect {
 
     /// Takes the reply to a lane's command.
     ///
-    /// - Throws: `LoadError` if it is not the one that says that the command has been done.
+    /// - Throws: `LoadError` if the reply does not say that the command was done.
     mutating func take(_ reply: RESPReply, to operation: Operation, lane: Int) throws
 }
 

@@ -1,9 +1,9 @@
-/// Parses replies: the five kinds of RESP2, without arrays, which none of the commands here answers with.
+/// Parses replies: the five kinds of RESP2 without arrays, which none of the commands here returns.
 package enum RESPParser {
-    /// Parses the reply that the bytes begin with.
+    /// Parses the reply at the beginning of the bytes.
     ///
-    /// - Returns: The reply and its length, or `nil` if it is not whole yet.
-    /// - Throws: `LoadError` for what is no reply.
+    /// - Returns: The reply and its length, or `nil` if it is incomplete.
+    /// - Throws: `LoadError` if the bytes are not a reply.
     package static func parse(_ bytes: UnsafeRawBufferPointer) throws -> (reply: RESPReply, length: Int)? {
         guard let lineEnd = endOfLine(bytes) else { return nil }
         let length = lineEnd + 2
@@ -25,7 +25,7 @@ package enum RESPParser {
         }
     }
 
-    /// The place of the first CR LF behind the first byte.
+    /// The position of the first CR LF after the first byte.
     private static func endOfLine(_ bytes: UnsafeRawBufferPointer) -> Int? {
         var position = 1
         while position + 1 < bytes.count {

@@ -1,4 +1,4 @@
-/// Reads replies from a socket into a buffer of its own.
+/// Reads replies from a socket through a buffer.
 final class RESPReader {
     private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 * 1024, alignment: 16)
     private var begin = 0
@@ -8,7 +8,7 @@ final class RESPReader {
         buffer.deallocate()
     }
 
-    /// Reads once what has come.
+    /// Reads once what has arrived.
     func fill(from socket: UnixSocket) throws {
         if begin == end {
             (begin, end) = (0, 0)
@@ -20,7 +20,7 @@ final class RESPReader {
         end += try socket.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[end...]))
     }
 
-    /// The next reply that is whole.
+    /// The next complete reply.
     func next() throws -> RESPReply? {
         guard let (reply, length) = try RESPParser.parse(UnsafeRawBufferPointer(rebasing: buffer[begin..<end])) else {
             return nil

@@ -1,4 +1,4 @@
-/// One reply of the Redis serialisation protocol, as much of it as the generator looks at.
+/// One reply of the Redis serialisation protocol, in the detail that the generator needs.
 package enum RESPReply: Hashable, Sendable {
     case simple
     case error(String)

@@ -1,4 +1,4 @@
-/// Redis's recipe for a lock on one server: `SET NX PX` with a value of one's own, and scripts that compare it.
+/// Redis's recipe for a lock on one server: `SET NX PX` with a unique value, and scripts that compare it.
 ///
 /// See https://redis.io/docs/latest/develop/use/patterns/distributed-locks/.
 package struct RedisDialect: RESPDialect {
@@ -28,7 +28,7 @@ package struct RedisDialect: RESPDialect {
     private let renewalTail = RESPCommand.tail([Self.ttlMilliseconds])
     private let end = RESPCommand.tail([])
 
-    /// - Parameter client: A number that no other connection has, so that no two of them have a token in common.
+    /// - Parameter client: A number that no other connection has, so that two connections never share a token.
     package init(names: LockNames, lanes: Int, client: Int) {
         self.names = names
         prefix = Array(names.prefix.utf8)

@@ -1,8 +1,8 @@
 import Glibc
 
-/// Bytes that are to be sent.
+/// Bytes to send.
 ///
-/// A class with memory of its own: what is appended for each command must cost next to nothing.
+/// A class that manages its memory: appending to it for each command must cost next to nothing.
 package final class OutputBuffer {
     private(set) var start: UnsafeMutablePointer<UInt8>
     private var capacity: Int

@@ -1,6 +1,6 @@
 import Glibc
 
-/// What the last system call of this thread complained of.
+/// The error of this thread's last system call.
 func lastSystemError() -> String {
     String(cString: strerror(errno))
 }

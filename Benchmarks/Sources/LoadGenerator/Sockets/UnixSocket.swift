@@ -1,10 +1,10 @@
 import Glibc
 
-/// A connected Unix stream socket, which does not block.
+/// A connected, non-blocking Unix stream socket.
 struct UnixSocket {
     let descriptor: Int32
 
-    /// - Throws: `LoadError`; no descriptor is left open then.
+    /// - Throws: `LoadError`; no descriptor stays open then.
     init(connectingTo path: String) throws {
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
@@ -30,7 +30,7 @@ struct UnixSocket {
 
     /// Writes all of the output.
     ///
-    /// Waits for room if there is none: what a lane may have under way is less than a buffer.
+    /// Waits for room if there is none: the commands in flight of a lane are less than a buffer.
     func write(_ output: OutputBuffer) throws {
         var sent = 0
         while sent < output.count {
@@ -46,9 +46,9 @@ struct UnixSocket {
         output.removeAll()
     }
 
-    /// Reads what is there, which may be nothing.
+    /// Reads what has arrived, which may be nothing.
     ///
-    /// - Throws: `LoadError`, also when the peer has hung up.
+    /// - Throws: `LoadError`, even if the peer has hung up.
     func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
         let count = recv(descriptor, buffer.baseAddress, buffer.count, 0)
         if count > 0 { return count }
