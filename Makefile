@@ -33,7 +33,7 @@ SOURCES := Package.swift Sources Tests examples Benchmarks
 # The libraries whose documentation is built.
 DOCUMENTED := LeaseCore LeaseStore LeaseClient
 
-.PHONY: help demo build debug test unit-test system-test check format lint docs install uninstall deb bench deps test-deps clean
+.PHONY: help demo build debug test unit-test system-test check checked-docs format lint docs install uninstall deb bench deps test-deps clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -66,7 +66,14 @@ system-test: debug test-deps $(VENV)/.installed
 	LEASED_BIN_DIR=$(abspath $(DEBUG_BIN)) $(VENV)/bin/python -m pytest Tests/System
 
 check: export LEASED_STRICT = 1
-check: lint test ## what CI runs: format, lint, warnings as errors, all tests
+check: lint checked-docs test ## what CI runs: format, lint, warnings as errors, documentation, all tests
+
+# A part of Swift's toolchains, but not of all packages of Swift.
+DOCC = $(dir $(realpath $(shell command -v swift)))docc
+
+checked-docs:
+	@if [[ -x $(DOCC) ]]; then $(MAKE) --no-print-directory docs; \
+	else echo "There is no docc beside swift: the documentation of the libraries is not checked."; fi
 
 format: ## format the sources in place
 	swift format format --in-place --recursive $(SOURCES)

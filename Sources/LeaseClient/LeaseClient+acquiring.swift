@@ -11,6 +11,8 @@ extension LeaseClient {
     /// If the daemon hangs, this may take as long as ``Configuration/connectTimeout``.
     ///
     /// - Parameters:
+    ///   - name: the lease.
+    ///   - ttl: how long it lasts unless it is renewed.
     ///   - wait: how long to wait for a lease that is held; not at all by default.
     ///   - owner: the holder's label, at most 256 bytes; by default the daemon takes this process's command name.
     ///   - request: the id of this attempt. A repetition by the same user answers the same grant.

@@ -84,6 +84,7 @@ extension LeaseClient {
     /// The command is never repeated after a lost connection, because it could hit another tenure.
     ///
     /// - Parameters:
+    ///   - name: the lease.
     ///   - after: when it ends; by default at once, or after 30 s if it is tied.
     ///   - reason: for the holder and the log, at most 256 bytes.
     /// - Returns: whether there was a tenure.

@@ -22,8 +22,9 @@ public final class HeldLease: Sendable {
 
     /// Creates a held lease from a grant.
     ///
-    /// - Parameter attachment: what the lease is bound or tied to; a ``LeaseKeeper`` replaces it after a restart of the
-    ///   daemon.
+    /// - Parameters:
+    ///   - lease: the lease as it was granted.
+    ///   - attachment: what the lease is bound or tied to; a ``LeaseKeeper`` replaces it after a restart of the daemon.
     public init(_ lease: Lease, attachment: LeaseAttachment = .none) {
         self.name = lease.name
         self.fence = lease.fence

@@ -17,6 +17,8 @@ extension LeaseClient {
     /// error.
     ///
     /// - Parameters:
+    ///   - name: the lease.
+    ///   - ttl: how long it lasts after each grant and renewal.
     ///   - holding: what keeps the lease with this process; by default it is bound, so that a crashed leader hands over
     ///     at once.
     ///   - owner: the candidate's label; by default the daemon takes this process's command name.

@@ -7,7 +7,9 @@ extension LeaseClient {
     /// If its token is no longer the newest, someone else may have renewed (perhaps the job): then the newest token of
     /// the same tenure is used.
     ///
-    /// - Parameter ttl: the new TTL; by default the lease's own.
+    /// - Parameters:
+    ///   - lease: the lease, as it was granted or renewed.
+    ///   - ttl: the new TTL; by default the lease's own.
     /// - Returns: the lease with its new token and deadline.
     /// - Throws: ``LeaseClientError``: ``LeaseClientError/Code/expired`` if the tenure is over,
     ///   ``LeaseClientError/Code/revoked`` if it is being ended by force.
@@ -32,7 +34,9 @@ extension LeaseClient {
     ///
     /// The connection of the binding or tie no longer matters and may be closed.
     ///
-    /// - Parameter ttl: the new TTL; by default the lease's own.
+    /// - Parameters:
+    ///   - lease: the lease, as it was granted or renewed.
+    ///   - ttl: the new TTL; by default the lease's own.
     /// - Returns: the lease with its new token and deadline.
     /// - Throws: what ``renew(_:ttl:)`` throws.
     public func unbind(_ lease: Lease, ttl: TTL? = nil) async throws(LeaseClientError) -> Lease {

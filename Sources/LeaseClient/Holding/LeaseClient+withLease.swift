@@ -8,6 +8,8 @@ extension LeaseClient {
     /// and its end `body` worked without the lease: let resources compare ``HeldLease/fence``.
     ///
     /// - Parameters:
+    ///   - name: the lease.
+    ///   - ttl: how long it lasts after each grant and renewal.
     ///   - wait: how long to wait for a lease that is held; not at all by default.
     ///   - holding: what keeps the lease with this process; time alone by default.
     ///   - owner: the holder's label; by default the daemon takes this process's command name.

@@ -17,6 +17,7 @@ public struct LeaseKeeper: Sendable {
     /// Creates a keeper of a lease.
     ///
     /// - Parameters:
+    ///   - client: a client of the daemon that granted the lease.
     ///   - held: the lease to keep; its token and deadline are updated at each renewal.
     ///   - grace: how long before the deadline the lease must no longer be relied on, to leave time to stop; zero by
     ///     default. A renewal is due at each third of the time left before the grace, with jitter. Unless the lease is

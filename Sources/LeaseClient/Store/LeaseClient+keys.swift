@@ -8,6 +8,7 @@ extension LeaseClient {
     /// ``allKeys(prefix:pageSize:)`` goes through a list of any length.
     ///
     /// - Parameters:
+    ///   - prefix: only keys that begin with these bytes.
     ///   - after: only keys after this one, which need not exist.
     ///   - count: the most to return.
     /// - Throws: ``LeaseClientError``: ``LeaseClientError/Code/tooBig`` if the list is too long and there is no
@@ -35,6 +36,8 @@ extension LeaseClient {
     /// through a list of any length.
     ///
     /// - Parameters:
+    ///   - low: the hash just before the range.
+    ///   - high: the last hash in the range.
     ///   - after: only keys after this one, which need not exist.
     ///   - count: the most to return.
     /// - Throws: ``LeaseClientError``: ``LeaseClientError/Code/tooBig`` if the list is too long and there is no

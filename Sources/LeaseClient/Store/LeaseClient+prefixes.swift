@@ -5,7 +5,10 @@ internal import LeaseWire
 extension LeaseClient {
     /// Adds a child to a key.
     ///
-    /// - Parameter condition: the lease that must be held, or `nil` for none.
+    /// - Parameters:
+    ///   - child: the child.
+    ///   - key: the key that gets it.
+    ///   - condition: the lease that must be held, or `nil` for none.
     /// - Throws: ``LeaseClientError``: ``LeaseClientError/Code/exists`` if the key already has the child,
     ///   ``LeaseClientError/Code/expired`` if the condition does not hold, which is checked first.
     public func append(
@@ -21,6 +24,7 @@ extension LeaseClient {
     /// ``allChildren(of:pageSize:)`` goes through a list of any length.
     ///
     /// - Parameters:
+    ///   - key: the key.
     ///   - after: only children after this one, which need not exist.
     ///   - count: the most to return.
     /// - Throws: ``LeaseClientError``: ``LeaseClientError/Code/tooBig`` if the list is too long and there is no
@@ -51,7 +55,10 @@ extension LeaseClient {
 
     /// Removes a child from a key.
     ///
-    /// - Parameter condition: the lease that must be held, or `nil` for none.
+    /// - Parameters:
+    ///   - child: the child.
+    ///   - key: the key that has it.
+    ///   - condition: the lease that must be held, or `nil` for none.
     /// - Returns: whether it existed.
     /// - Throws: ``LeaseClientError``: ``LeaseClientError/Code/expired`` if the condition does not hold; nothing was
     ///   removed then.

@@ -10,6 +10,7 @@ extension LeaseClient {
     /// Sets a key's simple value.
     ///
     /// - Parameters:
+    ///   - key: the key.
     ///   - value: any bytes, by default at most 1 MiB (a setting of the daemon). An empty value is a value.
     ///   - condition: the lease that must be held, or `nil` for none.
     /// - Throws: ``LeaseClientError``: ``LeaseClientError/Code/expired`` if the condition does not hold; nothing was
@@ -34,7 +35,9 @@ extension LeaseClient {
 
     /// Removes a key's simple value; its children and its lease stay.
     ///
-    /// - Parameter condition: the lease that must be held, or `nil` for none.
+    /// - Parameters:
+    ///   - key: the key.
+    ///   - condition: the lease that must be held, or `nil` for none.
     /// - Returns: whether there was one.
     /// - Throws: ``LeaseClientError``: ``LeaseClientError/Code/expired`` if the condition does not hold; nothing was
     ///   removed then.

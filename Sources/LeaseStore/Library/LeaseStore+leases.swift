@@ -59,6 +59,7 @@ extension LeaseStore {
     /// Ends a tenure by force: at once, or after a time in which it cannot be renewed.
     ///
     /// - Parameters:
+    ///   - name: The lease.
     ///   - after: The time until it ends; `nil` ends it at once.
     ///   - reason: Why, for the record.
     /// - Returns: Whether there was a tenure.

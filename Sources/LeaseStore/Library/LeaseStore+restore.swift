@@ -40,7 +40,7 @@ extension LeaseStore {
     ///   - file: The backup, made by ``backup(of:to:replacing:progress:)``.
     ///   - path: The path of the store. Nobody may have it open.
     ///   - minimumToken: A token after which the restored store must continue, at most
-    ///     ``LeaseCore/EntryLease/highestToken``. Required if the backup's last token is ahead of the wall clock:
+    ///     `EntryLease.highestToken`. Required if the backup's last token is ahead of the wall clock:
     ///     tokens issued after the backup may then be ahead as well, and only a person can know how far.
     ///   - keyHash: The function that the store's keys were hashed by.
     ///   - clock: The clock, or `nil` for the machine's clocks.

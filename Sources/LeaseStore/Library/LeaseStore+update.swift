@@ -84,6 +84,7 @@ public struct StoreTransaction: ~Copyable {
     /// The children of a key, in byte order; empty if it has none.
     ///
     /// - Parameters:
+    ///   - key: The key.
     ///   - after: Only children after this one, which need not exist.
     ///   - count: At most this many.
     public func children(of key: Key, after: Key? = nil, count: Int = .max) throws(LeaseError) -> [Key] {
